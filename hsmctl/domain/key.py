@@ -1,0 +1,175 @@
+"""Keys and other objects of a token: what they are called, what they are made of, what may be asked for.
+
+Numbers are those of PKCS#11 3.1 (CKO_*, CKK_*); words are ours. Labels and ids are raw bytes: two replicas agree about
+bytes, and `text` is the one place where bytes become something a person reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from hsmctl.errors import UsageError
+
+
+class ObjectClass(StrEnum):
+    """CKA_CLASS, as far as hsmctl tells objects apart."""
+
+    SECRET = "secret-key"  # noqa: S105 - the class of an object, not a password
+    PRIVATE = "private-key"
+    PUBLIC = "public-key"
+    CERTIFICATE = "certificate"
+    DATA = "data"
+    OTHER = "other"
+
+
+CLASSES: Mapping[int, ObjectClass] = {
+    0: ObjectClass.DATA,
+    1: ObjectClass.CERTIFICATE,
+    2: ObjectClass.PUBLIC,
+    3: ObjectClass.PRIVATE,
+    4: ObjectClass.SECRET,
+}
+"""CKO_* to class."""
+
+KEY_TYPES: Mapping[int, str] = {
+    0x00: "RSA",
+    0x01: "DSA",
+    0x02: "DH",
+    0x03: "EC",
+    0x10: "GENERIC",
+    0x13: "DES",
+    0x15: "DES3",
+    0x1F: "AES",
+    0x28: "SHA1-HMAC",
+    0x2B: "SHA256-HMAC",
+    0x2C: "SHA384-HMAC",
+    0x2D: "SHA512-HMAC",
+    0x2E: "SHA224-HMAC",
+    0x40: "EDWARDS",
+    0x41: "MONTGOMERY",
+}
+"""CKK_* to the name shown; a type that is not here shows as its number."""
+
+CURVES: Mapping[str, str] = {
+    "06082a8648ce3d030107": "P-256",
+    "06052b81040022": "P-384",
+    "06052b81040023": "P-521",
+    "06052b8104000a": "secp256k1",
+    "06052b81040021": "P-224",
+    "06032b6570": "Ed25519",
+    "130c656477617264733235353139": "Ed25519",
+}
+"""CKA_EC_PARAMS, DER in hex, to the curve's usual name."""
+
+
+class Identity(NamedTuple):
+    """What makes an object on one replica the counterpart of one on another, where no key reference exists.
+
+    A tuple, because half a million of them are hashed in one comparison.
+    """
+
+    object_class: ObjectClass
+    key_id: bytes
+    label: bytes
+
+    def __str__(self) -> str:
+        """The label, or the id where there is no label."""
+        return text(self.label) or f"id:{self.key_id.hex()}" if self.label or self.key_id else "(no label)"
+
+
+class MaterialKind(StrEnum):
+    """What a fingerprint was computed from; only fingerprints of one kind can be compared."""
+
+    PUBLIC = "public"
+    """SHA-256 of a public half the replica handed over: RSA modulus and exponent, EC point, certificate value."""
+    MODULUS = "modulus"
+    """SHA-256 of the modulus and exponent a *private* key carries: an attribute, not a proof of the private part."""
+    CHECK_VALUE = "check-value"
+    """CKA_CHECK_VALUE, 24 bits: its equality is an indication and its difference is certain."""
+    CHALLENGE = "challenge"
+    """The keyed answer to this run's nonce."""
+
+
+class Material(NamedTuple):
+    """A key's fingerprint: `digest` says equal or different, `kind` says how much that is worth."""
+
+    kind: MaterialKind
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """One object of one replica, as its inventory lists it."""
+
+    identity: Identity
+    key_type: str
+    """RSA, EC, AES, ..., empty for certificates and data."""
+    bits: int | None = None
+    curve: str | None = None
+    attributes: frozenset[str] = frozenset()
+    """The boolean attributes that are true, by their PKCS#11 names in lower case without CKA_: `sign`, `wrap`, ..."""
+    material: Material | None = None
+
+    @property
+    def algorithm(self) -> str:
+        """The type with its size or curve: AES-256, RSA-2048, EC P-256."""
+        if self.curve:
+            return f"{self.key_type} {self.curve}"
+        return f"{self.key_type}-{self.bits}" if self.bits and self.key_type else self.key_type
+
+
+class KeyKind(StrEnum):
+    """What `key generate` can be asked for."""
+
+    AES = "aes"
+    RSA = "rsa"
+    EC = "ec"
+
+
+SIZES: Mapping[KeyKind, tuple[str, ...]] = {
+    KeyKind.AES: ("256", "128", "192"),
+    KeyKind.RSA: ("2048", *(str(bits) for bits in range(2304, 4097, 256))),
+    KeyKind.EC: ("P-256", "P-384", "P-521", "secp256k1"),
+}
+"""Sizes and curves CloudHSM accepts (user guide, PKCS#11 key types), the default first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeySpec:
+    """A key to be made: always a token key, private and, unless asked otherwise, sensitive and not extractable."""
+
+    kind: KeyKind
+    size: str
+    """Bits of an AES or RSA key, or the curve's name."""
+    label: bytes
+    key_id: bytes
+    extractable: bool = False
+
+
+def check_spec(spec: KeySpec) -> None:
+    """Refuse a key that CloudHSM would refuse.
+
+    Raises:
+        UsageError: the size or curve is not one CloudHSM makes, or the label is empty or longer than 127 bytes
+            (user guide, key pages).
+    """
+    if spec.size not in SIZES[spec.kind]:
+        raise UsageError(
+            f"no {spec.kind} key of size {spec.size}", f"CloudHSM makes {', '.join(SIZES[spec.kind])}", "--size"
+        )
+    if not 1 <= len(spec.label) <= 127:
+        raise UsageError(f"label of {len(spec.label)} bytes", "a label has 1 to 127 bytes", "--label NAME")
+
+
+def text(raw: bytes) -> str:
+    r"""Bytes of a token as one printable line: UTF-8 where it is, `\xNN` where it is not or could move a cursor."""
+    decoded = raw.decode("utf-8", errors="surrogateescape")
+    return "".join(char if char.isprintable() else _escaped(char) for char in decoded)
+
+
+def _escaped(char: str) -> str:
+    """The bytes of one unprintable character as backslash escapes."""
+    return "".join(f"\\x{byte:02x}" for byte in char.encode("utf-8", errors="surrogateescape"))

@@ -1,0 +1,97 @@
+"""What the user configured, as frozen values: a context is everything that is true of one environment.
+
+How they are found and read is the business of `settings_loader`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+
+from hsmctl.errors import Denied
+from hsmctl.secret import Source
+
+
+class ContextKind(StrEnum):
+    """What a context points at."""
+
+    AWS = "aws"
+    LAB = "lab"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenEntry:
+    """A PKCS#11 token outside the cluster, or the cluster seen through its client library."""
+
+    name: str
+    module: str
+    """Path of the PKCS#11 library."""
+    label: str = ""
+    user: str = ""
+    password: Source | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """Everything that is true of one environment (architecture, section 8)."""
+
+    name: str = ""
+    kind: ContextKind = ContextKind.AWS
+    profile: str | None = None
+    region: str | None = None
+    endpoint_url: str | None = None
+    account_id: str | None = None
+    access_key_id: str | None = None
+    """The lab's own access key; real credentials come from AWS's own chain."""
+    secret_access_key: Source | None = None
+    clusters: tuple[str, ...] = ()
+    user: str = ""
+    """The crypto user that checks and works with keys."""
+    password: Source | None = None
+    customer_ca: Path | None = None
+    hardware_roots: tuple[Path, ...] = ()
+    """The AWS root and the manufacturer root that hardware certificates chain to, PEM."""
+    subnets: Mapping[str, str] = field(default_factory=dict)
+    tokens: tuple[TokenEntry, ...] = ()
+    protect: bool = False
+    read_only: bool = False
+    price_per_hour: Decimal | None = None
+    """USD per HSM and hour, as the account pays."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """One run's settings."""
+
+    context: Context
+    state_folder: Path
+    lab_home: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flags:
+    """What was typed before everything else is looked at; None is what was not typed."""
+
+    context: str | None = None
+    lab: bool = False
+    profile: str | None = None
+    region: str | None = None
+    endpoint_url: str | None = None
+
+
+def check_may_write(context: Context, break_glass: str = "") -> None:
+    """Refuse a change that the context forbids; `break_glass` is the reason that overrides protection.
+
+    Raises:
+        Denied: no context is chosen, or it is read-only, or protected.
+    """
+    name = f"context {context.name}"
+    if not context.name:
+        raise Denied("no context", "without one hsmctl only reads", "choose one with --context NAME or --lab")
+    if context.read_only:
+        raise Denied(name, "it is read-only", "use a context that may write")
+    if context.protect and not break_glass:
+        raise Denied(name, "it is protected", "--break-glass REASON, if this cannot wait")
