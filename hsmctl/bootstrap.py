@@ -1,0 +1,257 @@
+"""The composition root: settings in, the façade of services out; the only importer of adapters.
+
+Adapters are imported when a service that needs them is first asked for, so a command pays only for what it uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from hsmctl.errors import UsageError
+from hsmctl.ports import Login
+from hsmctl.secret import Secret, Source, SourceKind, read_secret
+from hsmctl.settings import Context, ContextKind, Settings, TokenEntry, check_may_write
+from hsmctl.settings_loader import with_lab_context
+
+if TYPE_CHECKING:
+    from hsmctl.adapters.aws import Aws
+    from hsmctl.domain.cluster import Cluster
+    from hsmctl.domain.sync import Replica
+    from hsmctl.ports import Authority, Clock, HardwareIdentity, Journal, LabControl, Tokens
+    from hsmctl.services.cluster import ClusterService
+    from hsmctl.services.key import KeyService
+    from hsmctl.services.lab import LabService, LabTools
+    from hsmctl.services.sync import SyncService
+
+LAB_PORT = 2223
+"""Where an HSM listens (user guide, security groups: 2223 to 2225)."""
+
+
+@dataclass
+class Hsmctl:
+    """What a front end gets: one context's services, each made when first asked for."""
+
+    settings: Settings
+    ask: Callable[[str], Secret]
+    """Prompts for a secret; each front end has its own way."""
+    break_glass: str = ""
+    """Why a protected context may be changed in this run, as the operator said it."""
+    _secrets: dict[tuple[Source, str], Secret] = field(default_factory=dict, repr=False)
+
+    @property
+    def context(self) -> Context:
+        """The context in force."""
+        return self.settings.context
+
+    @cached_property
+    def clock(self) -> Clock:
+        """The machine's clock."""
+        from hsmctl.adapters.clock import SystemClock
+
+        return SystemClock()
+
+    @cached_property
+    def journal(self) -> Journal:
+        """The append-only record of what was done."""
+        from hsmctl.adapters.journal import FileJournal
+
+        return FileJournal(self.settings.state_folder / "journal.jsonl", self.clock)
+
+    @cached_property
+    def aws(self) -> Aws:
+        """The AWS account of the context, with the caller checked against the context's pinned account.
+
+        Raises:
+            UsageError: a lab context points away from this machine, or another context at it.
+        """
+        from hsmctl.adapters.aws import Aws
+
+        context = self.context
+        _check_endpoint(context)
+        return Aws(
+            profile=context.profile,
+            region=context.region,
+            endpoint_url=context.endpoint_url,
+            access_key_id=context.access_key_id,
+            secret_access_key=None if context.secret_access_key is None else self.secret(context.secret_access_key),
+        )
+
+    @cached_property
+    def cluster(self) -> ClusterService:
+        """Clusters, HSMs and backups."""
+        from hsmctl.adapters.lock import FileLocks
+        from hsmctl.services.cluster import ClusterService
+        from hsmctl.services.lifecycle import Lifecycle
+        from hsmctl.services.operation import Operations
+
+        identity = self.aws.identity(self.context.account_id)
+        lifecycle = Lifecycle(
+            clock=self.clock,
+            plane=self.aws.plane,
+            every=0.05 if self.context.kind is ContextKind.LAB else 15.0,
+            authority=self._authority,
+            hardware=self._hardware,
+        )
+        operations = Operations(
+            clock=self.clock,
+            journal=self.journal,
+            locks=FileLocks(self.settings.state_folder / "locks"),
+            identity=identity,
+            cluster=lifecycle.cluster,
+            new_id=_new_id,
+            guard=self.check_may_write,
+        )
+        return ClusterService(
+            clock=self.clock, plane=self.aws.plane, identity=identity, operations=operations, lifecycle=lifecycle
+        )
+
+    @cached_property
+    def sync(self) -> SyncService:
+        """Checks of replicas."""
+        from hsmctl.services.sync import SyncService
+
+        return SyncService(clock=self.clock, tokens=self.tokens, login=self.login)
+
+    @cached_property
+    def key(self) -> KeyService:
+        """Key operations."""
+        from hsmctl.services.key import KeyService
+
+        return KeyService(
+            clock=self.clock,
+            tokens=self.tokens,
+            login=self.login,
+            sync=self.sync,
+            journal=self.journal,
+            guard=self.check_may_write,
+        )
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        """Opens tokens over every transport."""
+        from hsmctl.adapters.token import AgentTokens
+
+        return AgentTokens(self.clock, self.settings.state_folder / "locks", self.context.customer_ca)
+
+    @cached_property
+    def lab(self) -> LabService:
+        """The lab in the settings' lab folder, whatever the context."""
+        from hsmctl.services.lab import LabService
+
+        return LabService(clock=self.clock, control=self._lab_control, connect=self._lab_tools)
+
+    def replicas(self, cluster: Cluster) -> tuple[Replica, ...]:
+        """Where the keys of a cluster can be asked: its nodes in the lab, the context's tokens elsewhere.
+
+        Raises:
+            UsageError: the context names no token; SDK 5 cannot address one HSM of a real cluster.
+        """
+        from hsmctl.domain.cluster import HsmState
+        from hsmctl.domain.sync import Replica
+
+        if self.context.kind is ContextKind.LAB:
+            return tuple(
+                Replica(name=hsm.hsm_id, group=hsm.zone, address=f"tls:{hsm.address}:{LAB_PORT}")
+                for hsm in sorted(cluster.hsms, key=lambda hsm: (hsm.zone, hsm.hsm_id))
+                if hsm.address and hsm.state not in (HsmState.CREATE_IN_PROGRESS, HsmState.DELETE_IN_PROGRESS)
+            )
+        return self.token_replicas()
+
+    def token_replicas(self) -> tuple[Replica, ...]:
+        """The context's PKCS#11 tokens.
+
+        Raises:
+            UsageError: the context names none.
+        """
+        from hsmctl.domain.sync import Replica
+
+        if not self.context.tokens:
+            raise UsageError(
+                f"context {self.context.name or 'without a name'} has no tokens",
+                "PKCS#11 needs a module to ask",
+                "add [[context.NAME.tokens]] to the configuration: hsmctl config init shows how",
+            )
+        return tuple(
+            Replica(name=entry.name, address=f"module:{entry.module}?token={entry.label}")
+            for entry in self.context.tokens
+        )
+
+    def login(self, replica: Replica) -> Login:
+        """The crypto user of a replica, its password read from where the context says."""
+        entry = next((entry for entry in self.context.tokens if entry.name == replica.name), None)
+        owner: Context | TokenEntry = entry or self.context
+        source = owner.password or Source(SourceKind.PROMPT)
+        return Login(user=owner.user, password=self.secret(source, f"password of {owner.user or replica.name}"))
+
+    def secret(self, source: Source, prompt: str = "password") -> Secret:
+        """The secret from its source, read once a run."""
+        # The prompt names whose secret it is: two users that are both asked for never share an answer.
+        if (source, prompt) not in self._secrets:
+            self._secrets[source, prompt] = read_secret(source, lambda: self.ask(prompt))
+        return self._secrets[source, prompt]
+
+    def check_may_write(self) -> str | None:
+        """Refuse a change that the context forbids; else the reason a protected one may be changed, if one was given.
+
+        Raises:
+            Denied: no context is chosen, or it is read-only, or protected and no reason was given to break the glass.
+        """
+        check_may_write(self.context, self.break_glass)
+        return self.break_glass or None
+
+    @cached_property
+    def _authority(self) -> Authority | None:
+        """The lab's own customer CA, made on first use; elsewhere the ceremony brings the operator's."""
+        if self.context.kind is not ContextKind.LAB or self.context.customer_ca is None:
+            return None
+        from hsmctl.adapters.authority import SoftwareAuthority
+
+        return SoftwareAuthority.in_lab(self.context.customer_ca.parent)
+
+    @cached_property
+    def _hardware(self) -> HardwareIdentity | None:
+        """Verifies hardware against the context's roots."""
+        if len(self.context.hardware_roots) != 2:
+            return None
+        from hsmctl.adapters.identity import Hardware
+
+        aws_root, manufacturer_root = self.context.hardware_roots
+        return Hardware(aws_root=aws_root, manufacturer_root=manufacturer_root, clock=self.clock)
+
+    @cached_property
+    def _lab_control(self) -> LabControl:
+        from hsmctl.adapters.lab import LabProgram
+
+        return LabProgram(self.settings.lab_home)
+
+    def _lab_tools(self) -> LabTools:
+        """The services over the lab's own context, which a started lab has written."""
+        from hsmctl.services.lab import LabTools
+
+        lab = Hsmctl(with_lab_context(self.settings), self.ask)
+        return LabTools(cluster=lab.cluster, tokens=lab.tokens, login=lab.login, replicas=lab.replicas)
+
+
+def _new_id() -> str:
+    """A fresh operation id, sortable by time."""
+    from ulid import ULID
+
+    return str(ULID())
+
+
+def _check_endpoint(context: Context) -> None:
+    """The lab reaches only this machine, and nothing else reaches this machine as if it were AWS."""
+    host = urlsplit(context.endpoint_url).hostname if context.endpoint_url else None
+    local = host in ("127.0.0.1", "localhost", "::1")
+    if context.kind is ContextKind.LAB and not local:
+        raise UsageError("the lab context", f"it points at {host or 'AWS'}, not at this machine", "hsmctl lab up")
+    if context.kind is ContextKind.AWS and local:
+        raise UsageError(
+            f"context {context.name or 'without a name'}",
+            f"its endpoint {context.endpoint_url} is this machine",
+            "use --lab to work with the lab",
+        )

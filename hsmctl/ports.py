@@ -1,0 +1,384 @@
+"""The outside world in the domain's words: small protocols that adapters implement and tests fake.
+
+No boto3 dict, PKCS#11 object or SSH channel crosses a port. Every method raises only errors of `hsmctl.errors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    # Only annotations name these: a command pays for no part of the domain that it does not use.
+    from hsmctl.domain.cluster import Backup, Certificates, Cluster, Hsm
+    from hsmctl.domain.key import Key, KeySpec
+    from hsmctl.domain.network import NetworkAnswer, NetworkQuery, Unreadable
+    from hsmctl.domain.probe import Closed, ProbeResult, ProbeTarget
+    from hsmctl.domain.sync import Inventory, Replica
+    from hsmctl.secret import Secret
+
+
+class Clock(Protocol):
+    """Time, so that tests own it."""
+
+    def now(self) -> datetime:
+        """The time, aware, in UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Return after `seconds`; a cancelled wait raises instead."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who AWS says we are (STS GetCallerIdentity)."""
+
+    account: str
+    arn: str
+
+
+class Identity(Protocol):
+    """Who we are to AWS."""
+
+    def caller(self) -> Caller:
+        """The caller.
+
+        Raises:
+            Denied: AWS does not accept the credentials.
+            Unreachable: AWS did not answer.
+        """
+        ...
+
+
+class ControlPlane(Protocol):
+    """The cloudhsmv2 service of one region."""
+
+    @property
+    def region(self) -> str:
+        """The region's name."""
+        ...
+
+    def clusters(self, ids: Sequence[str] = ()) -> tuple[Cluster, ...]:
+        """These clusters, or all; unknown ids are left out (DescribeClusters does not report them)."""
+        ...
+
+    def backups(self, cluster_id: str | None = None) -> tuple[Backup, ...]:
+        """The backups of a cluster, or all of the region."""
+        ...
+
+    def create_cluster(self, *, hsm_type: str, subnets: Sequence[str], mode: str, tags: Mapping[str, str]) -> Cluster:
+        """The cluster that is being created."""
+        ...
+
+    def create_hsm(self, cluster_id: str, zone: str, address: str | None = None) -> Hsm:
+        """The HSM that is being created; it has its id and address at once."""
+        ...
+
+    def initialize(self, cluster_id: str, signed_certificate: str, trust_anchor: str) -> None:
+        """Claim the cluster with the signed CSR and the customer CA, both PEM."""
+        ...
+
+    def delete_hsm(self, cluster_id: str, hsm_id: str) -> None:
+        """Start the deletion of an HSM."""
+        ...
+
+    def delete_cluster(self, cluster_id: str) -> None:
+        """Start the deletion of a cluster without HSMs."""
+        ...
+
+
+class NetworkReader(Protocol):
+    """What AWS says about networks: describe_* answers without anything secret."""
+
+    @property
+    def calls(self) -> int:
+        """The requests sent so far, every page counted."""
+        ...
+
+    def read(self, query: NetworkQuery) -> NetworkAnswer | Unreadable:
+        """The whole answer, all its pages, or the reason why there is none; ids that are unknown are left out."""
+        ...
+
+
+class NetworkCache(Protocol):
+    """Answers of earlier runs, for as long as they are young; it holds nothing secret."""
+
+    def answer(self, key: str) -> NetworkAnswer | None:
+        """What was kept under the key, whatever its age."""
+        ...
+
+    def keep(self, answers: Mapping[str, NetworkAnswer]) -> None:
+        """Hold these for the next run and forget the outdated."""
+        ...
+
+
+class Token(Protocol):
+    """An open, logged-in conversation with one PKCS#11 token or HSM; not shared between threads."""
+
+    def inventory(self) -> Inventory:
+        """Every token object the user may see, in one bulk pass.
+
+        Raises:
+            Unreachable: it did not answer in time; the conversation is closed and no late answer is ever matched.
+            DeviceError: the token refused.
+        """
+        ...
+
+    def generate(self, spec: KeySpec) -> tuple[Key, ...]:
+        """The new objects, as the token lists them afterwards: one secret key, or the private and the public half."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """The crypto user and where its password is; the PIN of PKCS#11 is `user:password`."""
+
+    user: str
+    password: Secret
+
+
+class Tokens(Protocol):
+    """Opens tokens, whatever the transport."""
+
+    def open(self, replica: Replica, login: Login, deadline: float) -> AbstractContextManager[Token]:
+        """A conversation with the replica; it ends when the context does.
+
+        `deadline` is a point on the monotonic clock after which every answer is given up.
+
+        Raises:
+            Unreachable: nobody answered in time, or it is not the HSM it should be.
+            Denied: the login was refused; it is not tried again.
+        """
+        ...
+
+
+class Authority(Protocol):
+    """The operator's certificate authority, which claims a cluster by signing its CSR."""
+
+    def certificate(self) -> str:
+        """The CA's certificate, PEM: the cluster's trust anchor."""
+        ...
+
+    def sign(self, csr: str) -> str:
+        """The certificate for a CSR, PEM.
+
+        Raises:
+            Conflict: the CSR's own signature does not verify.
+        """
+        ...
+
+
+class HardwareIdentity(Protocol):
+    """Says whether a cluster's first HSM is the hardware it claims to be."""
+
+    def verify(self, certificates: Certificates) -> tuple[str, ...]:
+        """What was verified, a sentence each: both chains, and that the CSR's key is the HSM's.
+
+        Raises:
+            Denied: a link does not verify; the sentence names it.
+        """
+        ...
+
+
+class Journal(Protocol):
+    """The append-only record of what was done (architecture, section 4)."""
+
+    def append(self, kind: str, fields: Mapping[str, object]) -> None:
+        """Write one record, durably, before the caller goes on."""
+        ...
+
+    def records(self) -> Iterator[Mapping[str, object]]:
+        """Every readable record, oldest first."""
+        ...
+
+
+class Locks(Protocol):
+    """One writer per cluster on this machine."""
+
+    def hold(self, name: str) -> AbstractContextManager[None]:
+        """The lock, held inside the context.
+
+        Raises:
+            Conflict: somebody else on this machine holds it.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabOptions:
+    """The lab that is wanted."""
+
+    hsms: int = 3
+    zones: int = 3
+    hsm_type: str = "hsm2m.medium"
+    delay: float = 0.0
+    """Seconds each state transition of the emulated service takes."""
+    seed_keys: int = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabNode:
+    """One emulated HSM."""
+
+    hsm_id: str
+    cluster_id: str
+    zone: str
+    address: str
+    state: str
+    """running, building, dead, stopped."""
+    pid: int | None
+    pss_kib: int | None = None
+    """Proportional set size of its process."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabStatus:
+    """A lab as its supervisor, or its folder, describes it."""
+
+    running: bool
+    healthy: bool
+    folder: str
+    endpoint_url: str | None
+    env: Mapping[str, str]
+    """The variables that make any AWS client talk to the lab."""
+    clusters: tuple[str, ...]
+    nodes: tuple[LabNode, ...]
+    options: LabOptions | None
+    pid: int | None = None
+    subnets: Mapping[str, str] | None = None
+    """Zone to subnet id, for CreateCluster."""
+
+
+class LabControl(Protocol):
+    """The lab's supervisor: a separate program, reached through its own commands."""
+
+    def start(self, options: LabOptions) -> LabStatus:
+        """The running lab, started or repaired; its clusters are made through the AWS port like anywhere else.
+
+        Raises:
+            Conflict: a lab with other options exists in this folder.
+        """
+        ...
+
+    def activate(self, cluster_id: str) -> None:
+        """Do what `cloudhsm-cli cluster activate` does, and make the lab's crypto user."""
+        ...
+
+    def status(self) -> LabStatus:
+        """The lab as it is; only reports."""
+        ...
+
+    def stop(self) -> None:
+        """End every process of the lab and keep its state."""
+        ...
+
+    def reset(self) -> None:
+        """Stop the lab and remove its folder."""
+        ...
+
+    def logs(self) -> Iterator[str]:
+        """The lab's log, line by line."""
+        ...
+
+
+class ByteStream(Protocol):
+    """An open TCP connection, for one thread. `deadline` is a point on the monotonic clock."""
+
+    def send(self, data: bytes, deadline: float) -> None:
+        """Send all of it; where that fails, `receive` says so."""
+        ...
+
+    def receive(self, deadline: float) -> bytes | None:
+        """What has arrived, at least a byte; empty where the connection has ended, None at the deadline."""
+        ...
+
+    def close(self) -> None:
+        """End it. Harmless when repeated."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What a command came back with."""
+
+    status: int
+    """As a shell counts it; -1 if the host did not say."""
+    stdout: bytes
+    stderr: bytes
+
+
+class ClientHost(Protocol):
+    """A machine that uses the HSMs, connected and logged in to; its methods may be called by many threads at once.
+
+    Each of them raises Unreachable when the host itself can no longer be spoken to, or not before the deadline.
+    """
+
+    @property
+    def name(self) -> str:
+        """What it is called here."""
+        ...
+
+    @property
+    def round_trip(self) -> float:
+        """Seconds to the host and back; nothing where the host is this machine."""
+        ...
+
+    def run(self, command: Sequence[str], stdin: bytes, deadline: float) -> Finished:
+        """What a command came back with.
+
+        The words are seen by everybody on that host, so they are constant: secrets and all that varies go to `stdin`.
+        """
+        ...
+
+    def open_stream(self, address: str, port: int, deadline: float) -> ByteStream | Closed:
+        """A TCP connection made by the host, as any of its programs would make it, or why there is none."""
+        ...
+
+    def close(self) -> None:
+        """End the connection to the host and everything that goes through it. Harmless when repeated."""
+        ...
+
+
+class ClientHosts(Protocol):
+    """The client hosts of a context, and this machine, which is called `local`."""
+
+    def connect(self, name: str, deadline: float) -> ClientHost:
+        """The host, ready.
+
+        Raises:
+            Conflict: no client has this name.
+            Unreachable: it did not answer.
+            Denied: its host key is unknown, changed or revoked, or it refused the login.
+            UsageError: the SSH configuration makes no sense, or it is a Windows host.
+        """
+        ...
+
+
+class Prober(Protocol):
+    """Knocks at HSMs from a client host."""
+
+    def probe(self, host: ClientHost, target: ProbeTarget, deadline: float) -> ProbeResult:
+        """What is met at one port, TLS included.
+
+        Raises:
+            Unreachable: the host went away, or the deadline left too little time to tell.
+        """
+        ...
+
+    def probe_by_command(
+        self, host: ClientHost, targets: Sequence[ProbeTarget], deadline: float
+    ) -> tuple[ProbeResult, ...]:
+        """What a shell on the host meets at each port, TCP only: for hosts whose sshd does not forward.
+
+        Raises:
+            Unreachable: the host went away, has no such shell, or the deadline left too little time to tell.
+        """
+        ...

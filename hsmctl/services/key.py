@@ -1,0 +1,117 @@
+"""Keys of a cluster or token: listing them, making them, and seeing that they arrived everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from hsmctl.domain.evidence import Ok
+from hsmctl.domain.key import Key, KeySpec, check_spec, text
+from hsmctl.domain.sync import Inventory, Replica
+from hsmctl.errors import Conflict, HsmctlError
+from hsmctl.ports import Clock, Journal, Login, Tokens
+from hsmctl.services.sync import SyncService
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """The keys one replica showed, and which replica that was."""
+
+    replica: Replica
+    inventory: Inventory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """New objects, and on which of the replicas they were seen afterwards."""
+
+    keys: tuple[Key, ...]
+    made_on: str
+    seen_on: tuple[str, ...]
+    missing_on: tuple[str, ...]
+    """Replicas that were read and did not have them, or could not be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyService:
+    """Key operations on the replicas of one cluster or token."""
+
+    clock: Clock
+    tokens: Tokens
+    login: Callable[[Replica], Login]
+    sync: SyncService
+    journal: Journal
+    guard: Callable[[], str | None]
+    """Raises Denied where the context refuses changes; returns why a protected one may be changed, for the journal."""
+
+    def list(self, replicas: Sequence[Replica], *, seconds: float) -> Listing:
+        """What the first replica that answers shows; to PKCS#11 a cluster is one token.
+
+        Raises:
+            HsmctlError: none answered; the error is the last one's.
+        """
+        error: Exception = Conflict("no HSM to ask", "the cluster has none that is ACTIVE", "hsmctl hsm list")
+        for replica in replicas:
+            reading = next(self.sync.readings([replica], seconds=seconds))
+            if isinstance(reading.outcome, Ok):
+                return Listing(replica=replica, inventory=reading.outcome.value)
+            error = reading.outcome.error
+        raise error
+
+    def generate(self, replicas: Sequence[Replica], spec: KeySpec, *, seconds: float) -> Made:
+        """Make a key on the first replica and look for it on all of them until `seconds` have passed.
+
+        Raises:
+            UsageError: CloudHSM makes no such key.
+            Denied: the context refuses changes, or the token the login.
+            Conflict: an object with this label exists already, or there is no replica.
+        """
+        check_spec(spec)
+        break_glass = self.guard()
+        if not replicas:
+            raise Conflict("no HSM to make a key on", "the cluster has none that is ACTIVE", "hsmctl hsm list")
+        deadline = self.clock.monotonic() + seconds
+        self.journal.append("key-generate", {"spec": spec, "on": replicas[0].name, "break_glass": break_glass})
+        try:
+            keys = self._make(replicas[0], spec, deadline)
+        except HsmctlError as error:
+            self.journal.append("key-not-generated", {"label": spec.label, "error": str(error)})
+            raise
+        made = self._seen(keys, replicas, deadline)
+        self.journal.append("key-generated", {"label": spec.label, "seen_on": made.seen_on})
+        return made
+
+    def _make(self, replica: Replica, spec: KeySpec, deadline: float) -> tuple[Key, ...]:
+        """The new objects, made where nothing with their label or id was."""
+        with self.tokens.open(replica, self.login(replica), deadline) as token:
+            _check_new(spec, token.inventory(), replica)
+            return token.generate(spec)
+
+    def _seen(self, keys: tuple[Key, ...], replicas: Sequence[Replica], deadline: float) -> Made:
+        """Look until every replica lists the new objects or the deadline has passed."""
+        wanted = {key.identity for key in keys}
+        while True:
+            left = max(0.5, deadline - self.clock.monotonic())
+            readings = list(self.sync.readings(replicas, seconds=left))
+            seen = {
+                reading.replica.name
+                for reading in readings
+                if isinstance(reading.outcome, Ok) and wanted <= {key.identity for key in reading.outcome.value.keys}
+            }
+            if len(seen) == len(replicas) or self.clock.monotonic() >= deadline:
+                names = [replica.name for replica in replicas]
+                return Made(
+                    keys=keys,
+                    made_on=replicas[0].name,
+                    seen_on=tuple(name for name in names if name in seen),
+                    missing_on=tuple(name for name in names if name not in seen),
+                )
+            self.clock.sleep(0.2)
+
+
+def _check_new(spec: KeySpec, inventory: Inventory, replica: Replica) -> None:
+    """Refuse a label or id that is taken: PKCS#11 would make a second key nobody can tell from the first."""
+    for key in inventory.keys:
+        if key.identity.label == spec.label or key.identity.key_id == spec.key_id:
+            taken = f"label {text(spec.label)!r}" if key.identity.label == spec.label else f"id {spec.key_id.hex()}"
+            raise Conflict(f"{taken} is taken", f"{replica.name} has {key.algorithm} {key.identity}", "choose another")

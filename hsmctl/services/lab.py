@@ -1,0 +1,176 @@
+"""Bringing the lab to where it should be: through the same services and adapters as a real estate, step by step.
+
+Every round looks at the cluster and does the next thing that is missing, so a `lab up` that was cut off goes on from
+wherever it stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import cycle, islice
+from typing import assert_never
+
+from hsmctl.domain.cluster import Cluster, ClusterState
+from hsmctl.domain.event import Event, Finished, Progress, Started, StepDone, StepStarted
+from hsmctl.domain.key import SIZES, KeyKind, KeySpec
+from hsmctl.domain.plan import Plan
+from hsmctl.domain.sync import Replica
+from hsmctl.errors import Conflict
+from hsmctl.ports import Clock, LabControl, LabOptions, LabStatus, Login, Tokens
+from hsmctl.services.cluster import ClusterService
+
+SEED_SECONDS = 600.0
+RSA_SEEDS = 4
+"""RSA pairs among the seed keys: their generation is what takes time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabTools:
+    """The services of a lab that is running."""
+
+    cluster: ClusterService
+    tokens: Tokens
+    login: Callable[[Replica], Login]
+    replicas: Callable[[Cluster], Sequence[Replica]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabService:
+    """The lab of this machine, or of HSMCTL_LAB_HOME."""
+
+    clock: Clock
+    control: LabControl
+    connect: Callable[[], LabTools]
+    """The services over the lab's own context, which exists once the lab was started."""
+
+    def up(self, options: LabOptions) -> Iterator[str]:
+        """Bring the lab up and say what happens; ends with an ACTIVE cluster of `options.hsms` HSMs.
+
+        Raises:
+            Conflict: a lab with other options exists, or its cluster is in a state nothing follows.
+        """
+        status = self.control.start(options)
+        yield f"lab at {status.endpoint_url}"
+        tools = self.connect()
+        while (cluster := self._cluster(tools)) is None or not self._complete(cluster, options):
+            yield from self._next(tools, cluster, status, options)
+        yield f"{cluster.cluster_id} is ACTIVE with {len(cluster.active_hsms)} HSMs"
+
+    def status(self) -> LabStatus:
+        """The lab as it is; only reports."""
+        return self.control.status()
+
+    def down(self) -> None:
+        """End every process of the lab and keep its state."""
+        self.control.stop()
+
+    def reset(self) -> None:
+        """Stop the lab and remove its folder."""
+        self.control.reset()
+
+    def logs(self) -> Iterator[str]:
+        """The lab's log, line by line."""
+        return self.control.logs()
+
+    def _cluster(self, tools: LabTools) -> Cluster | None:
+        clusters = tools.cluster.list()
+        return clusters[0] if clusters else None
+
+    def _complete(self, cluster: Cluster, options: LabOptions) -> bool:
+        return cluster.state is ClusterState.ACTIVE and len(cluster.active_hsms) >= options.hsms
+
+    def _next(self, tools: LabTools, cluster: Cluster | None, status: LabStatus, options: LabOptions) -> Iterator[str]:
+        """Do the next thing that is missing."""
+        if cluster is None:
+            yield from self._apply(tools, self._plan_create(tools, status, options))
+        elif cluster.state is ClusterState.UNINITIALIZED and not cluster.hsms:
+            yield from self._apply(tools, tools.cluster.plan_add_hsms(cluster, zones(cluster, 1)))
+        elif cluster.state is ClusterState.UNINITIALIZED and cluster.certificates.csr:
+            yield from self._apply(tools, tools.cluster.plan_initialize(cluster))
+        elif cluster.state is ClusterState.INITIALIZED:
+            self.control.activate(cluster.cluster_id)
+            yield "activated"
+        elif cluster.state is ClusterState.ACTIVE:
+            yield from self._grow(tools, cluster, options)
+        elif cluster.state in (ClusterState.DEGRADED, ClusterState.DELETE_IN_PROGRESS):
+            raise Conflict(f"{cluster.cluster_id} is {cluster.state}", cluster.message, "hsmctl lab reset --yes")
+        else:
+            self.clock.sleep(0.1)
+
+    def _plan_create(self, tools: LabTools, status: LabStatus, options: LabOptions) -> Plan:
+        subnets = sorted((status.subnets or {}).items())[: options.zones]
+        return tools.cluster.plan_create(
+            [subnet for _, subnet in subnets], hsm_type=options.hsm_type, mode="FIPS", tags={"Name": "lab"}
+        )
+
+    def _grow(self, tools: LabTools, cluster: Cluster, options: LabOptions) -> Iterator[str]:
+        """Seed the only HSM, then clone it; HSMs that are on their way are waited for."""
+        missing = options.hsms - len(cluster.hsms)
+        if missing <= 0:
+            self.clock.sleep(0.1)
+            return
+        if len(cluster.hsms) == 1 and options.seed_keys:
+            made = self._seed(tools, cluster, options.seed_keys)
+            yield f"{made} seed keys made"
+        # The lab takes creations side by side; for AWS that is UNCONFIRMED, so only the lab asks for it.
+        yield from self._apply(tools, tools.cluster.plan_add_hsms(cluster, zones(cluster, missing), together=True))
+
+    def _seed(self, tools: LabTools, cluster: Cluster, count: int) -> int:
+        """Make the seed keys that are not there yet; how many were made."""
+        replica = tools.replicas(cluster)[0]
+        with tools.tokens.open(replica, tools.login(replica), self.clock.monotonic() + SEED_SECONDS) as token:
+            there = {key.identity.label for key in token.inventory().keys}
+            specs = [spec for spec in seed_specs(count) if spec.label not in there]
+            for spec in specs:
+                token.generate(spec)
+        return len(specs)
+
+    def _apply(self, tools: LabTools, plan: Plan) -> Iterator[str]:
+        for event in tools.cluster.apply(plan):
+            yield from _words(event)
+
+
+def zones(cluster: Cluster, count: int) -> tuple[str, ...]:
+    """Where `count` more HSMs go so that the zones stay balanced, the emptiest first."""
+    by_zone = cluster.hsms_by_zone()
+    filled = {zone: len(hsms) for zone, hsms in by_zone.items()}
+    chosen = []
+    for _ in range(count):
+        zone = min(filled, key=lambda name: (filled[name], name))
+        filled[zone] += 1
+        chosen.append(zone)
+    return tuple(chosen)
+
+
+def seed_specs(count: int) -> tuple[KeySpec, ...]:
+    """`count` keys as an operator's cluster has them: mostly AES, some EC pairs, at most four RSA pairs."""
+    uses = ("db-kek", "tls-web", "jwt-sign", "backup-wrap", "pin-block", "code-sign", "tokenize", "card-iss")
+    specs = []
+    for number, use in enumerate(islice(cycle(uses), count)):
+        kind, size = _seed_kind(number)
+        label = f"{use}-{number:03d}".encode()
+        specs.append(KeySpec(kind=kind, size=size, label=label, key_id=number.to_bytes(4, "big")))
+    return tuple(specs)
+
+
+def _seed_kind(number: int) -> tuple[KeyKind, str]:
+    """What the seed key of this number is."""
+    if number % 8 == 1 and number // 8 < RSA_SEEDS:
+        return KeyKind.RSA, "2048"
+    if number % 8 in (2, 5):
+        return KeyKind.EC, SIZES[KeyKind.EC][number // 8 % 4]
+    return KeyKind.AES, SIZES[KeyKind.AES][number % 3]
+
+
+def _words(event: Event) -> Iterator[str]:
+    """An operation's event as a line of narration; waiting is silent, the lab does not take long."""
+    match event:
+        case Started(_, plan):
+            yield plan.title
+        case StepStarted(number, step):
+            yield f"  {number} {step.says}"
+        case Progress() | StepDone() | Finished():
+            return
+        case _:
+            assert_never(event)

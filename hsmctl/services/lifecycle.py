@@ -1,0 +1,130 @@
+"""How each step of a cluster's life is run: the call it makes, what it waits for and what it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from hsmctl.domain.cluster import Certificates, Cluster, ClusterState, Hsm, HsmState
+from hsmctl.domain.plan import Action, Step
+from hsmctl.errors import Conflict, UsageError
+from hsmctl.ports import Authority, Clock, ControlPlane, HardwareIdentity
+from hsmctl.services.operation import Found, Runner
+from hsmctl.services.wait import Wait, until
+
+_LIMIT = timedelta(hours=1)
+_DEAD_ENDS = frozenset({ClusterState.DELETE_IN_PROGRESS, ClusterState.DELETED, ClusterState.DEGRADED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lifecycle:
+    """Runs the steps of cluster plans."""
+
+    clock: Clock
+    plane: ControlPlane
+    every: float
+    """Seconds between two looks while waiting."""
+    authority: Authority | None = None
+    hardware: HardwareIdentity | None = None
+
+    def cluster(self, cluster_id: str) -> Cluster:
+        """The cluster as it is now.
+
+        Raises:
+            Conflict: there is none with this id in this region and account.
+        """
+        found = self.plane.clusters([cluster_id])
+        if not found:
+            raise Conflict(f"{cluster_id} not found", f"no such cluster in {self.plane.region}", "hsmctl cluster list")
+        return found[0]
+
+    def runners(self) -> Mapping[Action, Runner]:
+        """The runner of each action this service knows."""
+        return {
+            Action.CREATE_CLUSTER: self._create_cluster,
+            Action.WAIT_CLUSTER: self._wait_cluster,
+            Action.CREATE_HSM: self._create_hsm,
+            Action.WAIT_HSM: self._wait_hsm,
+            Action.VERIFY_IDENTITY: self._verify_identity,
+            Action.SIGN_CSR: self._sign,
+            Action.INITIALIZE: self._initialize,
+        }
+
+    def _create_cluster(self, step: Step, _: Found) -> Wait[Found]:
+        yield "calling CreateCluster"
+        inputs = step.inputs
+        cluster = self.plane.create_cluster(
+            hsm_type=inputs["hsm_type"],
+            mode=inputs["mode"],
+            subnets=inputs["subnets"].split(),
+            tags={name[4:]: value for name, value in inputs.items() if name.startswith("tag:")},
+        )
+        return {"cluster_id": cluster.cluster_id}
+
+    def _wait_cluster(self, step: Step, found: Found) -> Wait[Found]:
+        wanted = ClusterState(step.inputs["state"])
+        yield from until(
+            lambda: self._alive(found["cluster_id"]),
+            lambda cluster: cluster.state is wanted,
+            lambda cluster: f"{cluster.cluster_id} is {cluster.state}",
+            clock=self.clock,
+            every=self.every,
+            limit=_LIMIT,
+        )
+        return {}
+
+    def _alive(self, cluster_id: str) -> Cluster:
+        """The cluster, unless it has reached a state that nothing good follows."""
+        cluster = self.cluster(cluster_id)
+        if cluster.state in _DEAD_ENDS:
+            why = cluster.message or "the service gave no reason"
+            raise Conflict(f"{cluster_id} is {cluster.state}", why, f"hsmctl cluster show {cluster_id}")
+        return cluster
+
+    def _create_hsm(self, step: Step, found: Found) -> Wait[Found]:
+        yield "calling CreateHsm"
+        hsm = self.plane.create_hsm(found["cluster_id"], step.inputs["zone"])
+        return {step.inputs["name"]: hsm.hsm_id}
+
+    def _wait_hsm(self, step: Step, found: Found) -> Wait[Found]:
+        hsm_id = found[step.inputs["name"]]
+        hsm = yield from until(
+            lambda: self._hsm(found["cluster_id"], hsm_id),
+            lambda hsm: hsm.state is HsmState.ACTIVE,
+            lambda hsm: f"{hsm.hsm_id} is {hsm.state}",
+            clock=self.clock,
+            every=self.every,
+            limit=_LIMIT,
+        )
+        return {f"{step.inputs['name']}_address": hsm.address or ""}
+
+    def _hsm(self, cluster_id: str, hsm_id: str) -> Hsm:
+        """The HSM, while it can still become ACTIVE."""
+        hsm = next((hsm for hsm in self.cluster(cluster_id).hsms if hsm.hsm_id == hsm_id), None)
+        if hsm is None or hsm.state in (HsmState.DELETED, HsmState.DELETE_IN_PROGRESS):
+            raise Conflict(f"{hsm_id} is gone", f"{cluster_id} no longer has it", f"hsmctl hsm list {cluster_id}")
+        return hsm
+
+    def _verify_identity(self, _: Step, found: Found) -> Wait[Found]:
+        if self.hardware is None:
+            raise UsageError("hardware not verified", "no root certificates", "set hardware_roots in the context")
+        yield from self.hardware.verify(self._certificates(found["cluster_id"]))
+        return {}
+
+    def _sign(self, _: Step, found: Found) -> Wait[Found]:
+        if self.authority is None:
+            raise UsageError("CSR not signed", "no certificate authority", "set customer_ca in the context")
+        csr = self._certificates(found["cluster_id"]).csr
+        if csr is None:
+            raise Conflict(f"{found['cluster_id']} has no CSR", "its first HSM is not ACTIVE", "hsmctl hsm list")
+        yield "signing"
+        return {"signed": self.authority.sign(csr), "anchor": self.authority.certificate()}
+
+    def _initialize(self, _: Step, found: Found) -> Wait[Found]:
+        yield "calling InitializeCluster"
+        self.plane.initialize(found["cluster_id"], found["signed"], found["anchor"])
+        return {}
+
+    def _certificates(self, cluster_id: str) -> Certificates:
+        return self.cluster(cluster_id).certificates

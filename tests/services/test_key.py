@@ -1,0 +1,78 @@
+"""Proves that a check reads every replica in its column and that a new key is looked for everywhere."""
+
+from __future__ import annotations
+
+import pytest
+import world
+
+from hsmctl.domain.key import KeyKind, KeySpec
+from hsmctl.domain.sync import Cell, Verdict
+from hsmctl.errors import Conflict, Denied, Unreachable
+
+SPEC = KeySpec(kind=KeyKind.EC, size="P-256", label=b"jwt-sign", key_id=b"\x99")
+
+
+def test_columns_stand_in_the_order_asked_for() -> None:
+    here = world.World()
+    here.tokens.errors[world.HSMS[1]] = Unreachable("hsm-b", "frozen")
+    hsmctl = here.hsmctl()
+    report = hsmctl.sync.check(hsmctl.replicas(hsmctl.cluster.only(None)), seconds=10)
+
+    assert [reading.replica.name for reading in report.readings] == list(world.HSMS)
+    assert report.verdict is Verdict.INCOMPLETE
+    assert {row.cells[1] for row in report.rows} == {Cell.UNREADABLE}
+
+
+def test_the_first_replica_that_answers_is_listed() -> None:
+    here = world.World()
+    here.tokens.errors[world.HSMS[0]] = Unreachable("hsm-a", "down")
+    hsmctl = here.hsmctl()
+    listing = hsmctl.key.list(hsmctl.replicas(hsmctl.cluster.only(None)), seconds=10)
+
+    assert listing.replica.name == world.HSMS[1]
+    assert len(listing.inventory.keys) == len(here.keys)
+
+
+def test_listing_fails_with_the_last_answer_when_none_answers() -> None:
+    here = world.World()
+    here.tokens.errors = {name: Denied(name, "PIN refused") for name in world.HSMS}
+    hsmctl = here.hsmctl()
+    with pytest.raises(Denied, match=world.HSMS[2]):
+        hsmctl.key.list(hsmctl.replicas(hsmctl.cluster.only(None)), seconds=10)
+    with pytest.raises(Conflict):
+        hsmctl.key.list((), seconds=10)
+
+
+def test_a_new_key_is_seen_on_every_replica() -> None:
+    hsmctl = world.hsmctl()
+    made = hsmctl.key.generate(hsmctl.replicas(hsmctl.cluster.only(None)), SPEC, seconds=10)
+
+    assert made.made_on == world.HSMS[0]
+    assert made.seen_on == world.HSMS
+    assert made.missing_on == ()
+    assert [str(key.identity.object_class) for key in made.keys] == ["private-key", "public-key"]
+
+
+def test_a_key_that_does_not_arrive_is_said_to_be_missing() -> None:
+    here = world.World()
+    here.tokens.replicate = False
+    hsmctl = here.hsmctl()
+    made = hsmctl.key.generate(hsmctl.replicas(hsmctl.cluster.only(None)), SPEC, seconds=3)
+
+    assert made.seen_on == world.HSMS[:1]
+    assert made.missing_on == world.HSMS[1:]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        KeySpec(kind=KeyKind.AES, size="256", label=b"db-kek-000", key_id=b"\x99"),
+        KeySpec(kind=KeyKind.AES, size="256", label=b"new", key_id=(3).to_bytes(4, "big")),
+    ],
+)
+def test_a_label_or_id_that_is_taken_is_refused(spec: KeySpec) -> None:
+    here = world.World()
+    hsmctl = here.hsmctl()
+    with pytest.raises(Conflict, match="is taken"):
+        hsmctl.key.generate(hsmctl.replicas(hsmctl.cluster.only(None)), spec, seconds=3)
+    assert len(here.tokens.held[world.HSMS[0]]) == len(here.keys)
