@@ -1,0 +1,245 @@
+"""The port Tokens: conversations with token agents, and the one place where CKR_*, TLS and sockets become our errors.
+
+Knows the frames and what their fields mean in the domain. Refuses to know PKCS#11 modules, which live in other
+processes, and to try a refused login again: five of them lock a user, and it may be the application's. Every
+conversation has a child process, or a connection, of its own.
+"""
+
+from __future__ import annotations
+
+import ssl
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from hsmctl import __version__
+from hsmctl.adapters.transport import AGENT, Channel, ModuleAddress, NodeAddress, open_module, open_node, parse_address
+from hsmctl.agent.inventory import LIMIT, LOGIN_LIMIT, PROTOCOL, Malformed, read_frame, write_frame
+from hsmctl.domain.key import (
+    CLASSES,
+    CURVES,
+    KEY_TYPES,
+    Identity,
+    Key,
+    KeySpec,
+    Material,
+    MaterialKind,
+    ObjectClass,
+)
+from hsmctl.domain.sync import Inventory, Replica
+from hsmctl.errors import Denied, DeviceError, HsmctlError, Unreachable
+from hsmctl.ports import Clock, Login, Token
+
+
+class AgentTokens:
+    """Opens tokens by the replica's address: `module:` in a child process, `tls:` on a lab node."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        locks: Path,
+        authority: Path | None = None,
+        *,
+        command: tuple[str, ...] = AGENT,
+        grace: float = 2.0,
+    ) -> None:
+        """Nothing is opened or read yet.
+
+        Args:
+            clock: says when an inventory was taken.
+            locks: the folder of the locks that keep two processes from one SoftHSM folder.
+            authority: the cluster's CA certificate, a PEM file; it alone is trusted by `tls:`.
+            command: runs an agent; module and lock file are appended.
+            grace: seconds an agent has to leave its last call before it is killed.
+        """
+        self._clock = clock
+        self._locks = locks
+        self._authority = authority
+        self._command = command
+        self._grace = grace
+
+    @contextmanager
+    def open(self, replica: Replica, login: Login, deadline: float) -> Iterator[Token]:
+        """A conversation with the replica, logged in; it ends when the context does."""
+        address = parse_address(replica.address)
+        with _translated(replica.name):
+            channel = self._channel(address, deadline)
+        try:
+            token = _AgentToken(replica.name, login.user, channel, deadline, self._clock)
+            token.greet()
+            token.log_in(login, address.token if isinstance(address, ModuleAddress) else {})
+            yield token
+        finally:
+            channel.close()
+
+    def _channel(self, address: ModuleAddress | NodeAddress, deadline: float) -> Channel:
+        """The bytes' way to the agent."""
+        if isinstance(address, NodeAddress):
+            return open_node(address, self._authority, deadline)
+        return open_module(address, self._locks, deadline, self._command, self._grace)
+
+
+class _AgentToken:
+    """The port Token over a channel; after Unreachable it is closed, so that no late answer meets another question."""
+
+    def __init__(self, name: str, user: str, channel: Channel, deadline: float, clock: Clock) -> None:
+        self._name = name
+        self._user = user
+        self._channel = channel
+        self._deadline = deadline
+        self._clock = clock
+        self._limit = LOGIN_LIMIT
+        self._asked = 0
+
+    def greet(self) -> None:
+        """Make sure that both ends speak the same, and that it is the HSM it should be.
+
+        Raises:
+            Unreachable: it is another one, or speaks otherwise.
+        """
+        ours = {"protocol": PROTOCOL, "version": __version__}
+        with self._conversing():
+            answer = next(self._ask("hello", ours))
+            if {name: answer.get(name) for name in ours} != ours:
+                raise Malformed(f"it speaks protocol {answer.get('protocol')} of hsmctl {answer.get('version')}")
+            if answer.get("hsm_id") not in (None, self._name):
+                raise Unreachable(
+                    f"no answer from {self._name}", f"{answer['hsm_id']} answers in its place", "hsmctl hsm list"
+                )
+
+    def log_in(self, login: Login, token: Mapping[str, str | int]) -> None:
+        """Log in, once.
+
+        Raises:
+            Denied: the PIN was refused.
+        """
+        with self._conversing():
+            next(self._ask("login", {"user": login.user, "password": login.password.reveal(), "token": token}))
+        self._limit = LIMIT
+
+    def inventory(self) -> Inventory:
+        """Every token object the user may see, in one bulk pass."""
+        taken_at = self._clock.now()
+        keys: list[Key] = []
+        total: int | None = None
+        with self._conversing():
+            for part in self._ask("inventory", {}):
+                keys += _keys(part)
+                total = part.get("total")
+        return Inventory(keys=tuple(keys), taken_at=taken_at, user=self._user, total=total)
+
+    def generate(self, spec: KeySpec) -> tuple[Key, ...]:
+        """The new objects, as the token lists them afterwards."""
+        wanted = {
+            "kind": spec.kind,
+            "size": spec.size,
+            "label": spec.label.hex(),
+            "id": spec.key_id.hex(),
+            "extractable": spec.extractable,
+        }
+        with self._conversing():
+            return _keys(next(self._ask("generate", wanted)))
+
+    @contextmanager
+    def _conversing(self) -> Iterator[None]:
+        """Foreign errors become ours, and the conversation ends where it can no longer be trusted."""
+        try:
+            with _translated(self._name):
+                yield
+        except Unreachable:
+            self._channel.close()
+            raise
+
+    def _ask(self, op: str, args: Mapping[str, object]) -> Iterator[Mapping[str, Any]]:
+        """The `ok` values of the replies to one request; all of them are to be read."""
+        self._asked += 1
+        left = max(0, int((self._deadline - time.monotonic()) * 1000))
+        write_frame(self._channel.write, {"id": self._asked, "op": op, "args": args, "deadline_ms": left})
+        more = True
+        while more:
+            reply = read_frame(self._channel.read_exactly, self._limit)
+            match reply:
+                case None:
+                    raise ConnectionResetError("it ended the connection")
+                case {"error": {"ckr": str(ckr), "what": str(what)}}:
+                    raise self._refusal(ckr, what)
+                case {"id": self._asked, "ok": dict(answer)}:
+                    more = bool(reply.get("more"))
+                    yield answer
+                case _:
+                    raise Malformed("an answer to another question")
+
+    def _refusal(self, ckr: str, what: str) -> HsmctlError:
+        """What an error reply means to the operator."""
+        if not ckr:
+            return Unreachable(f"no answer from {self._name}", what, _HINT)
+        if "_PIN_" in ckr:
+            return Denied(
+                f"{self._name} refused the login of {self._user or 'the user'}",
+                ckr,
+                "check the password before the next attempt: five wrong ones lock a user",
+            )
+        return DeviceError(f"{self._name} refused", f"{what}: {ckr}", _HINT, ckr=ckr)
+
+
+_HINT = "hsmctl doctor"
+
+
+@contextmanager
+def _translated(name: str) -> Iterator[None]:
+    """What goes wrong on the way to a token means that it could not be found out."""
+    try:
+        yield
+    except ssl.SSLCertVerificationError as error:
+        raise Unreachable(
+            f"{name} is not the HSM it should be",
+            f"its certificate is not of the cluster's CA: {error.verify_message}",
+            "hsmctl hsm list",
+        ) from error
+    except TimeoutError as error:
+        raise Unreachable(f"no answer from {name} in time", str(error), _HINT) from error
+    except (OSError, Malformed) as error:
+        raise Unreachable(f"no answer from {name}", str(error), _HINT) from error
+
+
+def _keys(reply: Mapping[str, Any]) -> tuple[Key, ...]:
+    """The listed keys of a reply.
+
+    Raises:
+        Malformed: a field is missing or of the wrong kind.
+    """
+    try:
+        return tuple(map(_key, reply["keys"]))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise Malformed(f"a key that is none: {error!r}") from error
+
+
+def _key(raw: Mapping[str, Any]) -> Key:
+    """One listed key; what many keys have in common exists once."""
+    params, material = raw["ec_params"], raw["material"]
+    return Key(
+        identity=Identity(
+            CLASSES.get(raw["class"], ObjectClass.OTHER), bytes.fromhex(raw["id"]), bytes.fromhex(raw["label"])
+        ),
+        key_type=_key_type(raw["key_type"]),
+        bits=raw["bits"],
+        curve=params and CURVES.get(params, sys.intern(params)),
+        attributes=_attributes(tuple(raw["attributes"])),
+        material=material and Material(MaterialKind(material["kind"]), bytes.fromhex(material["digest"])),
+    )
+
+
+@lru_cache(maxsize=256)
+def _key_type(number: int | None) -> str:
+    """CKK_* as it is shown."""
+    return "" if number is None else KEY_TYPES.get(number, f"0x{number:x}")
+
+
+@lru_cache(maxsize=4096)
+def _attributes(names: tuple[str, ...]) -> frozenset[str]:
+    """A set of attributes, shared by all keys that have the same."""
+    return frozenset(map(sys.intern, names))

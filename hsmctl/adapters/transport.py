@@ -1,0 +1,203 @@
+"""Where a token's agent is and how its bytes get here: a child process for a module, two TLS layers for a lab node.
+
+Knows processes, sockets, certificates and deadlines. Refuses to know what the bytes say. A deadline is a point on
+`time.monotonic`, looked at again before every wait.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import unquote
+
+from hsmctl.agent.stream import connect
+from hsmctl.errors import UsageError
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleAddress:
+    """A PKCS#11 library on this machine and the token wanted in it."""
+
+    path: str
+    token: Mapping[str, str | int]
+    """`label`, `serial` or `slot`; empty where the library has one token."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeAddress:
+    """A lab node's listener."""
+
+    host: str
+    port: int
+
+
+_TOKEN_ATTRIBUTES: Mapping[str, str] = {"token": "label", "serial": "serial", "slot": "slot"}
+
+
+def parse_address(address: str) -> ModuleAddress | NodeAddress:
+    """`module:PATH?token=LABEL` (or `serial=`, `slot=`; percent-encoded as in RFC 7512) or `tls:HOST:PORT`.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    scheme, _, rest = address.partition(":")
+    try:
+        if scheme == "tls":
+            host, _, port = rest.rpartition(":")
+            return NodeAddress(host.strip("[]"), int(port))
+        if scheme == "module":
+            path, _, query = rest.partition("?")
+            return ModuleAddress(path, dict(_attribute(pair) for pair in query.split("&") if pair))
+    except (KeyError, ValueError) as error:
+        raise UsageError(f"no address: {address}", f"{error} does not fit", _ADDRESS_HINT) from error
+    raise UsageError(f"no address: {address}", "it begins with neither module: nor tls:", _ADDRESS_HINT)
+
+
+_ADDRESS_HINT = "module:/usr/lib/softhsm/libsofthsm2.so?token=LABEL"
+
+
+def _attribute(pair: str) -> tuple[str, str | int]:
+    """One attribute of the token wanted."""
+    name, _, value = pair.partition("=")
+    return _TOKEN_ATTRIBUTES[name], int(value) if name == "slot" else unquote(value)
+
+
+class Channel(Protocol):
+    """Bytes to and from an agent until a deadline; methods raise OSError, TimeoutError included."""
+
+    def read_exactly(self, count: int) -> bytes:
+        """The next `count` bytes; fewer only where the stream ends."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Send all of it."""
+        ...
+
+    def close(self) -> None:
+        """End it; nothing more arrives. Harmless when repeated."""
+        ...
+
+
+def open_node(address: NodeAddress, authority: Path | None, deadline: float) -> Channel:
+    """A channel to a lab node that showed a certificate of the cluster's CA.
+
+    Raises:
+        UsageError: there is no CA to trust.
+        OSError: nobody answered in time, or its certificate is another's.
+    """
+    trusted = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    trusted.check_hostname = False
+    try:
+        if authority is None:
+            raise FileNotFoundError("no file is configured")
+        trusted.load_verify_locations(authority)
+    except OSError as error:
+        what = f"no certificate of the cluster's CA: {authority}" if authority else "no certificate of the cluster's CA"
+        raise UsageError(what, str(error), "hsmctl config show") from error
+    untrusted = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    untrusted.check_hostname = False
+    untrusted.verify_mode = ssl.CERT_NONE  # AWS's outer certificate is self-signed; the inner layer says who it is
+    return connect(address.host, address.port, untrusted, trusted, deadline)
+
+
+AGENT = (sys.executable, "-P", "-m", "hsmctl.agent")
+"""The agent's command; -P, so that a folder called hsmctl where the operator stands is not run with a PIN."""
+
+
+def open_module(
+    address: ModuleAddress, locks: Path, deadline: float, command: tuple[str, ...] = AGENT, grace: float = 2.0
+) -> Channel:
+    """A channel to a new child process that has the module for itself."""
+    locks.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = locks / f"{_digest(address.path)}.lock"
+    return _Child((*command, address.path, str(lock)), deadline, grace)
+
+
+def _digest(path: str) -> str:
+    """One name for one module with one configuration (SoftHSM's comes from SOFTHSM2_CONF)."""
+    configuration = os.environ.get("SOFTHSM2_CONF", "")
+    both = os.path.realpath(path), configuration and os.path.realpath(configuration)
+    return hashlib.sha256("\0".join(both).encode()).hexdigest()[:32]
+
+
+class _Child:
+    """A process with its standard input and output on a socket pair, in a process group of its own."""
+
+    def __init__(self, command: tuple[str, ...], deadline: float, grace: float) -> None:
+        self._deadline = deadline
+        self._grace = grace
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 (close() closes it)
+        self._socket, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603 (the operator names the module)
+                command, stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=self._complaints, process_group=0
+            )
+        self._open = True
+
+    def read_exactly(self, count: int) -> bytes:
+        """The next `count` bytes; never fewer, because a child does not leave before its parent does."""
+        parts = bytearray()
+        while len(parts) < count:
+            self._limit()
+            try:
+                part = self._socket.recv(count - len(parts))
+            except TimeoutError as error:
+                raise TimeoutError(self._complaint() or "no answer in time") from error
+            if not part:
+                raise ConnectionResetError(self._complaint() or "its process ended")
+            parts += part
+        return bytes(parts)
+
+    def write(self, data: bytes) -> None:
+        """Send all of it."""
+        self._limit()
+        self._socket.sendall(data)
+
+    def close(self) -> None:
+        """Let the process end, in the background: it may be in a call that takes long or for ever."""
+        if self._open:
+            self._open = False
+            self._socket.close()
+            self._complaints.close()
+            threading.Thread(target=self._reap, name=f"reap {self._process.pid}").start()
+
+    def _reap(self) -> None:
+        """SIGTERM, which the agent obeys after the current call; SIGKILL after the grace."""
+        self._process.terminate()
+        try:
+            self._process.wait(self._grace)
+        except subprocess.TimeoutExpired:
+            _logger.warning(
+                "token agent %d was killed in a call that did not return; if that was a login, SoftHSM may have lost"
+                " the token: %s",
+                self._process.pid,
+                self._process.args,
+            )
+            self._process.kill()
+            self._process.wait()
+
+    def _limit(self) -> None:
+        """Let the next wait end at the deadline."""
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("no time is left")
+        self._socket.settimeout(left)
+
+    def _complaint(self) -> str:
+        """The last thing the process said on standard error."""
+        said = os.pread(self._complaints.fileno(), 64 * 1024, 0).decode(errors="backslashreplace")
+        return said.strip().rpartition("\n")[2]

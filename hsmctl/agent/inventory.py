@@ -1,0 +1,500 @@
+"""A PKCS#11 module behind frames: login, the bulk listing, and the loop that answers.
+
+Knows the C interface (PKCS#11 2.40, through ctypes) as far as a listing needs it, and the frames both ends speak.
+Refuses to know anything else of hsmctl: it runs on Python 3.9 with the standard library alone, because this one file is
+also sent to client hosts. Everything beyond the listing is an operation that is passed in.
+
+A frame is a 32-bit big-endian length and as many bytes of UTF-8 JSON. A request is `{id, op, args, deadline_ms}`, its
+reply `{id, ok}` or `{id, error: {ckr, what}}`, with `more: true` on all frames but the last. Bytes travel as hex.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeVar
+
+PROTOCOL = 1
+LOGIN_LIMIT = 4 * 1024
+"""Most bytes of a frame before the login: a stranger makes nobody allocate more."""
+LIMIT = 8 * 1024 * 1024
+"""Most bytes of a frame after the login."""
+
+ReadExactly = Callable[[int], bytes]
+"""As many bytes as asked for; fewer only where the stream ends."""
+Write = Callable[[bytes], object]
+
+
+class Malformed(Exception):
+    """The peer does not speak these frames: torn, too large, no JSON object, or a field of the wrong kind."""
+
+
+class Refused(Exception):
+    """The module, or this conversation, said no; `ckr` is the return value's name, empty where no module was asked."""
+
+    def __init__(self, ckr: str, what: str) -> None:
+        super().__init__(f"{what} ({ckr})" if ckr else what)
+        self.ckr = ckr
+        self.what = what
+
+    def reply(self, number: object) -> dict[str, object]:
+        """The reply that tells it to the one who sent request `number`."""
+        return {"id": number, "error": {"ckr": self.ckr, "what": self.what}}
+
+
+def read_frame(read_exactly: ReadExactly, limit: int) -> dict[str, Any] | None:
+    """The next message, or None where the stream ended between two; anything else than a frame is Malformed."""
+    header = read_exactly(4)
+    if not header:
+        return None
+    length = int.from_bytes(header, "big")
+    if len(header) == 4 and length > limit:
+        raise Malformed(f"a frame of {length} bytes where {limit} are allowed")
+    body = read_exactly(length)
+    if len(header) < 4 or len(body) < length:
+        raise Malformed("the stream ended inside a frame")
+    try:
+        message = json.loads(body)
+    except ValueError as error:
+        raise Malformed("a frame that is no JSON") from error
+    if not isinstance(message, dict):
+        raise Malformed("a frame that is no JSON object")
+    return message
+
+
+def write_frame(write: Write, message: Mapping[str, object]) -> None:
+    """Write one message as one frame; one that is larger than any reader accepts is Malformed."""
+    body = json.dumps(message, separators=(",", ":")).encode()
+    if len(body) > LIMIT:
+        raise Malformed(f"a frame of {len(body)} bytes where {LIMIT} are allowed")
+    write(len(body).to_bytes(4, "big") + body)
+
+
+class Slot(NamedTuple):
+    """A token and the slot it sits in (C_GetTokenInfo)."""
+
+    slot_id: int
+    label: str
+    serial: str
+    manufacturer: str
+    model: str
+    initialized: bool
+
+    def fits(self, token: Mapping[str, Any]) -> bool:
+        """Whether it is ready and the one asked for; nothing asked for fits every slot."""
+        known = {"label": self.label, "serial": self.serial, "slot": self.slot_id}
+        return self.initialized and token.items() <= known.items()
+
+
+class Session(NamedTuple):
+    """An open session (C_OpenSession)."""
+
+    slot_id: int
+    handle: int
+
+
+class Module:
+    """A PKCS#11 library in this process, and like all of them one for the whole process; a session is for one thread.
+
+    Every method raises Refused where the library does not return CKR_OK.
+    """
+
+    def __init__(self, path: str) -> None:
+        """Load the library; one that cannot be loaded, or is none, is Refused."""
+        self.path = path
+        function, table = ctypes.CFUNCTYPE(_WORD), ctypes.POINTER(ctypes.c_void_p)()
+        try:
+            ctypes.CDLL(path).C_GetFunctionList(ctypes.byref(table))
+            self._functions: dict[str, Callable[..., int]] = {
+                name: function(table[place]) for name, place in _FUNCTIONS.items()
+            }
+        except (OSError, AttributeError, ValueError) as error:
+            raise Refused("", f"cannot load {path}: {error}") from error
+
+    def initialize(self) -> None:
+        """C_Initialize with the operating system's locks: without them SoftHSM corrupts its memory and its files."""
+        self._call("C_Initialize", (_WORD * 6)(0, 0, 0, 0, _CKF_OS_LOCKING_OK, 0))
+
+    def finalize(self) -> None:
+        """C_Finalize; every session is gone after it."""
+        self._call("C_Finalize", None)
+
+    def manufacturer(self) -> str:
+        """Who made the library (C_GetInfo)."""
+        info = ctypes.create_string_buffer(_CK_INFO_BYTES)
+        self._call("C_GetInfo", info)
+        return _text(info.raw[2:34])
+
+    def slots(self) -> list[Slot]:
+        """Every slot with a token in it."""
+        count = _WORD()
+        self._call("C_GetSlotList", 1, None, ctypes.byref(count))
+        ids = (_WORD * count.value)()
+        self._call("C_GetSlotList", 1, ids, ctypes.byref(count))
+        return [self.slot(slot_id) for slot_id in ids[: count.value]]
+
+    def slot(self, slot_id: int) -> Slot:
+        """What a slot's token says about itself."""
+        info = ctypes.create_string_buffer(_CK_TOKEN_INFO_BYTES)
+        self._call("C_GetTokenInfo", slot_id, info)
+        label, manufacturer, model, serial = (_text(info.raw[a:b]) for a, b in ((0, 32), (32, 64), (64, 80), (80, 96)))
+        flags = _WORD.from_buffer(info, 96).value
+        return Slot(slot_id, label, serial, manufacturer, model, bool(flags & _CKF_TOKEN_INITIALIZED))
+
+    def open(self, slot_id: int) -> Session:
+        """A session, always read/write: CloudHSM's library refuses the other kind."""
+        handle = _WORD()
+        self._call("C_OpenSession", slot_id, _CKF_RW_SERIAL_SESSION, None, None, ctypes.byref(handle))
+        return Session(slot_id, handle.value)
+
+    def login(self, session: Session, pin: str) -> None:
+        """C_Login as the user, once; a token this process is logged in to stays so, whatever the PIN."""
+        secret = pin.encode()
+        try:
+            self._call("C_Login", session.handle, _CKU_USER, secret, len(secret))
+        except Refused as refused:
+            if refused.ckr != "CKR_USER_ALREADY_LOGGED_IN":
+                raise
+
+    def close(self, session: Session) -> None:
+        """C_CloseSession, without C_Logout, which would log out every session of the process."""
+        self._call("C_CloseSession", session.handle)
+
+    def batches(self, session: Session, size: int = 500) -> Iterator[list[dict[str, Any]]]:
+        """Every token object the session may see, `size` at a time; one that disappears meanwhile is left out."""
+        handles, reader = self._find(session), _Reader(self._call, session)
+        for start in range(0, len(handles), size):
+            yield [key for handle in handles[start : start + size] if (key := reader.read(handle))]
+
+    def describe(self, session: Session, handle: int) -> dict[str, Any] | None:
+        """One object as the listing shows it, or None if it is gone."""
+        return _Reader(self._call, session).read(handle)
+
+    def _find(self, session: Session) -> list[int]:
+        """The handles of all token objects, in one search that is always ended."""
+        true, page, count = ctypes.c_ubyte(1), (_WORD * 1000)(), _WORD(1)
+        handles: list[int] = []
+        self._call("C_FindObjectsInit", session.handle, (_WORD * 3)(_FLAGS["token"], ctypes.addressof(true), 1), 1)
+        try:
+            while count.value:
+                self._call("C_FindObjects", session.handle, page, len(page), ctypes.byref(count))
+                handles += page[: count.value]
+        finally:
+            self._call("C_FindObjectsFinal", session.handle)
+        return handles
+
+    def _call(self, name: str, *arguments: object, expected: tuple[int, ...] = (0,)) -> int:
+        """Call a function, numbers as words; a return value that is not expected is Refused."""
+        words = (_WORD(value) if isinstance(value, int) else value for value in arguments)
+        value: int = self._functions[name](*words)
+        if value not in expected:
+            raise Refused(ckr_name(value), f"{name} failed")
+        return value
+
+
+Authenticate = Callable[[str, str, Mapping[str, Any]], tuple[int, str]]
+"""User, password and the token asked for, to the slot to open and the PIN for it; raises Refused."""
+Operation = Callable[[Module, Session, Mapping[str, Any]], Mapping[str, object]]
+"""What an operation beyond this file does with its arguments in a logged-in session; raises Refused."""
+_Kind = TypeVar("_Kind")
+
+
+@dataclass(eq=False)
+class Conversation:
+    """One connection to one token: a greeting, a login, then requests, one at a time."""
+
+    module: Module
+    """Initialized, and shared by every conversation of the process."""
+    version: str
+    """Of hsmctl; the peer must have the same."""
+    operations: Mapping[str, Operation] = field(default_factory=dict)
+    """What can be done beyond this file, by name; called with the lock held."""
+    authenticate: Authenticate | None = None
+    """Makes user and password a slot and a PIN, where that is not the module's own business."""
+    total: Callable[[], int | None] = lambda: None
+    """Counts the token objects whoever owns them, where somebody can."""
+    lock: AbstractContextManager[Any] = field(default_factory=nullcontext)
+    """Held around every call into the module and nothing else; entered again and again."""
+    hsm_id: str | None = None
+    """Which HSM this is, if it is one."""
+    closed: bool = field(default=False, init=False)
+    """Whether nothing more will be answered."""
+    limit: int = field(default=LOGIN_LIMIT, init=False)
+    """Most bytes the next request may have."""
+    _greeted: bool = field(default=False, init=False)
+    _session: Session | None = field(default=None, init=False)
+
+    def answer(self, request: Mapping[str, Any]) -> Iterator[dict[str, object]]:
+        """The replies to one request; what is no request is Malformed."""
+        number = request.get("id")
+        try:
+            replies = self._replies(request)
+            reply = next(replies)
+            for following in replies:
+                yield {"id": number, "ok": reply, "more": True}
+                reply = following
+            yield {"id": number, "ok": reply}
+        except Refused as refused:
+            yield refused.reply(number)
+
+    def close(self) -> None:
+        """Close the session, if there is one and it is still there."""
+        self.closed = True
+        session, self._session = self._session, None
+        if session:
+            with self.lock, suppress(Refused):
+                self.module.close(session)
+
+    def _replies(self, request: Mapping[str, Any]) -> Iterator[Mapping[str, object]]:
+        """The `ok` values that answer a request; at least one."""
+        op, args = _field(request, "op", str), _field(request, "args", dict)
+        if op == "hello":
+            yield self._hello(args)
+        elif not self._greeted:
+            self.closed = True
+            raise Refused("", f"{op} before hello")
+        elif op == "ping":
+            yield {}
+        elif op == "login":
+            yield self._login(args)
+        elif self._session is None:
+            raise Refused("CKR_USER_NOT_LOGGED_IN", f"{op} before login")
+        elif op == "inventory":
+            yield from self._inventory(self._session)
+        elif op in self.operations:
+            with self.lock:
+                reply = self.operations[op](self.module, self._session, args)
+            yield reply
+        else:
+            raise Refused("CKR_FUNCTION_NOT_SUPPORTED", f"no operation {op}")
+
+    def _hello(self, args: Mapping[str, Any]) -> Mapping[str, object]:
+        """Who we are; another protocol or version ends the conversation."""
+        theirs = args.get("protocol"), args.get("version")
+        if theirs != (PROTOCOL, self.version):
+            self.closed = True
+            raise Refused("", f"this is protocol {PROTOCOL} of hsmctl {self.version}, not {theirs[0]} of {theirs[1]}")
+        self._greeted = True
+        return {"protocol": PROTOCOL, "version": self.version, "hsm_id": self.hsm_id}
+
+    def _login(self, args: Mapping[str, Any]) -> Mapping[str, object]:
+        """Open a session and log it in, exactly once."""
+        if self._session:
+            raise Refused("CKR_USER_ALREADY_LOGGED_IN", "this conversation is logged in")
+        user, password, token = _field(args, "user", str), _field(args, "password", str), args.get("token") or {}
+        slot_id, pin = (self.authenticate or self._choose)(user, password, token)
+        with self.lock:
+            slot = self.module.slot(slot_id)
+            session = self.module.open(slot_id)
+            try:
+                self.module.login(session, pin)
+            except Refused:
+                self.module.close(session)
+                raise
+        self._session, self.limit = session, LIMIT
+        return {name: getattr(slot, name) for name in ("label", "serial", "manufacturer", "model")}
+
+    def _choose(self, user: str, password: str, token: Mapping[str, Any]) -> tuple[int, str]:
+        """The one initialized token that fits, and the PIN: in CloudHSM's form, or plain where there is no user."""
+        with self.lock:
+            slots = [slot for slot in self.module.slots() if slot.fits(token)]
+        if len(slots) != 1:
+            wanted = ", ".join(f"{name} {value}" for name, value in token.items()) or "any name"
+            raise Refused("CKR_TOKEN_NOT_PRESENT", f"{len(slots) or 'no'} initialized tokens of {wanted}")
+        return slots[0].slot_id, f"{user}:{password}" if user else password
+
+    def _inventory(self, session: Session) -> Iterator[Mapping[str, object]]:
+        """The listing in batches, then the count; the lock is free while a batch is on its way."""
+        batches = self.module.batches(session)
+        while True:
+            with self.lock:
+                batch = next(batches, None)
+            if batch is None:
+                break
+            yield {"keys": batch}
+        yield {"keys": [], "total": self.total()}
+
+
+def serve(read_exactly: ReadExactly, write: Write, conversation: Conversation) -> None:
+    """Answer requests until the peer leaves, is Malformed, or the conversation is over."""
+    try:
+        while not conversation.closed and (request := read_frame(read_exactly, conversation.limit)) is not None:
+            for reply in conversation.answer(request):
+                write_frame(write, reply)
+    finally:
+        conversation.close()
+
+
+def _field(message: Mapping[str, Any], name: str, kind: type[_Kind]) -> _Kind:
+    """A field of a message, which must be of its kind."""
+    value = message.get(name)
+    if not isinstance(value, kind):
+        raise Malformed(f"a request whose {name} is no {kind.__name__}")
+    return value
+
+
+_WORD = ctypes.c_ulong
+"""CK_ULONG, and as wide as a pointer on every system with PKCS#11 modules of ours (LP64)."""
+_UNAVAILABLE = _WORD(-1).value
+"""CK_UNAVAILABLE_INFORMATION: the length of an attribute that is not handed out."""
+_CK_INFO_BYTES, _CK_TOKEN_INFO_BYTES = 88, 208
+_CKU_USER = 1
+_CKF_OS_LOCKING_OK = 0x2
+_CKF_RW_SERIAL_SESSION = 0x6
+_CKF_TOKEN_INITIALIZED = 0x400
+
+
+def _table(text: str) -> dict[str, int]:
+    """Names and hexadecimal numbers, in turn."""
+    words = text.split()
+    return {words[place]: int(words[place + 1], 16) for place in range(0, len(words), 2)}
+
+
+_FUNCTIONS = _table("""
+    C_Initialize 1 C_Finalize 2 C_GetInfo 3 C_GetSlotList 5 C_GetTokenInfo 7 C_OpenSession 0D C_CloseSession 0E
+    C_Login 13 C_GetAttributeValue 19 C_FindObjectsInit 1B C_FindObjects 1C C_FindObjectsFinal 1D
+""")
+"""The functions used and their places in CK_FUNCTION_LIST, in words; the version fills the first."""
+_FLAGS = _table("""
+    token 001 private 002 sensitive 103 always_sensitive 165 extractable 162 never_extractable 164 local 163
+    modifiable 170 destroyable 172 copyable 171 encrypt 104 decrypt 105 sign 108 verify 10A wrap 106 unwrap 107
+    derive 10C wrap_with_trusted 210 trusted 086 always_authenticate 202
+""")
+"""The boolean attributes listed, CKA_*."""
+_TEMPLATE = {
+    **_FLAGS,
+    **_table("""
+        id 102 label 003 ec_params 180 ec_point 181 modulus 120 public_exponent 122 check_value 090 key_type 100
+        value_len 161 class 000
+    """),
+}
+"""The attributes read, CKA_*; never CKA_VALUE of a key, which may be in the clear. The class is last: an untouched
+length shows that the module stopped at an attribute before it."""
+_ROOM = 1024
+"""Bytes for each, more than most take."""
+_CKA_VALUE = 0x011
+_CKO_CERTIFICATE, _CKO_PUBLIC_KEY, _CKO_PRIVATE_KEY = 1, 2, 3
+_CKK_RSA = 0x00
+_CURVE_TYPES = (0x03, 0x40, 0x41)
+"""CKK_EC, CKK_EC_EDWARDS, CKK_EC_MONTGOMERY."""
+_FINGERPRINTS: Mapping[tuple[int | None, int | None], tuple[str, tuple[str, ...]]] = {
+    (_CKO_PUBLIC_KEY, _CKK_RSA): ("public", ("modulus", "public_exponent")),
+    (_CKO_PRIVATE_KEY, _CKK_RSA): ("modulus", ("modulus", "public_exponent")),
+    **{(_CKO_PUBLIC_KEY, curve): ("public", ("ec_point",)) for curve in _CURVE_TYPES},
+}
+"""By class and type, what a fingerprint is made of and what that is worth."""
+_CHECK_VALUE_BYTES = 3
+_CKR_OBJECT_HANDLE_INVALID = 0x082
+_ABOUT_THE_OBJECT = (0x000, 0x011, 0x012, 0x013, 0x150, _CKR_OBJECT_HANDLE_INVALID)
+"""CKR_OK, CKR_ATTRIBUTE_SENSITIVE, _TYPE_INVALID, _VALUE_INVALID, CKR_BUFFER_TOO_SMALL: the others may be good."""
+
+
+def _text(field: bytes) -> str:
+    """A field of fixed length, padded with blanks or, by some, with zeros."""
+    return field.rstrip(b" \0").decode("utf-8", "backslashreplace")
+
+
+class _Reader:
+    """Reads an object with one C_GetAttributeValue into a template built once; more calls only where that fails."""
+
+    def __init__(self, call: Callable[..., int], session: Session) -> None:
+        self._call = call
+        self._session = session.handle
+        self._template = (_WORD * (3 * len(_TEMPLATE)))()
+        self._buffer = ctypes.create_string_buffer(len(_TEMPLATE) * _ROOM)
+        for place, code in enumerate(_TEMPLATE.values()):
+            address = ctypes.addressof(self._buffer) + place * _ROOM
+            self._template[3 * place : 3 * place + 3] = [code, address, _ROOM]
+        self._pristine = bytes(self._template)
+
+    def read(self, handle: int) -> dict[str, Any] | None:
+        """The object as it is listed, or None if it is gone."""
+        values = self._values(handle)
+        if values is None:
+            return None
+        object_class, key_type = _number(values["class"]), _number(values["key_type"])
+        kind, parts = _FINGERPRINTS.get((object_class, key_type), ("", ()))
+        for name in ("id", "label", *parts):
+            if values[name] is None:
+                values[name] = self._single(handle, _TEMPLATE[name])
+        if object_class == _CKO_CERTIFICATE:
+            kind, parts = "public", ("value",)
+            values["value"] = self._single(handle, _CKA_VALUE)
+        length, modulus = _number(values["value_len"]), int.from_bytes(values["modulus"] or b"", "big")
+        return {
+            "class": object_class,
+            "key_type": key_type,
+            "id": (values["id"] or b"").hex(),
+            "label": (values["label"] or b"").hex(),
+            "bits": length * 8 if length else modulus.bit_length() or None,
+            "ec_params": (values["ec_params"] or b"").hex() or None,
+            "attributes": [name for name in _FLAGS if values[name] == b"\x01"],
+            "material": _material(kind, [values[name] for name in parts], values["check_value"]),
+        }
+
+    def _values(self, handle: int) -> dict[str, bytes | None] | None:
+        """Every attribute of the template, None where the object has none or it did not fit; None if it is gone."""
+        ctypes.memmove(self._template, self._pristine, len(self._pristine))
+        if self._get(handle, self._template, len(_TEMPLATE)) == _CKR_OBJECT_HANDLE_INVALID:
+            return None
+        lengths, data = self._template[2::3], self._buffer.raw
+        if lengths[-1] == _ROOM:
+            return {name: self._single(handle, code) for name, code in _TEMPLATE.items()}
+        return {
+            name: data[place * _ROOM : place * _ROOM + lengths[place]] if lengths[place] <= _ROOM else None
+            for place, name in enumerate(_TEMPLATE)
+        }
+
+    def _single(self, handle: int, code: int) -> bytes | None:
+        """An attribute of any length, asked for by itself; None where the object has none or does not hand it out."""
+        attribute = (_WORD * 3)(code, 0, 0)
+        if self._get(handle, attribute, 1) or attribute[2] == _UNAVAILABLE:
+            return None
+        buffer = ctypes.create_string_buffer(attribute[2])
+        attribute[1] = ctypes.addressof(buffer)
+        return None if self._get(handle, attribute, 1) else buffer.raw[: attribute[2]]
+
+    def _get(self, handle: int, template: ctypes.Array[ctypes.c_ulong], count: int) -> int:
+        """C_GetAttributeValue; return values that concern single attributes or this object are answers."""
+        return self._call("C_GetAttributeValue", self._session, handle, template, count, expected=_ABOUT_THE_OBJECT)
+
+
+def _number(value: bytes | None) -> int | None:
+    """A CK_ULONG attribute, or None where the object has none."""
+    return int.from_bytes(value, sys.byteorder) if value and len(value) == ctypes.sizeof(_WORD) else None
+
+
+def _material(kind: str, parts: list[bytes | None], check_value: bytes | None) -> dict[str, str] | None:
+    """The fingerprint: of the public parts, or the check value; None where the object hands out neither in full."""
+    whole = [part for part in parts if part]
+    if whole and len(whole) == len(parts):
+        return {"kind": kind, "digest": hashlib.sha256(b"".join(whole)).hexdigest()}
+    if check_value and len(check_value) >= _CHECK_VALUE_BYTES:
+        return {"kind": "check-value", "digest": check_value.hex()}
+    return None
+
+
+def ckr_name(value: int) -> str:
+    """The name of a return value (PKCS#11 3.1, CKR_*), or its number where it has none here."""
+    return f"CKR_{_RETURN_VALUES.get(value, f'0x{value:08X}')}"
+
+
+_RETURN_VALUES = {
+    value: name
+    for name, value in _table("""
+        OK 000 HOST_MEMORY 002 SLOT_ID_INVALID 003 GENERAL_ERROR 005 FUNCTION_FAILED 006 ARGUMENTS_BAD 007
+        ATTRIBUTE_READ_ONLY 010 ATTRIBUTE_SENSITIVE 011 ATTRIBUTE_TYPE_INVALID 012 ATTRIBUTE_VALUE_INVALID 013
+        DEVICE_ERROR 030 DEVICE_MEMORY 031 DEVICE_REMOVED 032 FUNCTION_NOT_SUPPORTED 054 KEY_SIZE_RANGE 062
+        MECHANISM_INVALID 070 MECHANISM_PARAM_INVALID 071 OBJECT_HANDLE_INVALID 082 OPERATION_ACTIVE 090
+        PIN_INCORRECT 0A0 PIN_INVALID 0A1 PIN_LEN_RANGE 0A2 PIN_EXPIRED 0A3 PIN_LOCKED 0A4 SESSION_CLOSED 0B0
+        SESSION_COUNT 0B1 SESSION_HANDLE_INVALID 0B3 SESSION_READ_ONLY 0B5 TEMPLATE_INCOMPLETE 0D0
+        TEMPLATE_INCONSISTENT 0D1 TOKEN_NOT_PRESENT 0E0 TOKEN_NOT_RECOGNIZED 0E1 TOKEN_WRITE_PROTECTED 0E2
+        USER_ALREADY_LOGGED_IN 100 USER_NOT_LOGGED_IN 101 USER_PIN_NOT_INITIALIZED 102 USER_TOO_MANY_TYPES 105
+        CURVE_NOT_SUPPORTED 140 BUFFER_TOO_SMALL 150 CRYPTOKI_NOT_INITIALIZED 190 CRYPTOKI_ALREADY_INITIALIZED 191
+    """).items()
+}
