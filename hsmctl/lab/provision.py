@@ -1,0 +1,109 @@
+"""What the folder of an HSM is filled with: nothing, the contents of a sibling, another crypto user.
+
+Works on folders no process owns; imports `cryptography`, so that the HSMs' own processes need not.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from hsmctl.lab.folder import NodeFolder, write_private
+from hsmctl.lab.record import NodeRecord
+from hsmctl.lab.softhsm import TOKEN_OBJECT, make_token, token_object
+from hsmctl.lab.user import Role, Users
+
+_TEN_YEARS = timedelta(days=3650)
+
+
+def build_empty(folder: NodeFolder, record: NodeRecord) -> None:
+    """Fill the folder of an HSM fresh from the factory."""
+    _prepare(folder, record)
+    folder.tokens.mkdir(mode=0o700)
+
+
+def build_clone(folder: NodeFolder, record: NodeRecord, snapshot: Path) -> None:
+    """Fill the folder of an HSM with what a sibling held; the snapshot is used up.
+
+    The tokens keep their key and objects, and get serial numbers and PINs of their own.
+    """
+    record = replace(record, tokens={})
+    _prepare(folder, record)
+    (snapshot / "users.json").replace(folder.users)
+    for token in sorted((snapshot / "tokens").iterdir()):
+        record = record.with_token(token.name, secrets.token_hex(16))
+        _back_up(folder, token.name, made := _token_object(record, token.name))
+        (token / TOKEN_OBJECT).write_bytes(made)
+    record.write(folder)
+    (snapshot / "tokens").replace(folder.tokens)
+    shutil.rmtree(snapshot)
+
+
+def add_crypto_user(folder: NodeFolder, name: str, password: str) -> None:
+    """Give an HSM one more crypto user, with a token of its own.
+
+    Raises:
+        UsageError: name or password is not what CloudHSM takes.
+        Conflict: there is a user of this name.
+    """
+    users = Users(folder.users)
+    users.check_free(name)
+    user = name.lower()
+    record = NodeRecord.read(folder).with_token(user, secrets.token_hex(16))
+    record.write(folder)
+    _back_up(folder, user, made := _token_object(record, user))
+    # The user comes last: a token without one is what an interruption left.
+    shutil.rmtree(folder.tokens / user, ignore_errors=True)
+    make_token(folder.tokens / user, made)
+    users.add(user, Role.CRYPTO_USER, password)
+
+
+def _prepare(folder: NodeFolder, record: NodeRecord) -> None:
+    """Write what every HSM has from the beginning; what an interrupted build left is overwritten."""
+    folder.backups.mkdir(mode=0o700, exist_ok=True)
+    record.write(folder)
+    write_private(folder.outer_certificate, _outer_certificate())
+
+
+def _token_object(record: NodeRecord, user: str) -> bytes:
+    return token_object(
+        label=record.place.hsm_id,
+        serial=record.serial(user),
+        token_key=bytes.fromhex(record.token_key),
+        pin=record.tokens[user].pin,
+    )
+
+
+def _back_up(folder: NodeFolder, token: str, data: bytes) -> None:
+    write_private(folder.backups / f"{token}.object", data)
+
+
+def _outer_certificate() -> bytes:
+    """A key and the self-signed certificate that AWS's outer TLS layer shows, PEM (local-aws: O=AWS, CN=CloudHSM)."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import NameOID
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name(
+        [x509.NameAttribute(NameOID.ORGANIZATION_NAME, "AWS"), x509.NameAttribute(NameOID.COMMON_NAME, "CloudHSM")]
+    )
+    start = datetime.now(UTC) - timedelta(days=1)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(start)
+        .not_valid_after(start + _TEN_YEARS)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return private + certificate.public_bytes(serialization.Encoding.PEM)

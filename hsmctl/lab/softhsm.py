@@ -1,0 +1,242 @@
+"""SoftHSM 2's token folders, changed below PKCS#11: new tokens, copies of objects between tokens, healing.
+
+Knows what lies in a token's folder and what a killed process leaves behind. Refuses to know which node or user a folder
+belongs to. Files are not fsynced: SoftHSM does not either, and a killed process loses nothing that was written.
+`cryptography` is imported only where a PIN is sealed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import secrets
+import shutil
+import struct
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from hsmctl.errors import Conflict
+from hsmctl.lab.objectfile import (
+    FLAGS,
+    LABEL,
+    SERIAL,
+    SO_BLOB,
+    USER_BLOB,
+    Attribute,
+    Kind,
+    StoredObject,
+    Torn,
+    check_whole,
+    serialize,
+)
+
+_LIBRARIES = ("/usr/lib", "/usr/lib64", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/local/lib")
+TOKEN_OBJECT = "token.object"  # noqa: S105 - a file's name
+TOKEN_KEY_BYTES = 32
+
+# CK_TOKEN_INFO: CKF_RNG, _LOGIN_REQUIRED, _USER_PIN_INITIALIZED, _RESTORE_KEY_NOT_NEEDED, _TOKEN_INITIALIZED.
+_TOKEN_FLAGS = 0x1 | 0x4 | 0x8 | 0x20 | 0x400
+_PBE_ROUNDS = 1500
+_BUSY_SECONDS = 0.5
+
+
+def module_path() -> Path:
+    """SoftHSM's PKCS#11 library: HSMCTL_SOFTHSM, or where distributions put it.
+
+    Raises:
+        Conflict: it is not installed.
+    """
+    named = os.environ.get("HSMCTL_SOFTHSM")
+    usual = [f"{folder}/softhsm/libsofthsm2.so" for folder in _LIBRARIES]
+    for path in map(Path, [named] if named else usual):
+        if path.is_file():
+            return path
+    where = f"no file {named} (HSMCTL_SOFTHSM)" if named else "the package softhsm2 is not installed"
+    raise Conflict("SoftHSM not found", where, "apt install softhsm2")
+
+
+def token_object(*, label: str, serial: str, token_key: bytes, pin: str) -> bytes:
+    """The `token.object` of an initialized token whose user logs in with `pin`; nobody knows the SO PIN.
+
+    `serial` is 16 hexadecimal digits; the slot id is the low 31 bits of the last eight (SlotManager.cpp).
+    """
+    attributes = {
+        LABEL: Attribute(Kind.BYTES, label.encode().ljust(32)),
+        SERIAL: Attribute(Kind.BYTES, serial.encode().ljust(16)),
+        FLAGS: Attribute(Kind.ULONG, struct.pack(">Q", _TOKEN_FLAGS)),
+        SO_BLOB: Attribute(Kind.BYTES, _seal(token_key, secrets.token_hex(16))),
+        USER_BLOB: Attribute(Kind.BYTES, _seal(token_key, pin)),
+    }
+    return serialize(StoredObject(1, attributes))
+
+
+def make_token(folder: Path, data: bytes) -> None:
+    """Make the folder of an empty token from its `token.object`."""
+    folder.mkdir(mode=0o700)
+    _write(folder / "token.lock", b"")
+    _write(folder / "generation", struct.pack(">Q", 1))
+    _write(folder / TOKEN_OBJECT, data)
+
+
+def object_files(folder: Path) -> Iterator[str]:
+    """The names of the object files of a token, `token.object` left out; whole or not."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith(".object") and entry.name != TOKEN_OBJECT:
+                yield entry.name
+
+
+def copy_object(source: Path, target: Path, name: str) -> None:
+    """Copy an object between two tokens with the same token key; a process that runs on the target sees it at once.
+
+    Not so where it has known a file of this name that vanished without `remove_object`: it sees the copy when it starts
+    anew.
+
+    Raises:
+        FileNotFoundError: the source has no such object (any more).
+        Torn: the source's object is unfinished.
+        TimeoutError: somebody holds the target's lock.
+    """
+    stored = check_whole((source / name).read_bytes())
+    overwritten = target / name
+    if overwritten.exists():
+        # A process that has read the old object reloads it only for a higher count.
+        generation = max(stored.generation, _generation(overwritten)) + 1
+        stored = StoredObject(generation, stored.attributes)
+    _lock_file(target, name).touch(mode=0o600)
+    temporary = target / f".{name}.new"
+    _write(temporary, serialize(stored))
+    temporary.replace(overwritten)
+    _bump(target)
+
+
+def remove_object(folder: Path, name: str) -> None:
+    """Remove an object from a token, if it is there; a process that runs on the token sees it at once.
+
+    Raises:
+        TimeoutError: somebody holds the token's lock.
+    """
+    (folder / name).unlink(missing_ok=True)
+    _lock_file(folder, name).unlink(missing_ok=True)
+    _bump(folder)
+
+
+def sweep(tokens: Path, backups: Path, quarantine: Path) -> tuple[str, ...]:
+    """Heal what a killed process left in a folder of tokens nobody uses now; what was done, a sentence each.
+
+    `backups` holds each token's `token.object` as `<token>.object`: C_Login rewrites the file in place, so a process
+    killed meanwhile destroys it, and what it says never changes.
+    """
+    done: list[str] = []
+    for token in sorted(path for path in tokens.iterdir() if path.is_dir()):
+        done += _heal_token(token, backups / f"{token.name}.object")
+        for name in sorted(object_files(token)):
+            done += _heal_object(token, name, quarantine / token.name)
+        done += _tidy(token)
+    return tuple(done)
+
+
+def _seal(token_key: bytes, pin: str) -> bytes:
+    """The token's key under a PIN: salt, IV, AES-256-CBC of "RJR" and the key (SecureDataManager, RFC4880.cpp)."""
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+    from cryptography.hazmat.primitives.padding import PKCS7
+
+    salt, vector = secrets.token_bytes(8), secrets.token_bytes(16)
+    key = hashlib.sha256(salt + pin.encode()).digest()
+    for _ in range(_PBE_ROUNDS + salt[-1] - 1):
+        key = hashlib.sha256(key).digest()
+    padder = PKCS7(128).padder()
+    clear = padder.update(b"RJR" + token_key) + padder.finalize()
+    encryptor = Cipher(algorithms.AES(key), modes.CBC(vector)).encryptor()
+    return salt + vector + encryptor.update(clear) + encryptor.finalize()
+
+
+def _lock_file(folder: Path, name: str) -> Path:
+    """The lock SoftHSM wants beside each object; without it the object cannot be destroyed."""
+    return (folder / name).with_suffix(".lock")
+
+
+def _write(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(data)
+
+
+def _generation(path: Path) -> int:
+    """The first number of an object file; 0 if it is torn."""
+    with path.open("rb") as stream:
+        data = stream.read(8)
+    return int.from_bytes(data) if len(data) == 8 else 0
+
+
+def _bump(folder: Path) -> None:
+    """Tell processes that have the token open to look at its folder again (Generation.cpp).
+
+    Raises:
+        TimeoutError: somebody, possibly a stopped process, holds the lock.
+    """
+    with (folder / "generation").open("r+b", buffering=0) as stream:
+        _lock(stream.fileno(), folder)
+        generation = int.from_bytes(stream.read(8)) + 1
+        stream.seek(0)
+        stream.write(struct.pack(">Q", generation))
+
+
+def _lock(descriptor: int, folder: Path) -> None:
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{folder.name} is locked") from None
+            time.sleep(0.002)
+        else:
+            return
+
+
+def _heal_token(token: Path, backup: Path) -> Iterator[str]:
+    """Restore `token.object` and the counter where they are torn."""
+    if _size(token / "generation") != 8:
+        _write(token / "generation", struct.pack(">Q", 1))
+        yield f"{token.name}: generation counter made anew"
+    if _whole(token / TOKEN_OBJECT):
+        return
+    if _whole(backup):
+        shutil.copyfile(backup, token / TOKEN_OBJECT)
+        yield f"{token.name}: {TOKEN_OBJECT} restored from its backup"
+    else:
+        yield f"{token.name}: {TOKEN_OBJECT} is destroyed and has no backup"
+
+
+def _heal_object(token: Path, name: str, quarantine: Path) -> Iterator[str]:
+    """Move an unfinished object away; give a whole one its lock."""
+    if _whole(token / name):
+        _lock_file(token, name).touch(mode=0o600)
+        return
+    quarantine.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (token / name).replace(quarantine / name)
+    yield f"{token.name}: {name} was never finished and is in quarantine"
+
+
+def _tidy(token: Path) -> Iterator[str]:
+    """Remove locks without an object and copies that were cut off."""
+    for path in sorted(token.iterdir()):
+        orphan = path.suffix == ".lock" and not path.with_suffix(".object").exists()
+        if orphan or path.suffix == ".new":
+            path.unlink()
+            yield f"{token.name}: {path.name} removed"
+
+
+def _whole(path: Path) -> bool:
+    try:
+        check_whole(path.read_bytes())
+    except (FileNotFoundError, Torn):
+        return False
+    return True
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
