@@ -1,0 +1,32 @@
+"""The program: `hsmctl` and `python -m hsmctl`; it knows the fastest way to say its version and how to end."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import sys
+
+from hsmctl import __version__
+
+
+def main() -> None:
+    """Run hsmctl and end the process with its exit code."""
+    if sys.argv[1:] == ["--version"]:
+        sys.stdout.write(f"hsmctl {__version__}\n")
+        return
+    from hsmctl.cli.root import run
+
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A label in letters that this terminal lacks is escaped, not an error.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        sys.exit(run(sys.argv[1:]))
+    except BrokenPipeError:
+        # The reader has left: end as every Unix program does then.
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGPIPE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,239 @@
+"""`lab`: CloudHSM on this machine, brought up, looked at and taken down; no context is needed for it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import click
+
+from hsmctl.cli.session import Session
+from hsmctl.cli.table import Column, details, table
+from hsmctl.cli.verb import Noun, Seconds, verb
+from hsmctl.cli.view import Page, View
+from hsmctl.errors import Conflict, ExitCode, UsageError
+from hsmctl.mark import Mark
+from hsmctl.ports import LabOptions, LabStatus
+from hsmctl.settings import ContextKind
+
+_UNSET = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_CA_BUNDLE")
+"""Variables that would lead an AWS client away from the lab."""
+_NODE_MARKS = {"running": Mark.REPORTED, "stopped": Mark.ATTENTION}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """Sizes of several things, in KiB."""
+
+    minimum: int
+    median: int
+    maximum: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeRow:
+    """One emulated HSM and its process."""
+
+    hsm_id: str
+    cluster_id: str
+    zone: str
+    address: str
+    state: str
+    """running, dead or stopped."""
+    pid: int | None
+    pss_kib: int | None
+    """Proportional set size of the process."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabReport:
+    """The lab as it is."""
+
+    running: bool
+    healthy: bool
+    folder: str
+    endpoint_url: str | None
+    pid: int | None
+    """The supervisor's."""
+    env: Mapping[str, str]
+    """The variables that make any AWS client talk to the lab."""
+    clusters: tuple[str, ...]
+    nodes: tuple[NodeRow, ...]
+    pss: Spread | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabUp:
+    """What `lab up` brought up, and what that took."""
+
+    clusters: tuple[str, ...]
+    hsms: int
+    seconds: float
+    """Until the cluster was ACTIVE with all its HSMs."""
+    pss: Spread | None
+    """Per HSM process."""
+
+
+@verb("up", "hsmctl lab up", "hsmctl lab up --hsms 32 --azs 4 --seed-keys 200", "hsmctl lab up --delay 5s")
+@click.option("--hsms", type=click.IntRange(1, 32), default=3, show_default=True, help="HSMs of the cluster.")
+@click.option("--azs", type=click.IntRange(1, 6), default=3, show_default=True, help="Availability Zones they are in.")
+@click.option("--type", "hsm_type", default="hsm2m.medium", show_default=True, help="The HSM type.")
+@click.option(
+    "--delay", type=Seconds(), default="0", show_default=True, help="How long each state of the service lasts."
+)
+@click.option("--seed-keys", type=click.IntRange(0), default=200, show_default=True, help="Keys to begin with.")
+def up(session: Session, hsms: int, azs: int, hsm_type: str, delay: float, seed_keys: int) -> int:
+    """Bring the lab up, or repair it; it ends with an ACTIVE cluster."""
+    facade = session.unbound
+    options = LabOptions(hsms=hsms, zones=azs, hsm_type=hsm_type, delay=delay, seed_keys=seed_keys)
+    began = facade.clock.monotonic()
+    for line in facade.lab.up(options):
+        session.out.say(line)
+    took = facade.clock.monotonic() - began
+    status = facade.lab.status()
+    made = LabUp(clusters=status.clusters, hsms=len(status.nodes), seconds=round(took, 2), pss=_spread(status))
+    return session.show_local(UP, made, ContextKind.LAB)
+
+
+@verb("down", "hsmctl lab down")
+def down(session: Session) -> int:
+    """End every process of the lab and keep its state."""
+    session.unbound.lab.down()
+    session.out.say("the lab is down; hsmctl lab up goes on with it")
+    return ExitCode.OK
+
+
+@verb("status", "hsmctl lab status", "hsmctl lab status -o json --query running")
+def status(session: Session) -> int:
+    """Show the lab; exit 1 if it is not whole."""
+    found = session.unbound.lab.status()
+    return session.show_local(STATUS, _report(found), ContextKind.LAB, ExitCode.OK if found.healthy else ExitCode.NO)
+
+
+@verb("env", 'eval "$(hsmctl lab env)"', "hsmctl lab env -o json")
+def env(session: Session) -> int:
+    """Print what makes a shell, and any AWS client in it, talk to the lab."""
+    found = session.unbound.lab.status()
+    if not found.running:
+        raise Conflict("no lab to point at", f"none is running in {found.folder}", "hsmctl lab up")
+    return session.show_local(ENV, found.env, ContextKind.LAB)
+
+
+@verb("reset", "hsmctl lab reset --yes")
+@click.option("--yes", is_flag=True, help="Do it: every key of the lab is gone afterwards.")
+def reset(session: Session, *, yes: bool) -> int:
+    """Stop the lab and remove its folder."""
+    if not yes:
+        raise UsageError("lab reset", "it destroys the lab's keys", "hsmctl lab reset --yes")
+    session.unbound.lab.reset()
+    session.out.say("the lab is gone")
+    return ExitCode.OK
+
+
+@verb("logs", "hsmctl lab logs")
+def logs(session: Session) -> int:
+    """Print what the lab's supervisor and its HSMs said."""
+    return session.show_local(LOGS, tuple(session.unbound.lab.logs()), ContextKind.LAB)
+
+
+noun = Noun("lab", "CloudHSM on this machine, to try things on.", up, down, status, env, reset, logs)
+
+
+def _report(status: LabStatus) -> LabReport:
+    return LabReport(
+        running=status.running,
+        healthy=status.healthy,
+        folder=status.folder,
+        endpoint_url=status.endpoint_url,
+        pid=status.pid,
+        env=status.env,
+        clusters=status.clusters,
+        nodes=tuple(
+            NodeRow(
+                hsm_id=node.hsm_id,
+                cluster_id=node.cluster_id,
+                zone=node.zone,
+                address=node.address,
+                state=node.state,
+                pid=node.pid,
+                pss_kib=node.pss_kib,
+            )
+            for node in status.nodes
+        ),
+        pss=_spread(status),
+    )
+
+
+def _spread(status: LabStatus) -> Spread | None:
+    """How large the processes of the HSMs are; None where no size is known."""
+    sizes = sorted(node.pss_kib for node in status.nodes if node.pss_kib is not None)
+    return Spread(minimum=sizes[0], median=sizes[len(sizes) // 2], maximum=sizes[-1]) if sizes else None
+
+
+def _up_lines(made: LabUp, _: Page) -> list[str]:
+    clusters = ", ".join(made.clusters)
+    lines = [f"{Mark.REPORTED.glyph} {clusters} is ACTIVE with {made.hsms} HSMs after {made.seconds:.1f} s"]
+    return [*lines, f"  {_sizes(made.pss)} for each HSM"] if made.pss else lines
+
+
+def _sizes(pss: Spread) -> str:
+    return " / ".join(f"{size / 1024:.1f}" for size in (pss.minimum, pss.median, pss.maximum)) + " MiB (min/median/max)"
+
+
+def _status_lines(lab: LabReport, page: Page) -> Iterator[str]:
+    mark = Mark.REPORTED if lab.healthy else Mark.BAD if lab.running else Mark.ATTENTION
+    yield f"{mark.glyph} the lab is {'running' if lab.running else 'not running'}"
+    yield ""
+    yield from details(
+        [
+            ("folder", lab.folder),
+            ("endpoint", lab.endpoint_url or ""),
+            ("supervisor", f"process {lab.pid}" if lab.pid else ""),
+            ("clusters", " ".join(lab.clusters)),
+            ("memory", _sizes(lab.pss) if lab.pss else ""),
+        ]
+    )
+    if lab.nodes:
+        yield ""
+        yield from _node_table(lab.nodes, page)
+
+
+def _node_table(nodes: Sequence[NodeRow], page: Page) -> list[str]:
+    columns: tuple[Column[NodeRow], ...] = (
+        Column(title="", cell=lambda row: _NODE_MARKS.get(row.state, Mark.BAD).glyph),
+        Column(title="HSM", cell=lambda row: row.hsm_id, shrinks=True),
+        Column(title="STATE", cell=lambda row: row.state),
+        Column(title="ZONE", cell=lambda row: row.zone),
+        Column(title="ADDRESS", cell=lambda row: row.address),
+        Column(title="PID", cell=lambda row: str(row.pid or "–"), right=True),
+        Column(title="MIB", cell=lambda row: f"{row.pss_kib / 1024:.1f}" if row.pss_kib else "–", right=True),
+        Column(title="CLUSTER", cell=lambda row: row.cluster_id, wide=True),
+    )
+    return table(columns, nodes, wide=page.wide, width=page.width)
+
+
+def _exports(variables: Mapping[str, str]) -> list[str]:
+    """Lines for a POSIX shell to evaluate."""
+    unset = [f"unset {name}" for name in _UNSET if name not in variables]
+    return [*unset, *(f"export {name}={shlex.quote(value)}" for name, value in variables.items())]
+
+
+UP: View[LabUp] = View(schema="lab.up@1", document=LabUp, lines=_up_lines, names=lambda made: made.clusters)
+STATUS: View[LabReport] = View(
+    schema="lab.status@1",
+    document=LabReport,
+    lines=_status_lines,
+    names=lambda lab: lab.clusters,
+    items=lambda lab: lab.nodes,
+)
+ENV: View[Mapping[str, str]] = View(
+    schema="lab.env@1", document=Mapping[str, str], lines=lambda env, _: _exports(env), names=lambda env: env
+)
+LOGS: View[tuple[str, ...]] = View(
+    schema="lab.logs@1",
+    document=tuple[str, ...],
+    lines=lambda logs, _: logs,
+    names=lambda logs: logs,
+    items=lambda logs: logs,
+)

@@ -1,0 +1,179 @@
+"""One run of the command line: what was typed, the façade it leads to, and where the answer goes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, TextIO, TypeVar
+
+from hsmctl.cli.output import Format, Output
+from hsmctl.cli.view import Origin, View
+from hsmctl.errors import Conflict, ExitCode, UsageError
+from hsmctl.secret import Secret
+from hsmctl.settings import ContextKind, Flags, Settings
+
+if TYPE_CHECKING:
+    from hsmctl.bootstrap import Hsmctl
+    from hsmctl.domain.sync import Replica
+
+T = TypeVar("T")
+Connect = Callable[[Settings, Callable[[str], Secret]], "Hsmctl"]
+
+
+@dataclass(kw_only=True)
+class Session:
+    """What a command gets; the façade is made when it is first asked for."""
+
+    out: Output
+    environ: Mapping[str, str]
+    connect: Connect | None = None
+    """Makes the façade; None is the real one."""
+    typed: dict[str, object] = field(default_factory=dict)
+    """The shared options that were typed, by name; the one nearest to the verb wins."""
+    _account: str | None = None
+
+    @cached_property
+    def hsmctl(self) -> Hsmctl:
+        """The façade over the chosen context.
+
+        Raises:
+            UsageError: the configuration or the choice makes no sense.
+            Conflict: the lab was chosen and there is none.
+        """
+        from hsmctl.settings_loader import load
+
+        return self._connected(load(self.flags, self.environ))
+
+    @cached_property
+    def unbound(self) -> Hsmctl:
+        """The façade without a context: the clock, and the lab whether it exists or not."""
+        from hsmctl.settings_loader import folders
+
+        return self._connected(folders(self.environ))
+
+    @property
+    def flags(self) -> Flags:
+        """The typed options that choose and bend the context."""
+        return Flags(
+            context=self._text("context"),
+            lab="lab" in self.typed,
+            profile=self._text("profile"),
+            region=self._text("region"),
+            endpoint_url=self._text("endpoint_url"),
+        )
+
+    @property
+    def names_lab(self) -> bool:
+        """Whether this is about the lab; before there is a façade, as far as what was typed can tell."""
+        from hsmctl.settings_loader import LAB, chosen
+
+        if "hsmctl" in vars(self):
+            return self.hsmctl.context.kind is ContextKind.LAB
+        return self.flags.lab or chosen(self.flags, self.environ) == LAB
+
+    def begin(self, *, may_check: bool) -> None:
+        """Take what was typed into account, and refuse early what could not be answered later."""
+        self.out.query = self._text("query")
+        usual = Format.TABLE if self.out.query is None else Format.JSON
+        self.out.format = Format(self._text("output") or usual)
+        self.out.colour = "no_color" not in self.typed
+        self.out.check(may_check=may_check)
+        self.log_to(self.out.stderr)
+
+    def log_to(self, stream: TextIO) -> None:
+        """Send log records there."""
+        from hsmctl.cli.logs import configure
+
+        configure(int(self._text("verbose") or 0), stream)
+
+    def check_account(self, cluster_id: str | None = None) -> None:
+        """Compare the caller's account with the context's, before a verdict or a change.
+
+        A context of tokens alone, without an account or a cluster, has nothing to compare.
+
+        Raises:
+            Denied: it is another account.
+        """
+        context = self.hsmctl.context
+        if cluster_id or context.account_id or not context.tokens:
+            self._account = self.hsmctl.aws.identity(context.account_id).caller().account
+
+    def show(
+        self,
+        view: View[T],
+        document: T,
+        *,
+        region: str | None = None,
+        warnings: tuple[str, ...] = (),
+        code: int = ExitCode.OK,
+    ) -> int:
+        """Write an answer that comes from the chosen context; the exit code, in the convention of the format."""
+        context = self.hsmctl.context
+        account, place = self._account or context.account_id, region or context.region
+        origin = Origin(environment=context.kind, account=account, region=place)
+        return self.out.answer(view, document, origin, self.hsmctl.clock.now(), warnings, code)
+
+    def show_local(
+        self, view: View[T], document: T, environment: ContextKind | None = None, code: int = ExitCode.OK
+    ) -> int:
+        """Write an answer that comes from this machine; the exit code."""
+        chosen = ContextKind.LAB if self.names_lab else ContextKind.AWS
+        origin = Origin(environment=environment or chosen, account=None, region=None)
+        return self.out.answer(view, document, origin, self.unbound.clock.now(), (), code)
+
+    def replicas(self, cluster_id: str | None, names: Sequence[str] = ()) -> tuple[Replica, ...]:
+        """Where the keys of the cluster, or of the context's tokens, can be asked; only `names` if there are any.
+
+        Raises:
+            Conflict: a name is none of theirs.
+        """
+        facade = self.hsmctl
+        if cluster_id is None and facade.context.kind is ContextKind.AWS:
+            found = facade.token_replicas()
+        else:
+            found = facade.replicas(facade.cluster.only(cluster_id))
+        return named(found, names) if names else found
+
+    def _text(self, name: str) -> str | None:
+        return str(self.typed[name]) if name in self.typed else None
+
+    def _connected(self, settings: Settings) -> Hsmctl:
+        if self.connect is not None:
+            return self.connect(settings, ask)
+        from hsmctl.bootstrap import Hsmctl
+
+        return Hsmctl(settings, ask)
+
+
+def ask(prompt: str) -> Secret:
+    """The secret somebody types at the terminal.
+
+    Raises:
+        UsageError: nobody is there to ask.
+    """
+    if not sys.stdin.isatty():
+        raise UsageError(prompt, "no terminal to ask at", 'name its source in the context: password = { file = "…" }')
+    from getpass import getpass
+
+    try:
+        typed = getpass(f"{prompt}: ", sys.stderr)
+    except EOFError:
+        typed = ""
+    if not typed:
+        raise UsageError(prompt, "nothing was typed", "try again")
+    return Secret(typed)
+
+
+def named(replicas: Sequence[Replica], names: Sequence[str]) -> tuple[Replica, ...]:
+    """The replicas of these names, in their own order.
+
+    Raises:
+        Conflict: a name is none of theirs.
+    """
+    known = {replica.name: replica for replica in replicas}
+    for name in names:
+        if name not in known:
+            raise Conflict(f"no replica {name}", f"there are {', '.join(known) or 'none'}", "name one of them")
+    return tuple(replica for replica in replicas if replica.name in names)

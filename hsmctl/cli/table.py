@@ -1,0 +1,81 @@
+"""Text tables: columns as wide as their cells look, numbers to the right, ids shortened only where they must be.
+
+Knows nothing of what the rows are, of colours, or of where the text goes.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from hsmctl.words import shortened
+
+T = TypeVar("T")
+_SHORTEST = 13
+"""Characters an id keeps at least: `cluste…4d5e6f`."""
+_GAP = "  "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column(Generic[T]):
+    """One column: what it is called and what it says about a row."""
+
+    title: str
+    cell: Callable[[T], str]
+    right: bool = False
+    """Numbers stand to the right."""
+    wide: bool = False
+    """Shown only by `-o wide`."""
+    shrinks: bool = False
+    """Holds ids, which may be shortened in the middle where the terminal is narrow."""
+
+
+def table(columns: Sequence[Column[T]], rows: Sequence[T], *, wide: bool, width: int | None) -> list[str]:
+    """The rows as lines, a heading first; `width` is the terminal's, None where there is none.
+
+    A column in which nothing stands is left out.
+    """
+    drawn = [(column, [column.cell(row) for row in rows]) for column in columns if wide or not column.wide]
+    shown = [(column, texts) for column, texts in drawn if any(texts)]
+    widths = [max(map(display_width, (column.title, *texts))) for column, texts in shown]
+    heads = [column for column, _ in shown]
+    if width is not None and not wide:
+        _shrink(heads, widths, width)
+    lines = zip(*((column.title, *texts) for column, texts in shown), strict=True)
+    return [_line(heads, widths, texts) for texts in lines]
+
+
+def details(pairs: Sequence[tuple[str, str]]) -> list[str]:
+    """Names and values, one pair a line; pairs without a value are left out."""
+    told = [(name, value) for name, value in pairs if value]
+    width = max((len(name) for name, _ in told), default=0)
+    return [f"{name:<{width}}{_GAP}{value}" for name, value in told]
+
+
+def display_width(text: str) -> int:
+    """How many columns of a terminal the text takes: wide East Asian characters two, combining ones none."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
+    )
+
+
+def _shrink(columns: Sequence[Column[T]], widths: list[int], width: int) -> None:
+    """Make columns of ids narrower, the widest first, until the line fits or nothing more can give."""
+    while sum(widths) + len(_GAP) * (len(widths) - 1) > width:
+        able = [place for place, column in enumerate(columns) if column.shrinks and widths[place] > _SHORTEST]
+        if not able:
+            return
+        widths[max(able, key=lambda place: widths[place])] -= 1
+
+
+def _line(columns: Sequence[Column[T]], widths: Sequence[int], texts: Sequence[str]) -> str:
+    padded = []
+    for column, width, text in zip(columns, widths, texts, strict=True):
+        said = shortened(text, width) if column.shrinks else text
+        space = " " * (width - display_width(said))
+        padded.append(space + said if column.right else said + space)
+    return _GAP.join(padded).rstrip()

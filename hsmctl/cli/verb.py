@@ -1,0 +1,138 @@
+"""How a command is declared: the options every one of them has, help that ends with examples, an exit code.
+
+The shared options are understood before the noun and after the verb; where one is typed twice the later counts.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Concatenate, ParamSpec
+
+import click
+from click.core import ParameterSource
+
+from hsmctl.cli.output import Format
+from hsmctl.cli.session import Session
+
+P = ParamSpec("P")
+Command = Callable[Concatenate[Session, P], int]
+"""A command: it gets the session and what was typed, and answers with an exit code."""
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "": 1.0}
+
+
+class Verb(click.Command):
+    """A command whose help lists its own options first, the shared ones after, and ends with examples."""
+
+    examples: Sequence[str] = ()
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options in two groups."""
+        own = [each for each in self.get_params(ctx) if isinstance(each, click.Option) and not isinstance(each, Shared)]
+        _write_options("Options", own, ctx, formatter)
+        write_shared_options(ctx, formatter)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
+        """Write the examples."""
+        write_examples(formatter, self.examples)
+
+
+class Noun(click.Group):
+    """A noun with its verbs, listed in the order they are given."""
+
+    def __init__(self, name: str, says: str, *verbs: Verb) -> None:
+        super().__init__(name, {str(verb.name): verb for verb in verbs}, help=says, subcommand_metavar="VERB [ARGS]...")
+        self.examples = [verb.examples[0] for verb in verbs]
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """The verbs as declared."""
+        return list(self.commands)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
+        """Write an example of each verb."""
+        write_examples(formatter, self.examples)
+
+
+class Shared(click.Option):
+    """An option every command has; what is typed goes to the session and not to the command."""
+
+
+class Seconds(click.ParamType[float]):
+    """A length of time such as 10s, 500ms or 2m; a bare number is seconds."""
+
+    name = "time"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The time in seconds."""
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|)", str(value))
+        if match is None:
+            self.fail(f"{value} is no time such as 10s or 2m", param, ctx)
+        return float(match[1]) * _UNITS[match[2]]
+
+
+def verb(name: str, *examples: str, checks: bool = False) -> Callable[[Command[P]], Verb]:
+    """Make a function a command of this name; `checks` says that it gives a verdict that `-o nagios` can tell."""
+
+    def declare(function: Command[P]) -> Verb:
+        @functools.wraps(function)
+        def call(*values: P.args, **named: P.kwargs) -> int:
+            session = click.get_current_context().ensure_object(Session)
+            session.begin(may_check=checks)
+            return function(session, *values, **named)
+
+        command = click.command(name, cls=Verb)(call)
+        command.params.extend(SHARED)
+        command.examples = examples
+        return command
+
+    return declare
+
+
+def write_examples(formatter: click.HelpFormatter, examples: Sequence[str]) -> None:
+    """Write the last section of a help text; lines are left as they are, to be copied."""
+    formatter.write_paragraph()
+    formatter.write("EXAMPLES\n")
+    for example in examples:
+        formatter.write(f"  {example}\n")
+
+
+def write_shared_options(ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    """Write the options every command has."""
+    _write_options("Options of every command", SHARED, ctx, formatter)
+
+
+def _write_options(
+    title: str, parameters: Sequence[click.Parameter], ctx: click.Context, formatter: click.HelpFormatter
+) -> None:
+    records = [record for parameter in parameters if (record := parameter.get_help_record(ctx))]
+    if records:
+        with formatter.section(title):
+            formatter.write_dl(records)
+
+
+def _keep(ctx: click.Context, param: click.Parameter, value: object) -> None:
+    """Remember an option that was typed; one that was not leaves what stood before the noun."""
+    name = str(param.name)
+    if ctx.resilient_parsing or ctx.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
+        return
+    ctx.ensure_object(Session).typed[name] = value
+
+
+def _shared(*names: str, says: str, **more: Any) -> Shared:  # noqa: ANN401 - click's own options
+    return Shared(names, help=says, expose_value=False, callback=_keep, **more)
+
+
+SHARED = (
+    _shared("-c", "--context", metavar="NAME", says="The context to work in."),
+    _shared("--lab", is_flag=True, says="Work in the lab; the same as --context lab."),
+    _shared("--profile", metavar="NAME", says="The AWS profile, as for the AWS CLI."),
+    _shared("--region", metavar="NAME", says="The AWS region, as for the AWS CLI."),
+    _shared("--endpoint-url", metavar="URL", says="Where AWS is, as for the AWS CLI."),
+    _shared("-o", "--output", type=click.Choice(list(map(str, Format))), says="How the answer is written."),
+    _shared("--query", metavar="JMESPATH", says="Show only this part of the data, as JSON."),
+    _shared("-v", "--verbose", count=True, says="Say more on standard error; twice says most."),
+    _shared("--no-color", is_flag=True, says="Write without colour, as NO_COLOR does."),
+)
+"""The options every command has."""

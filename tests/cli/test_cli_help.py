@@ -1,0 +1,67 @@
+"""Proves that help offers only what works, ends with examples that parse, and loads nothing to say so."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from transcript import hsmctl
+from world import World
+
+from hsmctl.cli.root import NOUNS, root
+from hsmctl.cli.verb import Noun, Verb
+from hsmctl.errors import ExitCode
+
+
+def commands() -> Iterator[tuple[str, ...]]:
+    context = click.Context(root)
+    for noun in NOUNS:
+        command = root.get_command(context, noun)
+        yield (noun,)
+        if isinstance(command, Noun):
+            yield from ((noun, verb) for verb in command.commands)
+
+
+def examples() -> Iterator[str]:
+    context = click.Context(root)
+    for noun in NOUNS:
+        command = root.get_command(context, noun)
+        verbs = command.commands.values() if isinstance(command, Noun) else [command]
+        for verb in verbs:
+            assert isinstance(verb, Verb)
+            assert verb.examples
+            yield from verb.examples
+
+
+@pytest.mark.parametrize("command", [(), *commands()], ids=" ".join)
+def test_help_ends_with_examples(command: tuple[str, ...]) -> None:
+    ran = hsmctl(World(), *command, "--help")
+
+    assert (ran.code, ran.err) == (0, "")
+    heading = ran.out.splitlines().index("EXAMPLES")
+    shown = ran.out.splitlines()[heading + 1 :]
+    assert shown
+    assert all("hsmctl" in line for line in shown)
+
+
+@pytest.mark.parametrize("example", examples())
+def test_an_example_is_understood(example: str, tmp_path: Path) -> None:
+    words = shlex.split(example.removeprefix('eval "$(').split(" && ")[0].removesuffix(')"'))
+    (tmp_path / "config.toml").write_text("[context.prod]\n")
+    ran = hsmctl(World(), *words[1:], folder=tmp_path)
+
+    assert words[0] == "hsmctl"
+    assert ran.code not in (ExitCode.USAGE, ExitCode.BUG) or "ui: it needs a terminal" in ran.err
+
+
+def test_every_shared_option_is_shown_once() -> None:
+    out = hsmctl(World(), "sync", "check", "--help").out
+    assert out.count("--endpoint-url") == 1
+    assert out.index("--deadline") < out.index("Options of every command") < out.index("--lab")
+
+
+def test_version_is_said_in_both_ways() -> None:
+    assert hsmctl(World(), "-v", "--version").out.startswith("hsmctl ")

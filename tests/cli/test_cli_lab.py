@@ -1,0 +1,88 @@
+"""Proves that the `lab` commands bring up, report, export and remove a lab, without any context."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from transcript import hsmctl
+from world import ENDPOINT, HSMS, World
+
+from hsmctl.errors import ExitCode
+from hsmctl.ports import LabOptions
+
+
+def without_lab() -> World:
+    world = World()
+    world.lab.reset()
+    world.lab.running = False
+    world.tokens.held.clear()
+    return world
+
+
+def test_up_narrates_on_standard_error_and_answers_with_time_and_memory(tmp_path: Path) -> None:
+    world = without_lab()
+    ran = hsmctl(world, "lab", "up", "--hsms", "4", "--seed-keys", "3", "--delay", "0", folder=tmp_path)
+
+    assert ran.code == ExitCode.OK
+    assert ran.err.splitlines()[0] == f"lab at {ENDPOINT}"
+    assert "is ACTIVE with 4 HSMs after" in ran.out
+    assert "11.7 / 11.7 / 11.7 MiB (min/median/max)" in ran.out
+    assert world.lab.options == LabOptions(hsms=4, seed_keys=3)
+
+
+def test_up_with_other_options_is_a_conflict() -> None:
+    ran = hsmctl(World(), "lab", "up", "--hsms", "5")
+    assert ran.code == ExitCode.CONFLICT
+    assert "hint: hsmctl lab reset --yes" in ran.err
+
+
+def test_status_answers_no_when_something_is_broken() -> None:
+    world = World()
+    assert hsmctl(world, "lab", "status").code == ExitCode.OK
+    world.lab.dead.add(HSMS[1])
+    broken = hsmctl(world, "lab", "status")
+    assert broken.code == ExitCode.NO
+    assert f"✖  {HSMS[1]}  dead" in broken.out
+    world.lab.stop()
+    assert hsmctl(world, "lab", "status", "-o", "json", "--query", "running").out == "false\n"
+
+
+def test_status_document_is_how_other_programs_find_the_lab() -> None:
+    data = hsmctl(World(), "lab", "status", "-o", "json").document["data"]
+    assert data["endpoint_url"] == data["env"]["AWS_ENDPOINT_URL"] == ENDPOINT
+    assert [node["hsm_id"] for node in data["nodes"]] == list(HSMS)
+    assert data["pss"] == {"minimum": 12_000, "median": 12_000, "maximum": 12_000}
+
+
+def test_a_shell_that_evaluates_env_has_the_variables_and_loses_the_others() -> None:
+    world = World()
+    script = hsmctl(world, "lab", "env").out + 'echo "$AWS_ENDPOINT_URL ${AWS_PROFILE-gone} ${AWS_SESSION_TOKEN-gone}"'
+    environ = {"AWS_PROFILE": "prod", "AWS_SESSION_TOKEN": "t", "PATH": "/usr/bin:/bin"}
+    shell = subprocess.run(["sh", "-euc", script], env=environ, capture_output=True, text=True, check=True)
+    assert shell.stdout == f"{ENDPOINT} gone gone\n"
+
+
+def test_env_of_no_lab_is_a_conflict() -> None:
+    ran = hsmctl(without_lab(), "lab", "env")
+    assert (ran.code, ran.out) == (ExitCode.CONFLICT, "")
+    assert "hint: hsmctl lab up" in ran.err
+
+
+def test_reset_needs_a_yes() -> None:
+    world = World()
+    assert hsmctl(world, "lab", "reset").code == ExitCode.USAGE
+    assert world.lab.exists
+    assert hsmctl(world, "lab", "reset", "--yes").code == ExitCode.OK
+    assert not world.lab.exists
+
+
+def test_down_keeps_the_state_and_says_nothing_on_standard_output() -> None:
+    world = World()
+    ran = hsmctl(world, "lab", "down")
+    assert (ran.code, ran.out) == (ExitCode.OK, "")
+    assert (world.lab.running, world.lab.exists) == (False, True)
+
+
+def test_logs_are_the_answer() -> None:
+    assert hsmctl(World(), "lab", "logs").out == "supervisor ready\nhsm-aaaaaaaaaaa ready\n"

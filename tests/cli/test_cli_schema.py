@@ -1,0 +1,87 @@
+"""Proves that every JSON document fits the schema derived from its type, and that no schema changes unnoticed.
+
+After a change that is meant: python tests/cli/test_cli_schema.py writes the files anew (with tests/ on the path).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from transcript import hsmctl
+from world import HSMS, World
+
+from hsmctl.cli.root import NOUNS
+from hsmctl.cli.schema import of_view
+from hsmctl.cli.view import View
+from hsmctl.errors import Unreachable
+
+FOLDER = Path(__file__).parents[1] / "data" / "schemas"
+
+COMMANDS = {
+    "cluster.list@1": ["cluster", "list"],
+    "cluster.show@1": ["cluster", "show"],
+    "hsm.list@1": ["hsm", "list"],
+    "key.list@1": ["key", "list"],
+    "key.generate@1": ["key", "generate", "EC", "--label", "tls"],
+    "sync.check@1": ["sync", "check"],
+    "lab.up@1": ["lab", "up"],
+    "lab.status@1": ["lab", "status"],
+    "lab.env@1": ["lab", "env"],
+    "lab.logs@1": ["lab", "logs"],
+    "config.path@1": ["config", "path"],
+    "config.init@1": ["config", "init"],
+    "config.show@1": ["config", "show"],
+    "config.check@1": ["config", "check"],
+    "doctor.check@1": ["doctor"],
+}
+
+
+def views() -> Iterator[View[Any]]:
+    for noun in NOUNS:
+        found = vars(import_module(f"hsmctl.cli.{noun}")).values()
+        yield from (each for each in found if isinstance(each, View))
+
+
+def test_every_document_has_a_pinned_schema() -> None:
+    assert {view.schema for view in views()} == set(COMMANDS)
+    assert {path.stem for path in FOLDER.iterdir()} == set(COMMANDS)
+
+
+@pytest.mark.parametrize("view", views(), ids=lambda view: view.schema)
+def test_a_schema_is_what_it_was(view: View[Any]) -> None:
+    assert of_view(view) == json.loads((FOLDER / f"{view.schema}.json").read_text())
+
+
+def odd() -> World:
+    """A world in which something is missing, unreadable and different, so that optional parts are there too."""
+    world = World()
+    world.tokens.held[HSMS[1]].pop()
+    world.tokens.errors[HSMS[2]] = Unreachable(HSMS[2], "no answer")
+    return world
+
+
+@pytest.mark.parametrize("schema", COMMANDS)
+@pytest.mark.parametrize("world", [World, odd])
+def test_what_a_command_writes_fits_its_schema(schema: str, world: Callable[[], World], tmp_path: Path) -> None:
+    document = hsmctl(world(), *COMMANDS[schema], "-o", "json", folder=tmp_path).document
+    assert document["schema"] == f"hsmctl/{schema}"
+    jsonschema.validate(document, json.loads((FOLDER / f"{schema}.json").read_text()))
+
+
+def test_a_document_that_does_not_fit_is_noticed(tmp_path: Path) -> None:
+    document = hsmctl(World(), "hsm", "list", "-o", "json", folder=tmp_path).document
+    del document["data"][0]["zone"]
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document, json.loads((FOLDER / "hsm.list@1.json").read_text()))
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    for each in views():
+        (FOLDER / f"{each.schema}.json").write_text(json.dumps(of_view(each), indent=2) + "\n")

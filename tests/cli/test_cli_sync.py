@@ -1,0 +1,142 @@
+"""Proves that `sync check` gives each verdict its words, its exit code and its monitoring line, and never more."""
+
+from __future__ import annotations
+
+import pytest
+from transcript import hsmctl
+from world import ACCOUNT, HSMS, World, aes
+
+from hsmctl.domain.key import Material, MaterialKind
+from hsmctl.errors import Denied, ExitCode, Unreachable
+from hsmctl.secret import Source, SourceKind
+from hsmctl.settings import Context, TokenEntry
+
+FIGURES = "| keys=5 replicas=3 unreadable"
+
+
+def missing() -> World:
+    world = World()
+    world.tokens.held[HSMS[1]].pop(3)
+    return world
+
+
+def attributes() -> World:
+    world = World()
+    world.tokens.held[HSMS[2]][0] = aes("db-kek-000", key_id=bytes(4), extractable=True)
+    return world
+
+
+def unreadable(*names: str, error: type[Denied] | type[Unreachable] = Unreachable) -> World:
+    world = World()
+    world.tokens.errors.update({name: error(name, "no answer in 10 s") for name in names})
+    return world
+
+
+def proved() -> World:
+    from dataclasses import replace
+
+    keys = [replace(key, material=Material(MaterialKind.CHALLENGE, b"x")) for key in World().keys]
+    return World(keys=keys)
+
+
+@pytest.mark.parametrize(
+    ("world", "code", "words", "nagios", "line"),
+    [
+        (missing(), 1, "✖ not in sync: 1 key differs", 2, "CRITICAL - not in sync: 1 key differs: db-kek-003 missing"),
+        (attributes(), 1, "~ attributes differ: 1 key differs", 1, "WARNING - attributes differ"),
+        (unreadable(HSMS[0]), 6, "▒ incomplete: 1 of 3 replicas not readable", 1, "WARNING - incomplete: 1 of 3"),
+        (unreadable(*HSMS), 3, "▒ unknown: 3 of 3 replicas not readable", 3, "UNKNOWN - unknown: 3 of 3"),
+        (unreadable(*HSMS, error=Denied), 4, "▒ unknown: 3 of 3", 3, "UNKNOWN - unknown: 3 of 3"),
+        (World(), 0, "◍ no difference seen (0 proved, 5 unproven)", 0, "OK - no difference seen (0 proved, 5"),
+        (proved(), 0, "● in sync", 0, "OK - in sync"),
+    ],
+    ids=["missing", "attributes", "incomplete", "unknown", "denied", "unproven", "proved"],
+)
+def test_each_verdict_has_its_words_and_codes(world: World, code: int, words: str, nagios: int, line: str) -> None:
+    table = hsmctl(world, "sync", "check")
+    assert table.code == code
+    assert table.out.startswith(words)
+    document = hsmctl(world, "sync", "check", "-o", "json")
+    assert (document.code, document.document["data"]["exit"]) == (code, code)
+    monitored = hsmctl(world, "sync", "check", "-o", "nagios")
+    assert monitored.code == nagios
+    assert monitored.out.startswith(f"LAB SYNC {line}")
+    assert len(monitored.out.splitlines()) == 1
+
+
+def test_the_missing_key_and_its_hsm_are_named_everywhere() -> None:
+    table = hsmctl(missing(), "sync", "check").out
+    assert "✖  db-kek-003  AES-256  secret-key  missing on hsm-bbbbbbbbbbb" in table
+    difference = hsmctl(missing(), "sync", "check", "-o", "json").document["data"]["differences"]
+    assert [(each["label"], each["cells"][HSMS[1]]) for each in difference] == [("db-kek-003", "missing")]
+    assert hsmctl(missing(), "sync", "check", "-o", "name").out == "db-kek-003\n"
+    monitored = hsmctl(missing(), "sync", "check", "-o", "nagios").out
+    assert f"db-kek-003 missing on hsm-bbbbbbbbbbb {FIGURES}=0" in monitored
+
+
+def test_a_monitoring_line_names_three_keys_and_counts_the_rest() -> None:
+    world = World()
+    world.tokens.held[HSMS[1]].clear()
+    line = hsmctl(world, "sync", "check", "-o", "nagios").out
+    assert "db-kek-002 missing on hsm-bbbbbbbbbbb, 2 more |" in line
+
+
+def test_an_unreadable_replica_is_named_with_its_reason() -> None:
+    assert f"▒  {HSMS[0]}  eu-central-1a     –  no answer in 10 s" in hsmctl(unreadable(HSMS[0]), "sync", "check").out
+
+
+def test_another_account_is_denied_before_any_hsm_is_asked() -> None:
+    world = missing()
+    world.aws.account = "999999999999"
+    ran = hsmctl(world, "sync", "check")
+
+    assert (ran.code, ran.out) == (ExitCode.DENIED, "")
+    assert ACCOUNT in ran.err
+    monitored = hsmctl(world, "sync", "check", "-o", "nagios")
+    assert monitored.code == 3
+    assert monitored.out.startswith("LAB SYNC UNKNOWN - account 999999999999")
+
+
+def test_who_watches_sees_answers_come_and_who_pipes_does_not() -> None:
+    assert hsmctl(World(), "sync", "check").err == ""
+    assert len(hsmctl(World(), "sync", "check", terminal=True).err.splitlines()) == len(HSMS)
+
+
+def test_only_the_named_replicas_are_compared() -> None:
+    world = missing()
+    assert hsmctl(world, "sync", "check", "--replica", HSMS[0], "--replica", HSMS[2]).code == ExitCode.OK
+    assert hsmctl(world, "sync", "check", "--replica", "nope").code == ExitCode.CONFLICT
+
+
+def test_requiring_proof_or_scope_makes_agreement_partial() -> None:
+    assert hsmctl(World(), "sync", "check", "--require", "proved").code == ExitCode.PARTIAL
+    assert hsmctl(World(), "sync", "check", "--require", "proved", "-o", "nagios").code == 1
+    assert hsmctl(proved(), "sync", "check", "--require", "proved", "--require-scope", "full").code == ExitCode.OK
+    half = proved()
+    half.tokens.hidden = 3
+    told = hsmctl(half, "sync", "check")
+    assert told.out.startswith("◍ visible keys agree")
+    assert told.err == "warning: 3 objects not visible to crypto_user: unproven\n"
+    document = hsmctl(half, "sync", "check", "-o", "json").document
+    assert document["warnings"] == ["3 objects not visible to crypto_user: unproven"]
+    assert hsmctl(half, "sync", "check", "--require-scope", "full").code == ExitCode.PARTIAL
+    assert hsmctl(missing(), "sync", "check", "--require", "proved").code == ExitCode.NO
+
+
+def test_tokens_of_a_context_without_an_account_need_no_aws() -> None:
+    world = World()
+    world.aws.error = Denied("sts", "would be asked")
+    tokens = tuple(TokenEntry(name=name, module="/usr/lib/p11.so", password=Source(SourceKind.PROMPT)) for name in HSMS)
+    ran = hsmctl(world, "sync", "check", "-o", "nagios", context=Context(name="onprem", tokens=tokens))
+    assert ran.out.startswith("SYNC OK - no difference seen")
+
+
+def test_a_context_without_tokens_cannot_be_compared_and_says_why() -> None:
+    ran = hsmctl(World(), "sync", "check", context=Context(name="prod", account_id=ACCOUNT))
+    assert ran.code == ExitCode.USAGE
+    assert "has no tokens" in ran.err
+
+
+@pytest.mark.parametrize("deadline", ["soon", "10h", "-1", ""])
+def test_a_deadline_is_a_time(deadline: str) -> None:
+    assert hsmctl(World(), "sync", "check", "--deadline", deadline).code == ExitCode.USAGE
