@@ -1,0 +1,168 @@
+"""What about a cluster deserves an operator's attention, in words that name the thing and its cause, worst first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from hsmctl.domain.cluster import Cluster, ClusterState, Hsm, HsmState
+from hsmctl.domain.evidence import Failed
+from hsmctl.domain.sync import Cell, Reading, Report, Row, Verdict, compare
+
+from .estate import CHECKABLE, Check, Estate, Judgement, Problem
+from .glyph import CELLS, VERDICTS, Mark
+from .words import counted, listed
+
+_WORDS = {
+    Cell.MISSING: ("is missing on", "are missing on"),
+    Cell.DIFFERENT: ("has other key material on", "have other key material on"),
+    Cell.ATTRIBUTES: ("has other attributes on", "have other attributes on"),
+}
+
+
+def attention(estate: Estate) -> tuple[Problem, ...]:
+    """Every problem of the estate, worst first."""
+    found = [problem for cluster in estate.clusters or () for problem in problems(cluster, estate.check(cluster))]
+    if estate.error:
+        found.append(Problem(mark=Mark.UNREADABLE, brief="", text=str(estate.error), error=estate.error))
+    return tuple(sorted(found, key=lambda problem: problem.mark.rank))
+
+
+def problems(cluster: Cluster, check: Check) -> tuple[Problem, ...]:
+    """The problems of one cluster, worst first."""
+    found = [*_of_state(cluster), *_of_hsms(cluster), *_of_check(cluster, check)]
+    return tuple(sorted(found, key=lambda problem: problem.mark.rank))
+
+
+def standing(cluster: Cluster, check: Check) -> Mark:
+    """The one sign of a cluster: its worst problem, or how well it is known to be in order."""
+    found = problems(cluster, check)
+    return found[0].mark if found else verdict(check)
+
+
+def verdict(check: Check) -> Mark:
+    """The sign of a check: a partial one is in progress however good it looks so far, and bad as soon as it is."""
+    if check.report is None:
+        return Mark.PENDING if check.running else Mark.UNREADABLE if check.error else Mark.UNPROVEN
+    seen = VERDICTS[check.report.verdict]
+    return seen if check.whole or seen.rank < Mark.UNREADABLE.rank else Mark.PENDING
+
+
+def hsm_mark(hsm: Hsm, check: Check) -> Mark:
+    """The sign of one HSM: the service's word about it, and what its keys showed where it could be asked itself."""
+    if hsm.state is HsmState.DEGRADED:
+        return Mark.BAD
+    return replica_mark(hsm.hsm_id, check) if hsm.state is HsmState.ACTIVE else Mark.PENDING
+
+
+def replica_mark(name: str, check: Check) -> Mark:
+    """The sign of one replica: its worst cell if something is wrong there, else that of the whole check."""
+    reading = check.reading(name)
+    if check.judgement is None or reading is None:
+        return Mark.PENDING if name in check.awaited else Mark.REPORTED
+    if isinstance(reading.outcome, Failed):
+        return Mark.UNREADABLE
+    worst = CELLS[check.judgement.worst.get(name, Cell.PROVED)]
+    if worst.rank <= Mark.ATTRIBUTES.rank:
+        return worst
+    return Mark.PROVED if check.judgement.report.verdict is Verdict.IN_SYNC else Mark.REPORTED
+
+
+def judge(readings: Sequence[Reading]) -> Judgement:
+    """The comparison of these readings and what it amounts to; work for a thread, it grows with keys × replicas."""
+    report = compare(readings)
+    different = report.differences
+    odd = {row.cells for row in different}
+    alike = {row.cells for row in report.rows[len(different) :]}
+    places = {reading.replica.name: place for place, reading in enumerate(report.readings)}
+    return Judgement(
+        report=report,
+        words=report.words,
+        different=different,
+        agreeing=tuple(_weakest(alike, place) for place in places.values()) if alike else (),
+        worst={name: _weakest(odd | alike, place) for name, place in places.items()} if report.rows else {},
+        problems=tuple(_findings(report, different)),
+    )
+
+
+def _weakest(rows: Iterable[tuple[Cell, ...]], place: int) -> Cell:
+    return min((cells[place] for cells in rows), key=lambda cell: CELLS[cell].rank)
+
+
+def _findings(report: Report, different: Sequence[Row]) -> Iterator[Problem]:
+    """The differences and the unreadable replicas, a sentence for each kind."""
+    names = [reading.replica.name for reading in report.readings]
+    by_cell: dict[Cell, list[Row]] = {}
+    for row in different:
+        by_cell.setdefault(row.worst, []).append(row)
+    yield from (_difference(cell, rows, names) for cell, rows in by_cell.items())
+    yield from _unreadable(report)
+
+
+def _of_state(cluster: Cluster) -> Iterator[Problem]:
+    state = cluster.state
+    why = f": {cluster.message}" if cluster.message else ""
+    if state is ClusterState.INITIALIZED:
+        text = "initialized but not activated: whoever reaches an HSM can claim it"
+        yield Problem(mark=Mark.BAD, brief="not activated", text=text, cluster=cluster)
+    elif state is ClusterState.DEGRADED:
+        yield Problem(mark=Mark.BAD, brief="degraded", text=f"the cluster is degraded{why}", cluster=cluster)
+    elif state is not ClusterState.ACTIVE:
+        words = state.replace("_", " ")
+        yield Problem(mark=Mark.PENDING, brief=words, text=f"the cluster is {words}{why}", cluster=cluster)
+
+
+def _of_hsms(cluster: Cluster) -> Iterator[Problem]:
+    for hsm in cluster.hsms:
+        why = f": {hsm.message}" if hsm.message else ""
+        if hsm.state is HsmState.DEGRADED:
+            text = f"{hsm.hsm_id} is degraded{why}"
+            yield Problem(mark=Mark.BAD, brief="HSM degraded", text=text, cluster=cluster)
+        elif hsm.state is not HsmState.ACTIVE:
+            words = hsm.state.replace("_", " ")
+            yield Problem(mark=Mark.PENDING, brief=words, text=f"{hsm.hsm_id}: {words}{why}", cluster=cluster)
+    if cluster.state not in CHECKABLE:
+        return
+    if not cluster.active_hsms:
+        text = "no HSM is active: nothing can be signed or decrypted"
+        yield Problem(mark=Mark.BAD, brief="no active HSM", text=text, cluster=cluster)
+    elif len(cluster.active_hsms) == 1:
+        text = f"only {cluster.active_hsms[0].hsm_id} is active: one failure from standing still"
+        yield Problem(mark=Mark.ATTENTION, brief="one HSM only", text=text, cluster=cluster)
+
+
+def _of_check(cluster: Cluster, check: Check) -> Iterator[Problem]:
+    for problem in check.judgement.problems if check.judgement else ():
+        yield replace(problem, cluster=cluster)
+    if check.error:
+        text = f"keys not checked: {check.error}"
+        yield Problem(mark=Mark.UNREADABLE, brief="not checked", text=text, cluster=cluster, error=check.error)
+
+
+def _difference(cell: Cell, rows: list[Row], names: list[str]) -> Problem:
+    """`key db-kek is missing on hsm-b`, and the like for more keys and more replicas."""
+    replicas = sorted({names[place] for row in rows for place, seen in enumerate(row.cells) if seen is cell})
+    keys = [str(row.identity) for row in rows]
+    one, many = _WORDS[cell]
+    noun, words = ("key", one) if len(rows) == 1 else ("keys", many)
+    return Problem(
+        mark=CELLS[cell],
+        brief=f"{counted(len(rows), 'key')} {cell}",
+        text=f"{noun} {listed(keys, 2)} {words} {listed(replicas, 2)}",
+        noun="sync",
+    )
+
+
+def _unreadable(report: Report) -> Iterator[Problem]:
+    failed = [
+        (reading.replica.name, reading.outcome.error)
+        for reading in report.unreadable
+        if isinstance(reading.outcome, Failed)
+    ]
+    if failed:
+        name, error = failed[0]
+        brief = f"{len(failed)} of {len(report.readings)} unreadable"
+        text = (
+            f"{name} is unreadable: {error.why or error.what}" if len(failed) == 1 else f"{brief}; {name}: {error.why}"
+        )
+        yield Problem(mark=Mark.UNREADABLE, brief=brief, noun="sync", text=text, error=error)

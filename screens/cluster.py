@@ -1,0 +1,139 @@
+"""A cluster: its HSMs by zone and its facts, as AWS describes them, with what the check of its keys showed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.geometry import Size
+
+from hsmctl.domain.cluster import Backup, BackupState, Cluster, Hsm
+from hsmctl.errors import HsmctlError
+
+from .attention import hsm_mark, problems
+from .command import CHECK, COPY, DESCRIBE, HELP, KEY, LINE, SYNC, Command, bindings
+from .detail import Detail, facts, noted
+from .facts import Fact, of_cluster, of_hsm, title_of
+from .glyph import Mark, Role, Spans
+from .lines import Column, Lines
+from .place import Description, Place
+from .survey import Survey
+from .verdict import held, long
+from .words import age, cluster_name, counted, state_word, zone_names
+
+_NO_HSM = (
+    (("This cluster has no HSM.", Role.STRONG),),
+    (("Nothing can be signed or decrypted, and the cluster costs nothing, until one is created.", Role.MUTED),),
+)
+
+
+class ClusterScreen(Place):
+    """One cluster."""
+
+    commands: ClassVar[tuple[Command, ...]] = (*Place.commands, CHECK)
+    BINDINGS = bindings([CHECK])
+    offered: ClassVar[tuple[Command, ...]] = (SYNC, KEY, CHECK, DESCRIBE, COPY, LINE, HELP)
+
+    def __init__(self, survey: Survey, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._backups: tuple[Backup, ...] | HsmctlError | None = None
+        self.hsms: Lines[Hsm] = Lines(self._columns(), lambda hsm: hsm.hsm_id, id="hsms", empty=_NO_HSM)
+        super().__init__(survey, ("fleet", cluster_name(cluster)), self.hsms)
+
+    @property
+    def cluster(self) -> Cluster:
+        """The cluster as last seen."""
+        return self.survey.estate.cluster(self._cluster.cluster_id) or self._cluster
+
+    @property
+    def subject(self) -> str | None:
+        """The id of the HSM under the cursor."""
+        return self.hsms.current.hsm_id if self.hsms.current else self._cluster.cluster_id
+
+    def body(self) -> ComposeResult:
+        """The verdict, the HSMs, the facts."""
+        yield Detail(id="verdict")
+        yield self.hsms
+        yield Detail(id="detail")
+
+    def on_mount(self) -> None:
+        """Ask for the backups, too."""
+        super().on_mount()
+        self.ask_backups()
+
+    def show(self) -> None:
+        """Show the cluster as it is now."""
+        self.hsms.show(sorted(self.cluster.hsms, key=lambda hsm: (hsm.zone, hsm.hsm_id)))
+        self.query_one("#verdict", Detail).draw(lambda _: self._verdict())
+        self.query_one("#detail", Detail).draw(self._detail)
+
+    def describe(self, width: int) -> Description | None:
+        """The HSM under the cursor."""
+        hsm = self.hsms.current
+        title, told = (hsm.hsm_id, of_hsm(hsm)) if hsm else (title_of(self.cluster), of_cluster(self.cluster))
+        return title, facts(told, width)
+
+    def action_refresh(self) -> None:
+        """Ask again, for the backups too."""
+        super().action_refresh()
+        self.ask_backups()
+
+    @work(group="backups", exclusive=True)
+    async def ask_backups(self) -> None:
+        """Fetch the backups in the background."""
+        try:
+            self._backups = await self.survey.backups(self._cluster)
+        except HsmctlError as error:
+            self._backups = error
+        self.show()
+
+    @on(Lines.Moved)
+    def _moved(self) -> None:
+        self.query_one("#detail", Detail).draw(self._detail)
+
+    def _verdict(self) -> list[Spans]:
+        cluster, check = self.cluster, self.survey.estate.check(self.cluster)
+        found = problems(cluster, check)
+        lines: list[Spans] = [((" ", Role.PLAIN), *long(check))]
+        return [*lines, *(line for problem in found[:2] for line in noted(problem.mark.span, problem.text))]
+
+    def _detail(self, room: Size) -> list[Spans]:
+        """The HSM under the cursor, if there is room, and the cluster."""
+        return facts((*of_cluster(self.cluster), *self._backup_facts()), room.width)[: room.height]
+
+    def _backup_facts(self) -> Iterable[Fact]:
+        match self._backups:
+            case None:
+                yield "backups", f"{Mark.PENDING.glyph} asking"
+            case HsmctlError() as error:
+                yield "backups", f"{Mark.UNREADABLE.glyph} {error}"
+            case backups:
+                ready = [backup for backup in backups if backup.state is BackupState.READY]
+                newest = f", the newest {age(self._now(), ready[0].created)} old" if ready else ""
+                yield "backups", f"{counted(len(ready), 'backup')} ready{newest}"
+
+    def _columns(self) -> tuple[Column[Hsm], ...]:
+        def mark(hsm: Hsm) -> Spans:
+            return hsm_mark(hsm, self.survey.estate.check(self.cluster)).span, (f" {hsm.hsm_id}", Role.STRONG)
+
+        def zone(hsm: Hsm) -> Spans:
+            names = zone_names(self.cluster.subnets or (hsm.zone,))
+            return ((names.get(hsm.zone, hsm.zone), Role.PLAIN),)
+
+        def keys(hsm: Hsm) -> Spans:
+            return ((held(self.survey.estate.check(self.cluster), hsm.hsm_id), Role.PLAIN),)
+
+        return (
+            Column(heads=("HSM",), cell=mark, width=19),
+            Column(heads=("ZONE",), cell=zone, width=6),
+            Column(heads=("STATE",), cell=lambda hsm: ((state_word(hsm.state), Role.PLAIN),), width=13),
+            Column(heads=("ADDRESS",), cell=lambda hsm: ((hsm.address or "–", Role.PLAIN),), width=15),
+            Column(heads=("KEYS",), cell=keys, width=10, right=True),
+            Column(heads=("INTERFACE",), cell=lambda hsm: ((hsm.eni_id, Role.MUTED),), width=21, room=100),
+        )
+
+    def _now(self) -> datetime:
+        return self.survey.hsmctl.clock.now()

@@ -1,0 +1,119 @@
+"""The part of a place that tells more about what the cursor is on, and tiles for many HSMs in little room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from textwrap import wrap
+from typing import ClassVar
+
+from textual.content import Content
+from textual.geometry import Size
+from textual.widget import Widget
+
+from .glyph import ROLES, Mark, Role, Span, Spans, content
+from .lines import fitted
+from .words import shortened, zone_names
+
+_TWO = 76
+"""The width from which on facts stand side by side."""
+
+
+class Detail(Widget):
+    """Lines made for the room there is; it never asks for another layout, so it follows the cursor at no cost."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLES)
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self._lines: Callable[[Size], Iterable[Spans]] = lambda _: ()
+
+    def draw(self, lines: Callable[[Size], Iterable[Spans]]) -> None:
+        """Show what `lines` makes for the widget's size, now and after every resize."""
+        self._lines = lines
+        self.refresh()
+
+    def render(self) -> Content:
+        """The lines."""
+        return content(self._lines(self.size))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """One HSM or replica."""
+
+    mark: Mark
+    name: str
+    group: str
+    """Its zone or site."""
+    note: str = ""
+    """What is worth saying about it, such as how many keys it holds."""
+
+
+def tiles(shown: Sequence[Tile], room: Size) -> list[Spans]:
+    """The tiles, a group after the other, in the roomiest form that fits."""
+    forms = (
+        (max((len(tile.name) for tile in shown), default=0), True),
+        (9, True),
+        (9, False),
+        (4, False),
+    )
+    for width, noted in forms:
+        lines = _laid_out(shown, room.width, width, noted=noted)
+        if len(lines) <= room.height:
+            return lines
+    return [*lines[: max(0, room.height - 1)], ((f"… {len(shown)} in all", Role.MUTED),)]
+
+
+def noted(sign: Span, text: str, width: int = 10_000) -> list[Spans]:
+    """A sign and a sentence, on as many lines as the width asks for."""
+    first, *more = wrap(text, max(10, width - 4), break_on_hyphens=False) or [""]
+    return [
+        ((" ", Role.PLAIN), sign, (f" {first}", Role.PLAIN)),
+        *(((f"   {line}", Role.PLAIN),) for line in more),
+    ]
+
+
+def facts(pairs: Iterable[tuple[str, str]], width: int = 0) -> list[Spans]:
+    """Names and values that have one: side by side where they are short, else a line each; whole without a width."""
+    given = [(name, value) for name, value in pairs if value]
+    margin = max((len(name) for name, _ in given), default=0) + 2
+    half = width // 2 if width >= _TWO else 0
+    short = [(name, value) for name, value in given if margin + len(value) + 2 <= half]
+    rows = -(-len(short) // 2)
+    lines = [
+        tuple(span for pair in short[row::rows] for span in fitted(_fact(*pair, margin), half)) for row in range(rows)
+    ]
+    return [*lines, *(_fact(name, value, margin) for name, value in given if (name, value) not in short)]
+
+
+def _fact(name: str, value: str, margin: int) -> Spans:
+    return (f" {name.ljust(margin)}", Role.MUTED), (value, Role.PLAIN)
+
+
+def _laid_out(shown: Sequence[Tile], room: int, width: int, *, noted: bool) -> list[Spans]:
+    """Lines of tiles whose names have at most `width` characters."""
+    names = zone_names(tile.group for tile in shown)
+    margin = max((len(name) for name in names.values()), default=0) + 2
+    note = max((len(tile.note) for tile in shown), default=0) + 1 if noted else 0
+    size = width + note + 4
+    each_line = max(1, (room - margin) // size)
+    lines: list[Spans] = []
+    for group, name in names.items():
+        members = [tile for tile in shown if tile.group == group]
+        for start in range(0, len(members), each_line):
+            head = name if start == 0 else ""
+            spans: list[Span] = [(f" {head.ljust(margin - 1)}", Role.MUTED)]
+            for tile in members[start : start + each_line]:
+                spans += _tile(tile, width, note)
+            lines.append(tuple(spans))
+    return lines
+
+
+def _tile(tile: Tile, width: int, note: int) -> Iterable[Span]:
+    name = shortened(tile.name, width) if width > 4 else tile.name[-width:]
+    yield tile.mark.span
+    yield f" {name.ljust(width)}", tile.mark.role if tile.mark.rank <= Mark.PENDING.rank else Role.PLAIN
+    if note:
+        yield tile.note.rjust(note), Role.MUTED
+    yield "  ", Role.PLAIN

@@ -1,0 +1,124 @@
+"""What the screens know about the estate at one moment, with its age; replaced as a whole, never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from hsmctl.domain.cluster import Cluster, ClusterState
+from hsmctl.domain.evidence import Failed
+from hsmctl.domain.sync import Cell, Reading, Replica, Report, Row
+from hsmctl.errors import Denied, HsmctlError
+
+from .glyph import Mark
+
+CHECKABLE = frozenset(
+    {
+        ClusterState.ACTIVE,
+        ClusterState.DEGRADED,
+        ClusterState.MODIFY_IN_PROGRESS,
+        ClusterState.UPDATE_IN_PROGRESS,
+        ClusterState.ROLLBACK_IN_PROGRESS,
+    }
+)
+"""States in which a cluster has users, so that its keys can be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Something an operator should look at."""
+
+    mark: Mark
+    brief: str
+    """In two or three words."""
+    text: str
+    """In a sentence that names the thing and its cause."""
+    noun: str = "cluster"
+    """The place that shows it."""
+    cluster: Cluster | None = None
+    error: HsmctlError | None = None
+    """The error behind it, told whole on demand."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """A report with what the screens show of it, worked out once and away from the event loop."""
+
+    report: Report
+    words: str
+    different: tuple[Row, ...]
+    """The rows that do not agree, worst first."""
+    agreeing: tuple[Cell, ...]
+    """By replica, the weakest cell of the rows that agree; empty where none does."""
+    worst: Mapping[str, Cell]
+    """By replica's name, its worst cell."""
+    problems: tuple[Problem, ...]
+    """What the differences amount to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """The comparison of one cluster's replicas: the last one, and the one that is running."""
+
+    replicas: tuple[Replica, ...] = ()
+    judgement: Judgement | None = None
+    at: datetime | None = None
+    """When it was made."""
+    awaited: frozenset[str] = frozenset()
+    """The replicas that have not answered yet."""
+    running: bool = False
+    error: HsmctlError | None = None
+    """Why there was no comparison, the last time."""
+    ended: datetime | None = None
+    """When the last attempt ended."""
+
+    @property
+    def report(self) -> Report | None:
+        """The report, as soon as there is one."""
+        return self.judgement.report if self.judgement else None
+
+    @property
+    def whole(self) -> bool:
+        """Whether the report covers every replica."""
+        return self.report is not None and len(self.report.readings) == len(self.replicas)
+
+    @property
+    def denied(self) -> bool:
+        """Whether somebody refused us, so that nothing may try again by itself: five wrong PINs lock a user."""
+        readings = self.report.readings if self.report else ()
+        return isinstance(self.error, Denied) or any(map(_refused, readings))
+
+    def reading(self, name: str) -> Reading | None:
+        """What the replica of this name answered."""
+        readings = self.report.readings if self.report else ()
+        return next((reading for reading in readings if reading.replica.name == name), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estate:
+    """Everything known."""
+
+    account: str
+    region: str
+    clusters: tuple[Cluster, ...] | None = None
+    """None until the first answer."""
+    read_at: datetime | None = None
+    reading: bool = False
+    error: HsmctlError | None = None
+    """Why the last question to AWS failed."""
+    checks: Mapping[str, Check] = field(default_factory=dict)
+    """By cluster id."""
+
+    def check(self, cluster: Cluster) -> Check:
+        """The check of a cluster, an empty one if there was none."""
+        return self.checks.get(cluster.cluster_id, Check())
+
+    def cluster(self, name: str) -> Cluster | None:
+        """The cluster with this id or Name tag."""
+        known = (cluster for cluster in self.clusters or () if name in (cluster.cluster_id, cluster.tags.get("Name")))
+        return next(known, None)
+
+
+def _refused(reading: Reading) -> bool:
+    return isinstance(reading.outcome, Failed) and isinstance(reading.outcome.error, Denied)

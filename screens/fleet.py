@@ -1,0 +1,195 @@
+"""The fleet: what needs attention, every cluster, the worst first, and the HSMs of the one under the cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.geometry import Size
+
+from hsmctl.domain.cluster import Cluster
+
+from .attention import attention, problems, standing
+from .command import CHECK, FILTER, HELP, KEY, LINE, OPEN, SYNC, Command, bindings
+from .detail import Detail, facts, noted, tiles
+from .estate import CHECKABLE, Check, Estate, Problem
+from .facts import of_cluster, of_error, title_of
+from .glyph import Mark, Role, Spans
+from .lines import Column, Lines
+from .place import Description, Place
+from .survey import Survey
+from .verdict import hsm_tiles, long, short, since
+from .words import cluster_name, counted, state_word
+
+ATTENTION_LINES = 4
+"""Problems shown at once; the list scrolls."""
+_ROOMY = 16
+"""Lines from which on the detail repeats the problems and tells the facts."""
+
+_ASKING: Sequence[Spans] = (((f"{Mark.PENDING.glyph} asking AWS which clusters there are", Role.ACCENT),),)
+_NONE: Sequence[Spans] = (
+    (("No cluster in this account and region.", Role.STRONG),),
+    (("A cluster is a group of HSMs that hold the same keys; AWS lists none.", Role.MUTED),),
+    (("hsmctl lab up", Role.ACCENT), ("        makes one on this machine", Role.MUTED)),
+    (("hsmctl config show", Role.ACCENT), ("   says which account and region this is", Role.MUTED)),
+)
+
+
+class FleetScreen(Place):
+    """Where hsmctl opens."""
+
+    commands: ClassVar[tuple[Command, ...]] = (*Place.commands, CHECK)
+    BINDINGS = bindings([CHECK])
+    offered: ClassVar[tuple[Command, ...]] = (OPEN, SYNC, KEY, CHECK, FILTER, LINE, HELP)
+
+    def __init__(self, survey: Survey) -> None:
+        self.clusters: Lines[Cluster] = Lines(
+            self._columns(), lambda cluster: cluster.cluster_id, id="clusters", empty=_ASKING
+        )
+        self.attention: Lines[Problem] = Lines((), _told_apart, id="attention")
+        super().__init__(survey, ("fleet",), self.clusters)
+
+    @property
+    def cluster(self) -> Cluster | None:
+        """The cluster under the cursor."""
+        return self.problem.cluster if self.problem else self.clusters.current
+
+    @property
+    def problem(self) -> Problem | None:
+        """The problem under the cursor, while the cursor is among the problems."""
+        return self.attention.current if self.attention.has_focus else None
+
+    @property
+    def subject(self) -> str | None:
+        """The cluster's id."""
+        return self.cluster.cluster_id if self.cluster else None
+
+    def body(self) -> ComposeResult:
+        """Attention and clusters, and beside or below them the detail."""
+        with Vertical(id="main"):
+            yield Detail(id="calm")
+            yield self.attention
+            yield self.clusters
+        yield Detail(id="detail")
+
+    def show(self) -> None:
+        """Put the worst on top."""
+        estate = self.survey.estate
+        found = attention(estate)
+        self.attention.show(found, _attention_columns(len(found)))
+        self.attention.display = bool(found)
+        self.attention.styles.height = min(len(found), ATTENTION_LINES) + 1
+        calm = self.query_one("#calm", Detail)
+        calm.display = not found and bool(estate.clusters)
+        calm.draw(lambda _: [_calm(estate)])
+        if estate.clusters is not None:
+            self.clusters.teach(_NONE)
+            self.clusters.show(sorted(estate.clusters, key=self._order))
+
+    def describe(self, width: int) -> Description | None:
+        """The error under the cursor, or the cluster."""
+        error = self.problem.error if self.problem else None if self.cluster else self.survey.estate.error
+        if error:
+            return of_error(error)
+        return (title_of(self.cluster), facts(of_cluster(self.cluster), width)) if self.cluster else None
+
+    def action_open(self) -> None:
+        """Go where the problem under the cursor shows, or to the cluster."""
+        if self.cluster is None:
+            self.action_describe()
+        else:
+            self.hsmctl_app.go(self.problem.noun if self.problem else "cluster", self.cluster)
+
+    @on(Lines.Moved)
+    def _moved(self) -> None:
+        self.query_one("#detail", Detail).draw(self._detail)
+
+    def _detail(self, room: Size) -> list[Spans]:
+        """The cluster under the cursor: what is wrong with it, how that is known, its HSMs, its facts."""
+        cluster = self.cluster
+        if cluster is None:
+            return []
+        check = self.survey.estate.check(cluster)
+        found = problems(cluster, check)
+        name = (f" {cluster_name(cluster)}", Role.STRONG)
+        lines: list[Spans] = [(name, (f"  {cluster.cluster_id}  {cluster.hsm_type} {cluster.mode}", Role.MUTED))]
+        if cluster.state in CHECKABLE:
+            lines.append(((" ", Role.PLAIN), *long(check)))
+        if room.height > _ROOMY:
+            lines += (line for problem in found for line in noted(problem.mark.span, problem.text, room.width))
+        lines += [(), *tiles(hsm_tiles(cluster, check), Size(room.width, room.height - len(lines) - 1))]
+        if room.height > _ROOMY:
+            lines += [(), *facts(of_cluster(cluster), room.width)]
+        return lines
+
+    def _order(self, cluster: Cluster) -> tuple[int, str]:
+        return standing(cluster, self.survey.estate.check(cluster)).rank, cluster_name(cluster)
+
+    def _columns(self) -> tuple[Column[Cluster], ...]:
+        """The columns, which ask the survey so that they always show the newest check."""
+
+        def check(cluster: Cluster) -> Check:
+            return self.survey.estate.check(cluster)
+
+        def mark(cluster: Cluster) -> Spans:
+            sign = standing(cluster, check(cluster))
+            return sign.span, (f" {cluster_name(cluster)}", Role.STRONG)
+
+        def why(cluster: Cluster) -> Spans:
+            found = problems(cluster, check(cluster))
+            return ((found[0].brief, Role.PLAIN),) if found else ()
+
+        def sync(cluster: Cluster) -> Spans:
+            return short(check(cluster), self._now()) if cluster.state in CHECKABLE else (("–", Role.MUTED),)
+
+        return (
+            Column(heads=("CLUSTER",), cell=mark, width=16),
+            Column(heads=("STATE",), cell=lambda cluster: ((state_word(cluster.state), Role.PLAIN),), width=13),
+            Column(heads=("HSMS",), cell=_hsms, width=5, right=True),
+            Column(heads=("SYNC",), cell=sync, width=20),
+            Column(heads=("AGE",), cell=lambda cluster: since(check(cluster), self._now()), width=6, right=True),
+            Column(heads=("WHY",), cell=why, width=12, grows=True, room=78),
+        )
+
+    def _now(self) -> datetime:
+        return self.survey.hsmctl.clock.now()
+
+
+def _told_apart(problem: Problem) -> tuple[str, str]:
+    """What makes two problems the same across refreshes."""
+    return problem.cluster.cluster_id if problem.cluster else "", problem.text
+
+
+def _origin(problem: Problem) -> Spans:
+    return problem.mark.span, (f" {cluster_name(problem.cluster) if problem.cluster else 'AWS'}", Role.STRONG)
+
+
+def _attention_columns(count: int) -> tuple[Column[Problem], ...]:
+    return (
+        Column(heads=(f"ATTENTION {count}",), cell=_origin, width=16),
+        Column(heads=("",), cell=lambda problem: ((problem.text, Role.PLAIN),), width=20, grows=True),
+    )
+
+
+def _hsms(cluster: Cluster) -> Spans:
+    """Active and all."""
+    active, total = len(cluster.active_hsms), len(cluster.hsms)
+    return ((f"{active}/{total}", Role.PLAIN if active == total else Role.WARN),)
+
+
+def _calm(estate: Estate) -> Spans:
+    """What may be said when there is no problem: only what was looked at."""
+    clusters = estate.clusters
+    if not clusters:
+        return ()
+    unchecked = [cluster for cluster in clusters if not estate.check(cluster).whole]
+    if not unchecked:
+        return Mark.REPORTED.span, (f" nothing needs attention in {counted(len(clusters), 'cluster')}", Role.GOOD)
+    if any(estate.check(cluster).running for cluster in unchecked):
+        return Mark.PENDING.span, (f" checking {counted(len(unchecked), 'cluster')}", Role.ACCENT)
+    words = f" {counted(len(unchecked), 'cluster')} of {len(clusters)} not checked: c compares its keys"
+    return Mark.UNPROVEN.span, (words, Role.MUTED)

@@ -1,0 +1,123 @@
+"""The first line, where we are and as whom, and the last line, what can be done here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+from rich.cells import cell_len
+from textual import events
+from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
+
+from hsmctl.settings import Context, ContextKind
+
+from .command import Command
+from .estate import Estate
+from .glyph import ROLES, Mark, Role, Span, content
+
+
+class Header(Widget):
+    """The breadcrumb on the left; context, account, region, protection, work in progress and age on the right."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLES)
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self._whose = context
+        self._path: tuple[str, ...] = ()
+        self._facts: tuple[Span, ...] = ()
+        self.add_class(_accent(context))
+
+    def show(self, path: Sequence[str], estate: Estate, age: str) -> None:
+        """Say where we are and how old what is shown is; redraws only if that differs."""
+        facts = tuple(self._parts(estate, age))
+        if (tuple(path), facts) != (self._path, self._facts):
+            self._path, self._facts = tuple(path), facts
+            self.refresh()
+
+    def render(self) -> Content:
+        """The line."""
+        width = self.size.width
+        *above, here = self._path or ("",)
+        crumbs: list[Span] = [(" ", Role.PLAIN)]
+        crumbs += [(text, Role.MUTED) for name in above for text in (name, " ▸ ")]
+        crumbs.append((here, Role.STRONG))
+        parts = list(self._facts)
+        while len(parts) > 2 and _width(_joined(parts)) > width - _width(crumbs) - 2:
+            del parts[1]
+        facts = _joined(parts)
+        gap = max(1, width - _width(crumbs) - _width(facts) - 1)
+        return content([[*crumbs, (" " * gap, Role.PLAIN), *facts]])
+
+    def _parts(self, estate: Estate, age: str) -> Iterable[Span]:
+        """The facts; where there is no room the second one goes, again and again."""
+        context = self._whose
+        lab = context.kind is ContextKind.LAB
+        yield ("LAB", Role.ACCENT) if lab else (context.name or "no context", Role.STRONG)
+        if estate.account:
+            yield estate.account, Role.PLAIN
+        if estate.region:
+            yield estate.region, Role.PLAIN
+        if not lab:
+            yield "RO", Role.BAD if context.protect else Role.PLAIN
+        running = sum(check.running for check in estate.checks.values()) + estate.reading
+        if running:
+            yield f"{Mark.PENDING.glyph} {running}", Role.ACCENT
+        yield age, Role.PLAIN
+
+
+class KeyLine(Widget):
+    """The keys of a place that matter most; a click on one runs its command."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLES)
+
+    class Chosen(Message):
+        """A command was clicked."""
+
+        def __init__(self, command: Command) -> None:
+            super().__init__()
+            self.command = command
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._commands: tuple[Command, ...] = ()
+
+    def show(self, commands: Sequence[Command]) -> None:
+        """Offer these commands."""
+        if tuple(commands) != self._commands:
+            self._commands = tuple(commands)
+            self.refresh()
+
+    def render(self) -> Content:
+        """The line."""
+        spans: list[Span] = []
+        for command in self._commands:
+            spans += [(f" {command.keys[0]} ", Role.ACCENT), (f"{command.label or command.name} ", Role.PLAIN)]
+        return content([spans])
+
+    def on_click(self, event: events.Click) -> None:
+        """Run the command under the pointer."""
+        end = 0
+        for command in self._commands:
+            end += len(command.keys[0]) + len(command.label or command.name) + 3
+            if event.x < end:
+                self.post_message(self.Chosen(command))
+                return
+
+
+def _accent(context: Context) -> str:
+    """The class that colours the header by what a mistake would cost here."""
+    if context.kind is ContextKind.LAB:
+        return "-lab"
+    return "-protected" if context.protect else "-aws"
+
+
+def _joined(parts: Sequence[Span]) -> list[Span]:
+    """The parts with dots between them."""
+    return [span for part in parts for span in ((" · ", Role.MUTED), part)][1:]
+
+
+def _width(spans: Iterable[Span]) -> int:
+    return sum(cell_len(text) for text, _ in spans)

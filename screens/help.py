@@ -1,0 +1,69 @@
+"""The help of a place, made from what it declares: its commands, how to move, the filter, and what each sign means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.screen import ModalScreen
+
+from .command import COMMON, Command
+from .describe import Text
+from .filter import GRAMMAR
+from .glyph import Mark, Role, Spans, content
+from .lines import Lines
+
+
+class HelpScreen(ModalScreen[None]):
+    """The window."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark", "dismiss(None)", "close", show=False)]
+
+    def __init__(self, title: str, commands: Sequence[Command]) -> None:
+        """Explain `commands`, the place's own first."""
+        super().__init__()
+        self._heading = title
+        self._commands = commands
+
+    def compose(self) -> ComposeResult:
+        """The text."""
+        with VerticalScroll() as window:
+            window.border_title = f"help · {self._heading}"
+            window.border_subtitle = "esc closes"
+            yield Text(content(self._lines()), markup=False)
+
+    def _lines(self) -> Iterable[Spans]:
+        places = [command for command in self._commands if command.noun]
+        own = [command for command in self._commands if command not in COMMON]
+        common = [command for command in COMMON if not command.noun]
+        if own:
+            yield from _section("HERE", own)
+        yield from _section("PLACES", places)
+        yield from _section("EVERYWHERE", common)
+        yield _title("MOVING")
+        for binding in Lines.BINDINGS:
+            if isinstance(binding, Binding):
+                yield _line(binding.key.replace(",", "  "), "", binding.description)
+        yield _title("FILTER")
+        yield from (_line(form, "", keeps) for form, keeps in GRAMMAR)
+        yield _title("SIGNS")
+        for mark in Mark:
+            yield mark.span, (f" {mark.word:<12}", Role.PLAIN), (mark.meaning, Role.MUTED)
+
+
+def _section(title: str, commands: Sequence[Command]) -> Iterable[Spans]:
+    yield _title(title)
+    for command in commands:
+        takes = f" {command.takes.upper()}" if command.takes else ""
+        yield _line("  ".join(command.keys), f":{command.name}{takes}", command.help)
+
+
+def _title(text: str) -> Spans:
+    return ((text, Role.STRONG),)
+
+
+def _line(keys: str, name: str, says: str) -> Spans:
+    return (f"{keys:<14}", Role.ACCENT), (f"{name:<17}", Role.MUTED), (says, Role.PLAIN)

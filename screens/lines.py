@@ -1,0 +1,275 @@
+"""A table that draws only the lines on the screen: as fast with 16,666 rows as with ten.
+
+It shows a sequence of values through columns, keeps the cursor on the same value when the sequence changes, and sifts
+by the filter grammar. It does not know what the values are, sorts nothing, and never reads text as markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from .filter import Filter
+from .glyph import ROLES, Role, Span, Spans
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column(Generic[Item]):
+    """One column: its head, how wide it is, and what it shows of an item."""
+
+    heads: tuple[str, ...]
+    """The lines of its head, which stand at the bottom of the table's; filters know it by the first."""
+    cell: Callable[[Item], Spans]
+    width: int
+    """Cells; the least width where `grows`."""
+    grows: bool = False
+    """Whether it takes the room the others leave; of several each gets an equal part."""
+    right: bool = False
+    """Whether its text ends at the right edge, as numbers do."""
+    room: int = 0
+    """The table's width from which on it is shown."""
+    sought: bool = True
+    """Whether filters look into it."""
+
+
+class Lines(ScrollView, Generic[Item], can_focus=True):
+    """The table."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "one row up", show=False),
+        Binding("down,j", "move(1)", "one row down", show=False),
+        Binding("pageup,ctrl+b", "page(-1)", "one page up", show=False),
+        Binding("pagedown,ctrl+f", "page(1)", "one page down", show=False),
+        Binding("home,g", "move(-1_000_000)", "first row", show=False),
+        Binding("end,G", "move(1_000_000)", "last row", show=False),
+    ]
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLES | {"lines--cursor", "lines--head"})
+
+    class Moved(Message):
+        """The cursor is on another item, or on the same one with news."""
+
+        def __init__(self, lines: Lines[Any]) -> None:
+            super().__init__()
+            self.lines = lines
+
+        @property
+        def control(self) -> Lines[Any]:
+            """The table, for `@on` selectors."""
+            return self.lines
+
+        def can_replace(self, message: Message) -> bool:
+            """Whether it makes an earlier one of the same table needless."""
+            return isinstance(message, Lines.Moved) and message.lines is self.lines
+
+    class Opened(Moved):
+        """An item was double-clicked."""
+
+    cursor: reactive[int] = reactive(0, repaint=False)
+
+    def __init__(
+        self,
+        columns: Sequence[Column[Item]],
+        identity: Callable[[Item], Hashable],
+        *,
+        id: str,
+        empty: Sequence[Spans] = (),
+    ) -> None:
+        """`identity` is what makes two items the same across refreshes; `empty` is shown where there are none."""
+        super().__init__(id=id)
+        self._columns = tuple(columns)
+        self._identity = identity
+        self._empty = tuple(empty)
+        self._items: Sequence[Item] = ()
+        self._shown: Sequence[Item] = ()
+        self._texts: list[tuple[str, ...]] | None = None
+        self._filter = Filter()
+        self._layout: tuple[tuple[Column[Item], int], ...] = ()
+        self._moved = False
+
+    @property
+    def current(self) -> Item | None:
+        """The item under the cursor."""
+        return self._shown[self.cursor] if self.cursor < len(self._shown) else None
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """How many items the filter keeps, and how many there are."""
+        return len(self._shown), len(self._items)
+
+    def show(self, items: Sequence[Item], columns: Sequence[Column[Item]] | None = None) -> None:
+        """Show these items, the cursor on the one it was on; `columns` replaces how they are shown."""
+        if columns is not None:
+            self._columns = tuple(columns)
+        if items is not self._items:
+            self._items, self._texts = items, None
+        self._arrange()
+        self._sift(self.current)
+
+    def teach(self, empty: Sequence[Spans]) -> None:
+        """Say this where there is no item to show."""
+        self._empty = tuple(empty)
+        self._measure()
+        self.refresh()
+
+    def sift(self, query: str) -> None:
+        """Show only the items the filter keeps."""
+        self._filter = Filter.parse(query, [column.heads[0] for column in self._columns if column.sought])
+        self._sift(self.current)
+
+    def render_line(self, y: int) -> Strip:
+        """The head, an item, or the words for no items."""
+        if y < self._head_height:
+            return self._head(y)
+        row = y - self._head_height + self.scroll_offset.y
+        if row < len(self._shown):
+            return self._line(self._shown[row], at_cursor=row == self.cursor)
+        if not self._shown and row < len(self._words):
+            return self._strip([self._words[row]])
+        return Strip.blank(self.size.width, self.rich_style)
+
+    def action_move(self, by: int) -> None:
+        """Move the cursor by rows; from then on it stays with its item."""
+        self._moved = True
+        self.cursor = max(0, min(len(self._shown) - 1, self.cursor + by))
+
+    def action_page(self, by: int) -> None:
+        """Move the cursor by pages."""
+        self.action_move(by * max(1, self.size.height - self._head_height - 1))
+
+    def watch_cursor(self, old: int, new: int) -> None:
+        """Redraw the two lines that changed and follow the cursor."""
+        for row in (old, new):
+            self.refresh_lines(row + self._head_height)
+        self._follow()
+        self.post_message(self.Moved(self))
+
+    def on_resize(self) -> None:
+        """Fit the columns to the new width."""
+        self._arrange()
+        self._measure()
+        self._follow()
+
+    def on_click(self, event: events.Click) -> None:
+        """Move the cursor to the clicked item; a second click opens it."""
+        row = event.y - self._head_height + self.scroll_offset.y
+        if event.y >= self._head_height and row < len(self._shown):
+            self._moved = True
+            self.cursor = row
+            if event.chain == 2:
+                self.post_message(self.Opened(self))
+
+    @property
+    def _head_height(self) -> int:
+        return max((len(column.heads) for column in self._columns), default=0)
+
+    @property
+    def _words(self) -> Sequence[Spans]:
+        if self._filter and self._items:
+            return ((("no row matches the filter; esc drops it", Role.MUTED),),)
+        return self._empty
+
+    def _sift(self, current: Item | None) -> None:
+        """Apply the filter; the cursor stays with its item once it was moved, and until then on the worst one."""
+        if self._filter:
+            if self._texts is None:
+                self._texts = [self._text(item) for item in self._items]
+            kept = zip(self._items, self._texts, strict=True)
+            self._shown = [item for item, cells in kept if self._filter.keeps(cells)]
+        else:
+            self._shown = self._items
+        self._measure()
+        place = self.cursor
+        if current is not None and self._moved:
+            place = self._place(self._identity(current), place)
+        self.set_reactive(Lines.cursor, max(0, min(place, len(self._shown) - 1)))
+        self._follow()
+        self.refresh()
+        self.post_message(self.Moved(self))
+
+    def _text(self, item: Item) -> tuple[str, ...]:
+        """What the filter sees of an item."""
+        columns = (column for column in self._columns if column.sought)
+        return tuple("".join(text for text, _ in column.cell(item)).lower() for column in columns)
+
+    def _place(self, identity: Hashable, otherwise: int) -> int:
+        """The row of the item with this identity."""
+        places = (row for row, item in enumerate(self._shown) if self._identity(item) == identity)
+        return next(places, otherwise)
+
+    def _measure(self) -> None:
+        below = len(self._shown) or len(self._words)
+        self.virtual_size = Size(self.size.width, self._head_height + below)
+
+    def _follow(self) -> None:
+        """Scroll as little as needed to see the cursor."""
+        room = max(1, self.size.height - self._head_height)
+        top = max(self.cursor - room + 1, min(self.scroll_offset.y, self.cursor))
+        if top != self.scroll_offset.y:
+            self.scroll_to(y=top, animate=False)
+
+    def _arrange(self) -> None:
+        """Decide which columns are shown and how wide."""
+        columns = [column for column in self._columns if self.size.width >= column.room]
+        growing = sum(column.grows for column in columns)
+        spare = max(0, self.size.width - 1 - sum(column.width + 1 for column in columns))
+        self._layout = tuple((column, column.width + (spare // growing if column.grows else 0)) for column in columns)
+
+    def _head(self, y: int) -> Strip:
+        heads = (
+            fitted(((column.heads[y - self._head_height + len(column.heads)], Role.MUTED),), width, right=column.right)
+            if y >= self._head_height - len(column.heads)
+            else fitted((), width)
+            for column, width in self._layout
+        )
+        return self._strip(heads, "lines--head")
+
+    def _line(self, item: Item, *, at_cursor: bool) -> Strip:
+        cells = (fitted(column.cell(item), width, right=column.right) for column, width in self._layout)
+        return self._strip(cells, "lines--cursor" if at_cursor else "")
+
+    def _strip(self, cells: Iterable[Iterable[Span]], over: str = "") -> Strip:
+        """The cells, a space before each, as a line as wide as the table; `over` is the component laid over it."""
+        spaced = (span for cell in cells for span in ((" ", Role.PLAIN), *cell))
+        segments = [Segment(text, self._style(role, over)) for text, role in spaced if text]
+        return Strip(segments).adjust_cell_length(self.size.width, self._style(Role.PLAIN, over))
+
+    def _style(self, role: Role, over: str) -> Style:
+        style = self.get_component_rich_style(role)
+        return style + self.get_component_rich_style(over, partial=True) if over else style
+
+
+def fitted(spans: Spans, width: int, *, right: bool = False) -> Iterator[Span]:
+    """The spans cut or padded to exactly `width` cells; a cut ends with an ellipsis."""
+    spare = width - sum(cell_len(text) for text, _ in spans)
+    if spare < 0:
+        yield from _cut(spans, width - 1)
+        return
+    if right:
+        yield " " * spare, Role.PLAIN
+    yield from spans
+    if not right:
+        yield " " * spare, Role.PLAIN
+
+
+def _cut(spans: Spans, room: int) -> Iterator[Span]:
+    """The spans up to `room` cells, and an ellipsis."""
+    for text, role in spans:
+        if cell_len(text) > room:
+            yield set_cell_size(text, room) + "…", role
+            return
+        yield text, role
+        room -= cell_len(text)

@@ -1,0 +1,267 @@
+"""What all places share: header, keys, commands by key and by name, the filter, going in and out.
+
+A place holds values and translates them into lines. What is true it is told by the survey; what happens to the stack
+of screens is the app's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.screen import Screen
+
+from hsmctl.domain.cluster import Cluster
+
+from .command import COMMON, FILTER, HELP, LINE, OPEN, Command, Takes, bindings, completions, declared_as
+from .estate import Estate
+from .glyph import Spans
+from .header import Header, KeyLine
+from .lines import Lines
+from .prompt import CommandLine, FilterLine
+from .survey import Survey
+from .words import age
+
+if TYPE_CHECKING:
+    from .app import HsmctlApp
+
+Description = tuple[str, Sequence[Spans]]
+"""A title and lines: everything known about a thing."""
+
+_WINDOW = 104
+"""Cells of the longest line in a window over a place."""
+_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
+"""The class a screen has from a width on."""
+
+
+class Place(Screen[None]):
+    """A screen one can be at."""
+
+    BINDINGS = bindings(COMMON)
+    HORIZONTAL_BREAKPOINTS = _BREAKPOINTS
+    commands: ClassVar[tuple[Command, ...]] = COMMON
+    """Everything that can be done here."""
+    offered: ClassVar[tuple[Command, ...]] = (OPEN, FILTER, LINE, HELP)
+    """What the line of keys shows, seven at most."""
+
+    def __init__(self, survey: Survey, path: Sequence[str], table: Lines[Any]) -> None:
+        """`path` is the breadcrumb and tells places apart; `table` is where the cursor is and what is filtered."""
+        super().__init__()
+        self.survey = survey
+        self.path = tuple(path)
+        self.table = table
+
+    @property
+    def hsmctl_app(self) -> HsmctlApp:
+        """The app, by its own type."""
+        return cast("HsmctlApp", self.app)
+
+    @property
+    def cluster(self) -> Cluster | None:
+        """The cluster the place is about, or the one under the cursor."""
+        return None
+
+    @property
+    def subject(self) -> str | None:
+        """The id of what the cursor is on."""
+        return None
+
+    @property
+    def aged(self) -> datetime | None:
+        """When what is shown was true."""
+        return self.survey.estate.read_at
+
+    def describe(self, width: int) -> Description | None:  # noqa: ARG002 - for the places that have something to tell
+        """Everything known about what the cursor is on, in lines of this width."""
+        return None
+
+    def body(self) -> ComposeResult:
+        """What stands between the header and the line of keys."""
+        yield self.table
+
+    def show(self) -> None:
+        """Show news of the estate."""
+
+    def sift(self, query: str) -> None:
+        """Show only what the query keeps."""
+        self.table.sift(query)
+
+    def compose(self) -> ComposeResult:
+        """Header, body, keys."""
+        yield Header(self.survey.hsmctl.context)
+        with Container(id="body"):
+            yield from self.body()
+        yield KeyLine()
+
+    def on_mount(self) -> None:
+        """Take the keyboard, show what is known already, and listen for news."""
+        self.table.focus()
+        self.hsmctl_app.changed.subscribe(self, self.hear)
+        self.set_interval(1.0, self.tick)
+        self.hear(self.survey.estate)
+
+    def hear(self, _: Estate) -> None:
+        """Show news, however it came."""
+        self.show()
+        self.tick()
+
+    def tick(self) -> None:
+        """Keep the ages true."""
+        if self.is_current:
+            now = self.survey.hsmctl.clock.now()
+            self.query_one(Header).show(self.path, self.survey.estate, age(now, self.aged))
+            self.query_one(KeyLine).show([command for command in self.offered if command.available(self)])
+            for line in self.query(FilterLine):
+                line.say(*self.table.counts)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether the command may run here and now."""
+        name = declared_as(action, parameters)
+        command = next((command for command in self.commands if command.name == name), None)
+        return command is None or not self.is_mounted or command.available(self)
+
+    async def perform(self, command: Command, argument: str = "") -> None:
+        """Run a command as if its key had been pressed."""
+        await self.app.run_action(command.action(argument), self)
+
+    def available_commands(self) -> tuple[Command, ...]:
+        """What can be done here and now."""
+        return tuple(command for command in self.commands if command.available(self))
+
+    def arguments(self, takes: Takes) -> Sequence[str]:
+        """What may follow a command after `:`."""
+        if takes is Takes.THEME:
+            return sorted(self.app.available_themes)
+        clusters = self.survey.estate.clusters or () if takes is Takes.CLUSTER else ()
+        names = (name for cluster in clusters for name in (cluster.tags.get("Name"), cluster.cluster_id) if name)
+        return sorted(names)
+
+    def action_go(self, noun: str, name: str = "") -> None:
+        """Go to a place, about the named cluster or the one at hand."""
+        cluster = self.survey.estate.cluster(name) if name else self.cluster or self._only_cluster()
+        if name and cluster is None:
+            self.complain(f"no cluster is called {name}")
+        else:
+            self.hsmctl_app.go(noun, cluster)
+
+    def action_open(self) -> None:
+        """Nothing lies deeper, unless a place says otherwise: describe it."""
+        self.action_describe()
+
+    def action_back(self) -> None:
+        """Drop the filter, or leave the place."""
+        if self.query(FilterLine):
+            self._leave_filter(drop=True)
+        else:
+            self.hsmctl_app.leave()
+
+    async def action_filter(self) -> None:
+        """Open the filter line."""
+        if not self.query(FilterLine):
+            await self.mount(FilterLine(), before=self.query_one(KeyLine))
+        self.query_one(FilterLine).take_keyboard()
+
+    async def action_line(self) -> None:
+        """Open the command line."""
+        if not self.query(CommandLine):
+            complete = CommandLine(lambda line: completions(line, self.available_commands(), self.arguments))
+            await self.mount(complete, before=self.query_one(KeyLine))
+
+    def action_help(self) -> None:
+        """Explain this place."""
+        from .help import HelpScreen
+
+        self.app.push_screen(HelpScreen(" ▸ ".join(self.path), self.available_commands()))
+
+    def action_refresh(self) -> None:
+        """Ask again."""
+        self.hsmctl_app.look()
+
+    def action_describe(self) -> None:
+        """Tell everything known about what the cursor is on."""
+        from .describe import DescribeScreen
+
+        if description := self.describe(min(_WINDOW, self.size.width - 8)):
+            self.app.push_screen(DescribeScreen(*description, subject=self.subject))
+
+    def action_copy(self) -> None:
+        """Copy the id of what the cursor is on."""
+        if self.subject:
+            self.app.copy_to_clipboard(self.subject)
+            self.notify(f"copied {self.subject}", markup=False)
+
+    def action_check(self) -> None:
+        """Compare the cluster's replicas now."""
+        if self.cluster:
+            self.hsmctl_app.check(self.cluster)
+
+    def action_stop(self) -> None:
+        """Give up waiting."""
+        self.app.workers.cancel_all()
+        self.notify("stopped waiting; r asks again")
+
+    def action_theme(self, name: str = "") -> None:
+        """Change the colours, or ask which."""
+        if name in self.app.available_themes:
+            self.app.theme = name
+        else:
+            self.app.search_themes()
+
+    def action_quit(self) -> None:
+        """Leave."""
+        self.app.exit()
+
+    def complain(self, why: str) -> None:
+        """Say why what was asked for is not done."""
+        self.notify(why, severity="warning", markup=False)
+
+    @on(Lines.Opened)
+    def _double_clicked(self) -> None:
+        self.action_open()
+
+    @on(KeyLine.Chosen)
+    async def _clicked(self, event: KeyLine.Chosen) -> None:
+        await self.perform(event.command)
+
+    @on(FilterLine.Changed)
+    def _filter_changed(self, event: FilterLine.Changed) -> None:
+        self.sift(event.query)
+        self.tick()
+
+    @on(FilterLine.Left)
+    def _filter_left(self) -> None:
+        self._leave_filter(drop=not self.query_one(FilterLine).query_text)
+
+    @on(CommandLine.Entered)
+    async def _entered(self, event: CommandLine.Entered) -> None:
+        line = self.query_one(CommandLine)
+        name, _, argument = event.line.partition(" ")
+        command = _named(name, self.available_commands())
+        if name and command is None:
+            line.refuse(f"{name}: no such command here; ? lists what there is")
+            return
+        await line.remove()
+        self.table.focus()
+        if command:
+            await self.perform(command, argument.strip())
+
+    def _leave_filter(self, *, drop: bool) -> None:
+        self.table.focus()
+        if drop:
+            self.query(FilterLine).remove()
+            self.sift("")
+
+    def _only_cluster(self) -> Cluster | None:
+        clusters = self.survey.estate.clusters or ()
+        return clusters[0] if len(clusters) == 1 else None
+
+
+def _named(name: str, commands: Sequence[Command]) -> Command | None:
+    """The command of this name, or the only one that begins so."""
+    exact = next((command for command in commands if command.name == name), None)
+    beginning = [command for command in commands if name and command.name.startswith(name)]
+    return exact or (beginning[0] if len(beginning) == 1 else None)

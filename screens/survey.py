@@ -1,0 +1,146 @@
+"""Finding things out: every question to the services is asked here, on threads, and its answer becomes an Estate.
+
+It runs on the event loop and touches no widget; whoever it publishes to redraws. Answers never blank what was there:
+they replace it when they come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+
+from hsmctl.bootstrap import Hsmctl
+from hsmctl.domain.cluster import Backup, Cluster
+from hsmctl.domain.sync import Reading, Replica
+from hsmctl.errors import Conflict, HsmctlError
+from hsmctl.services.key import Listing
+from hsmctl.settings import ContextKind
+
+from .attention import judge
+from .estate import CHECKABLE, Check, Estate
+from .offload import call, stream
+
+CHECK_SECONDS = 20.0
+"""How long replicas may take to answer a check."""
+CHECK_EVERY = timedelta(seconds=60)
+"""How old a lab's check may become before it is made again by itself."""
+
+
+class Survey:
+    """Asks the services of one context and keeps what they said."""
+
+    def __init__(self, hsmctl: Hsmctl, publish: Callable[[Estate], None]) -> None:
+        self.hsmctl = hsmctl
+        context = hsmctl.context
+        self.estate = Estate(account=context.account_id or "", region=context.region or "")
+        self._publish = publish
+
+    @property
+    def lab(self) -> bool:
+        """Whether everything seen is emulated."""
+        return self.hsmctl.context.kind is ContextKind.LAB
+
+    async def look(self) -> None:
+        """Ask AWS who we are and what clusters there are."""
+        if self.estate.reading:
+            return
+        self._know(replace(self.estate, reading=True))
+        try:
+            account, region, clusters = await call(self._describe)
+            now = self.hsmctl.clock.now()
+            known = replace(self.estate, account=account, region=region, clusters=clusters, read_at=now, error=None)
+            self._know(known)
+        except HsmctlError as error:
+            self._know(replace(self.estate, error=error))
+        finally:
+            self._know(replace(self.estate, reading=False))
+
+    async def check(self, cluster: Cluster) -> None:
+        """Compare the cluster's replicas; the first time readings show as they come, later only all together."""
+        check = self.estate.check(cluster)
+        if check.running:
+            return
+        check = replace(check, running=True)
+        self._keep(cluster, check)
+        try:
+            async for news in self._compare(check, self._replicas(cluster)):
+                check = news
+                self._keep(cluster, check)
+            check = replace(check, error=None)
+        except HsmctlError as error:
+            check = replace(check, error=error)
+        finally:
+            self._keep(cluster, replace(check, awaited=frozenset(), running=False, ended=self.hsmctl.clock.now()))
+
+    def due(self) -> tuple[Cluster, ...]:
+        """The clusters whose check should be made by itself now: in the lab, where reading attributes uses no key."""
+        return tuple(cluster for cluster in self.estate.clusters or () if self.lab and self._is_due(cluster))
+
+    async def backups(self, cluster: Cluster) -> tuple[Backup, ...]:
+        """The cluster's backups, newest first.
+
+        Raises:
+            HsmctlError: AWS did not say.
+        """
+        return await call(lambda: self.hsmctl.cluster.backups(cluster.cluster_id))
+
+    async def keys(self, cluster: Cluster) -> Listing:
+        """The keys one replica of the cluster shows.
+
+        Raises:
+            HsmctlError: none answered.
+        """
+        replicas = self._replicas(cluster)
+        return await call(lambda: self.hsmctl.key.list(replicas, seconds=CHECK_SECONDS), seconds=CHECK_SECONDS * 2)
+
+    def _describe(self) -> tuple[str, str, tuple[Cluster, ...]]:
+        """Everything one look asks; the caller comes first, because a wrong account must not be shown as ours."""
+        service = self.hsmctl.cluster
+        account = service.identity.caller().account
+        return account, service.plane.region, service.list(self.hsmctl.context.clusters)
+
+    async def _compare(self, check: Check, replicas: tuple[Replica, ...]) -> AsyncIterator[Check]:
+        """The check as it grows: who has answered, and what their answers say."""
+        patient = check.whole
+        check = replace(check, replicas=replicas, awaited=frozenset(replica.name for replica in replicas))
+        yield check
+        readings: list[Reading] = []
+        async for batch in stream(lambda: self.hsmctl.sync.readings(replicas, seconds=CHECK_SECONDS)):
+            readings += batch
+            check = replace(check, awaited=check.awaited - {reading.replica.name for reading in batch})
+            if patient and check.awaited:
+                yield check
+                continue
+            readings.sort(key=lambda reading: replicas.index(reading.replica))
+            judgement = await call(partial(judge, tuple(readings)))
+            now = self.hsmctl.clock.now()
+            check = replace(check, judgement=judgement, at=now)
+            yield check
+
+    def _replicas(self, cluster: Cluster) -> tuple[Replica, ...]:
+        """Where the cluster's keys can be asked.
+
+        Raises:
+            Conflict: nowhere.
+            UsageError: the context does not say where.
+        """
+        replicas = self.hsmctl.replicas(cluster)
+        if not replicas:
+            raise Conflict("no HSM to ask", "the cluster has none that is active", "hsmctl hsm list")
+        return replicas
+
+    def _is_due(self, cluster: Cluster) -> bool:
+        check = self.estate.check(cluster)
+        if cluster.state not in CHECKABLE or check.running or check.denied:
+            return False
+        old = check.ended is None or self.hsmctl.clock.now() - check.ended >= CHECK_EVERY
+        return old or check.replicas != self.hsmctl.replicas(cluster)
+
+    def _know(self, estate: Estate) -> None:
+        self.estate = estate
+        self._publish(estate)
+
+    def _keep(self, cluster: Cluster, check: Check) -> None:
+        self._know(replace(self.estate, checks={**self.estate.checks, cluster.cluster_id: check}))

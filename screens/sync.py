@@ -1,0 +1,143 @@
+"""The sync matrix of a cluster's replicas, and what each holds of the key under the cursor."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.geometry import Size
+
+from hsmctl.domain.cluster import Cluster
+
+from .command import CHECK, COPY, FILTER, HELP, KEY, LINE, Command, bindings
+from .detail import Detail, tiles
+from .estate import Check
+from .evidence import evidence, title_of
+from .glyph import Mark, Role, Spans
+from .lines import Lines
+from .matrix import Fold, Line, columns, identity, lines
+from .place import Description, Place
+from .survey import Survey
+from .verdict import long, replica_tiles
+from .words import cluster_name
+
+ALL = Command(name="all", help="show or fold the keys that agree", key="a")
+
+
+class SyncScreen(Place):
+    """The matrix."""
+
+    commands: ClassVar[tuple[Command, ...]] = (*Place.commands, CHECK, ALL)
+    BINDINGS = bindings([CHECK, ALL])
+    offered: ClassVar[tuple[Command, ...]] = (ALL, CHECK, KEY, COPY, FILTER, LINE, HELP)
+
+    def __init__(self, survey: Survey, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._unfolded = False
+        self._sought = ""
+        self._shown: Check | None = None
+        self.matrix: Lines[Line] = Lines((), identity, id="matrix")
+        super().__init__(survey, ("fleet", cluster_name(cluster), "sync"), self.matrix)
+
+    @property
+    def cluster(self) -> Cluster:
+        """The cluster."""
+        return self.survey.estate.cluster(self._cluster.cluster_id) or self._cluster
+
+    @property
+    def check(self) -> Check:
+        """The cluster's check."""
+        return self.survey.estate.check(self._cluster)
+
+    @property
+    def aged(self) -> datetime | None:
+        """When the report was made."""
+        return self.check.at
+
+    @property
+    def subject(self) -> str | None:
+        """The label of the key under the cursor."""
+        line = self.matrix.current
+        return None if line is None or isinstance(line, Fold) else str(line.identity)
+
+    def body(self) -> ComposeResult:
+        """The verdict, the matrix, the evidence."""
+        yield Detail(id="verdict")
+        yield self.matrix
+        yield Detail(id="detail")
+
+    def show(self) -> None:
+        """Show the check, however far it is."""
+        check = self.check
+        self.query_one("#verdict", Detail).draw(lambda _: [((" ", Role.PLAIN), *long(check))])
+        shown, self._shown = self._shown, check
+        if shown is None or shown.judgement is not check.judgement or shown.awaited != check.awaited:
+            self._fill()
+
+    def sift(self, query: str) -> None:
+        """Search all keys, also those that are folded."""
+        began, self._sought = bool(query) != bool(self._sought), query
+        if began:
+            self._fill()
+        self.matrix.sift(query)
+
+    def describe(self, width: int) -> Description | None:
+        """The whole evidence about the key under the cursor."""
+        line = self.matrix.current
+        if line is None or isinstance(line, Fold):
+            return cluster_name(self.cluster), tiles(replica_tiles(self.check), Size(width, 100))
+        return title_of(line), evidence(line, self.check, width, whole=True)
+
+    def action_open(self) -> None:
+        """Unfold the keys that agree, or tell everything about one."""
+        if isinstance(self.matrix.current, Fold):
+            self.action_all()
+        else:
+            self.action_describe()
+
+    def action_all(self) -> None:
+        """Show every key, or only those that differ."""
+        self._unfolded = not self._unfolded
+        self._fill()
+
+    def on_resize(self) -> None:
+        """Make the columns for the new width."""
+        self._fill()
+
+    def _fill(self) -> None:
+        check = self.check
+        self.matrix.teach(_words(check))
+        shown = lines(check, unfolded=self._unfolded or bool(self._sought))
+        self.matrix.show(shown, columns(check, self.matrix.size.width or self.size.width))
+
+    @on(Lines.Moved)
+    def _moved(self) -> None:
+        self.query_one("#detail", Detail).draw(self._detail)
+
+    def _detail(self, room: Size) -> list[Spans]:
+        line = self.matrix.current
+        if line is None or isinstance(line, Fold):
+            return tiles(replica_tiles(self.check), room)
+        return [((" ", Role.PLAIN), (title_of(line), Role.STRONG)), *evidence(line, self.check, room.width)][
+            : room.height
+        ]
+
+
+def _words(check: Check) -> tuple[Spans, ...]:
+    """What an empty matrix says."""
+    if check.running:
+        return (((f"{Mark.PENDING.glyph} reading {len(check.replicas)} replicas", Role.ACCENT),),)
+    if check.error:
+        return (
+            (Mark.UNREADABLE.span, (f" {check.error}", Role.PLAIN)),
+            ((check.error.hint, Role.ACCENT),),
+        )
+    if check.report is None:
+        return (
+            (("The keys of this cluster were not compared yet.", Role.STRONG),),
+            (("One row a key, one column a replica; whatever differs comes first.", Role.MUTED),),
+            ((CHECK.key, Role.ACCENT), ("  compares them now; it reads attributes and uses no key", Role.MUTED)),
+        )
+    return ((("no replica showed a key", Role.MUTED),),)

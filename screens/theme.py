@@ -1,0 +1,42 @@
+"""Our themes: the only place with literal colours. Everything else names what a colour is for."""
+
+from __future__ import annotations
+
+from textual.theme import Theme
+
+DARK = Theme(
+    name="hsmctl",
+    primary="#5b9bd5",
+    secondary="#8ea6bf",
+    accent="#6fc3df",
+    success="#7bc275",
+    warning="#e8b04a",
+    error="#ff6b6b",
+    foreground="#d3dae3",
+    background="#10151b",
+    surface="#161c24",
+    panel="#222b36",
+    dark=True,
+    variables={"block-cursor-background": "#2b3a4d", "footer-background": "#161c24"},
+)
+CONTRAST = Theme(
+    name="hsmctl-contrast",
+    primary="#66b3ff",
+    secondary="#ffffff",
+    accent="#00e5ff",
+    success="#35ff6b",
+    warning="#ffd500",
+    error="#ff5c5c",
+    foreground="#ffffff",
+    background="#000000",
+    surface="#000000",
+    panel="#3a3a3a",
+    dark=True,
+    variables={"block-cursor-background": "#005fcc", "footer-background": "#000000"},
+)
+THEMES = (DARK, CONTRAST)
+
+
+def fitting(colours: str | None) -> str:
+    """The theme for a terminal's colour system: the terminal's own sixteen colours where it has no more."""
+    return "ansi-dark" if colours in (None, "standard", "windows") else DARK.name

@@ -1,0 +1,110 @@
+"""How a check is shown: a sign and words as long as there is room, its age, and a tile for each HSM or replica."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from hsmctl.domain.cluster import Cluster
+from hsmctl.domain.evidence import Ok
+from hsmctl.domain.sync import Report, Verdict
+
+from .attention import hsm_mark, replica_mark, verdict
+from .detail import Tile
+from .estate import Check
+from .glyph import Mark, Role, Spans
+from .words import age, counted
+
+STALE = timedelta(minutes=5)
+"""From this age on a verdict is shown dim."""
+
+
+def short(check: Check, now: datetime) -> Spans:
+    """The verdict in a cell of a table."""
+    mark = verdict(check)
+    stale = check.at is not None and now - check.at >= STALE
+    return mark.span, (f" {_few_words(check)}", Role.MUTED if stale else Role.PLAIN)
+
+
+def long(check: Check) -> Spans:
+    """The verdict as a line: what, about how much, how many answered."""
+    mark = verdict(check)
+    judgement = check.judgement
+    if judgement is None:
+        return mark.span, (f" {_few_words(check)}", mark.role), (_next_step(check), Role.MUTED)
+    words = judgement.words if check.whole else f"so far {judgement.words}"
+    facts = (_scope(judgement.report), _answered(judgement.report, check))
+    return mark.span, (f" {words}", mark.role), (f"   {' · '.join(filter(None, facts))}", Role.MUTED)
+
+
+def since(check: Check, now: datetime) -> Spans:
+    """How old the verdict is, or that a new one is coming."""
+    if check.running:
+        return (Mark.PENDING.span,)
+    return ((age(now, check.at), Role.MUTED),)
+
+
+def hsm_tiles(cluster: Cluster, check: Check) -> list[Tile]:
+    """A tile for each HSM of the cluster."""
+    hsms = sorted(cluster.hsms, key=lambda hsm: (hsm.zone, hsm.hsm_id))
+    return [
+        Tile(mark=hsm_mark(hsm, check), name=hsm.hsm_id, group=hsm.zone, note=_note(check, hsm.hsm_id)) for hsm in hsms
+    ]
+
+
+def replica_tiles(check: Check) -> list[Tile]:
+    """A tile for each replica of a check."""
+    replicas = ((replica.name, replica.group) for replica in check.replicas)
+    return [
+        Tile(mark=replica_mark(name, check), name=name, group=group, note=_note(check, name))
+        for name, group in replicas
+    ]
+
+
+def held(check: Check, name: str) -> str:
+    """How many keys a replica showed."""
+    reading = check.reading(name)
+    if reading is None:
+        return ""
+    return f"{len(reading.outcome.value.keys):,}" if isinstance(reading.outcome, Ok) else "unreadable"
+
+
+def _note(check: Check, name: str) -> str:
+    shown = held(check, name)
+    return f"{shown} keys" if shown[:1].isdigit() else shown
+
+
+def _few_words(check: Check) -> str:
+    if check.judgement is None:
+        answered = len(check.replicas) - len(check.awaited)
+        if check.running:
+            return f"{answered} of {len(check.replicas)} read" if check.replicas else "asking"
+        return "could not check" if check.error else "not checked"
+    report, different = check.judgement.report, len(check.judgement.different)
+    if different:
+        return f"{counted(different, 'key')} {'differs' if different == 1 else 'differ'}"
+    if report.unreadable:
+        return f"{len(report.readings) - len(report.unreadable)} of {len(check.replicas)} readable"
+    if not check.whole:
+        return f"{len(report.readings)} of {len(check.replicas)} read"
+    if report.verdict is Verdict.NO_DIFFERENCE_SEEN:
+        return "no difference seen" if report.scope.full else "visible keys agree"
+    return str(report.verdict)
+
+
+def _next_step(check: Check) -> str:
+    if check.error:
+        return f"   {check.error} · {check.error.hint}" if check.error.hint else f"   {check.error}"
+    return "" if check.running else "   c compares the keys on every replica"
+
+
+def _scope(report: Report) -> str:
+    """About how much the verdict speaks."""
+    scope = report.scope
+    if not scope.users:
+        return ""
+    seen = f"{scope.visible:,}/{scope.total:,}" if scope.total is not None else f"{scope.visible:,} visible"
+    return f"{seen} keys as {', '.join(scope.users)}"
+
+
+def _answered(report: Report, check: Check) -> str:
+    return f"{len(report.readings) - len(report.unreadable)}/{len(check.replicas)} replicas"
