@@ -6,6 +6,7 @@ import io
 import os
 import signal
 import sys
+from pathlib import Path
 
 from hsmctl import __version__
 
@@ -17,6 +18,9 @@ def main() -> None:
         return
     from hsmctl.cli.root import run
 
+    # A shell may start us with these closed; nobody then reads what is written.
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115 (open until the process ends)
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A label in letters that this terminal lacks is escaped, not an error.
         sys.stdout.reconfigure(errors="backslashreplace")

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import quote
 
 from hsmctl.errors import UsageError
+from hsmctl.loopback import is_loopback
 from hsmctl.ports import Login
 from hsmctl.secret import Secret, Source, SourceKind, read_secret
 from hsmctl.settings import Context, ContextKind, Settings, TokenEntry, check_may_write
@@ -19,12 +20,25 @@ from hsmctl.settings_loader import with_lab_context
 
 if TYPE_CHECKING:
     from hsmctl.adapters.aws import Aws
+    from hsmctl.adapters.breaker import FileBreaker
     from hsmctl.domain.cluster import Cluster
     from hsmctl.domain.sync import Replica
-    from hsmctl.ports import Authority, Clock, HardwareIdentity, Journal, LabControl, Tokens
+    from hsmctl.ports import (
+        Authority,
+        ClientHosts,
+        Clock,
+        HardwareIdentity,
+        Journal,
+        LabControl,
+        SignatureVerifier,
+        Tokens,
+    )
     from hsmctl.services.cluster import ClusterService
     from hsmctl.services.key import KeyService
     from hsmctl.services.lab import LabService, LabTools
+    from hsmctl.services.login import LoginService
+    from hsmctl.services.net_collect import NetCollectService
+    from hsmctl.services.probe import ProbeService
     from hsmctl.services.sync import SyncService
 
 LAB_PORT = 2223
@@ -106,15 +120,24 @@ class Hsmctl:
             guard=self.check_may_write,
         )
         return ClusterService(
-            clock=self.clock, plane=self.aws.plane, identity=identity, operations=operations, lifecycle=lifecycle
+            clock=self.clock,
+            plane=self.aws.plane,
+            identity=identity,
+            operations=operations,
+            lifecycle=lifecycle,
+            wanted=self.context.clusters,
         )
 
     @cached_property
     def sync(self) -> SyncService:
         """Checks of replicas."""
+        from hsmctl.domain.proof import Permission
         from hsmctl.services.sync import SyncService
 
-        return SyncService(clock=self.clock, tokens=self.tokens, login=self.login)
+        permission = Permission(everything=self.context.kind is ContextKind.LAB, patterns=self.context.deep_allow)
+        return SyncService(
+            clock=self.clock, tokens=self.tokens, login=self.login, permission=permission, verifier=_new_verifier
+        )
 
     @cached_property
     def key(self) -> KeyService:
@@ -135,7 +158,49 @@ class Hsmctl:
         """Opens tokens over every transport."""
         from hsmctl.adapters.token import AgentTokens
 
-        return AgentTokens(self.clock, self.settings.state_folder / "locks", self.context.customer_ca)
+        locks = self.settings.state_folder / "locks"
+        return AgentTokens(self.clock, locks, self.context.customer_ca, gate=self._breaker.gate)
+
+    @cached_property
+    def logins(self) -> LoginService:
+        """Refused logins, whatever the context."""
+        from hsmctl.services.login import LoginService
+
+        return LoginService(breaker=self._breaker, journal=self.journal)
+
+    @cached_property
+    def net(self) -> NetCollectService:
+        """Snapshots of the network between clients and HSMs, which `services.net` explains."""
+        from hsmctl.adapters.network import AwsNetwork
+        from hsmctl.adapters.network_cache import FileNetworkCache
+        from hsmctl.services.net_collect import NetCollectService
+
+        owner = "lab" if self.context.kind is ContextKind.LAB else self.context.account_id or "default"
+        return NetCollectService(
+            clock=self.clock,
+            identity=self.aws.identity(self.context.account_id),
+            reader=AwsNetwork(self.aws.client, self.clock),
+            cache=FileNetworkCache(self.settings.state_folder / f"network-{owner}.json", self.clock),
+        )
+
+    @cached_property
+    def hosts(self) -> ClientHosts:
+        """The client hosts that can be logged in to, and this machine."""
+        from hsmctl.adapters.machine import Machines
+        from hsmctl.adapters.ssh_config import SshAddress
+
+        entries = [entry for entry in self.context.clients if entry.host]
+        addresses = {entry.name: SshAddress(host=entry.host, user=entry.user, port=entry.port) for entry in entries}
+        return Machines(addresses, self.context.ssh_config)
+
+    @cached_property
+    def probe(self) -> ProbeService:
+        """Connections to HSMs, tried from client hosts."""
+        from hsmctl.adapters.probe import TlsProber
+        from hsmctl.services.probe import ProbeService
+
+        prober = TlsProber(self.clock, self.context.customer_ca)
+        return ProbeService(clock=self.clock, hosts=self.hosts, prober=prober)
 
     @cached_property
     def lab(self) -> LabService:
@@ -153,13 +218,20 @@ class Hsmctl:
         from hsmctl.domain.cluster import HsmState
         from hsmctl.domain.sync import Replica
 
-        if self.context.kind is ContextKind.LAB:
-            return tuple(
-                Replica(name=hsm.hsm_id, group=hsm.zone, address=f"tls:{hsm.address}:{LAB_PORT}")
-                for hsm in sorted(cluster.hsms, key=lambda hsm: (hsm.zone, hsm.hsm_id))
-                if hsm.address and hsm.state not in (HsmState.CREATE_IN_PROGRESS, HsmState.DELETE_IN_PROGRESS)
+        if self.context.kind is not ContextKind.LAB:
+            return self.token_replicas()
+        staying = [hsm for hsm in cluster.hsms if hsm.state is not HsmState.DELETE_IN_PROGRESS]
+        joining = HsmState.CREATE_IN_PROGRESS
+        return tuple(
+            Replica(
+                name=hsm.hsm_id,
+                group=hsm.zone,
+                address=f"tls:{hsm.address}:{LAB_PORT}",
+                realm=cluster.cluster_id,
+                absent=f"it is {hsm.state}" if hsm.state is joining else "",
             )
-        return self.token_replicas()
+            for hsm in sorted(staying, key=lambda hsm: (hsm.state is joining, hsm.zone, hsm.hsm_id))
+        )
 
     def token_replicas(self) -> tuple[Replica, ...]:
         """The context's PKCS#11 tokens.
@@ -175,10 +247,7 @@ class Hsmctl:
                 "PKCS#11 needs a module to ask",
                 "add [[context.NAME.tokens]] to the configuration: hsmctl config init shows how",
             )
-        return tuple(
-            Replica(name=entry.name, address=f"module:{entry.module}?token={entry.label}")
-            for entry in self.context.tokens
-        )
+        return tuple(Replica(name=entry.name, address=_module_address(entry)) for entry in self.context.tokens)
 
     def login(self, replica: Replica) -> Login:
         """The crypto user of a replica, its password read from where the context says."""
@@ -223,6 +292,12 @@ class Hsmctl:
         return Hardware(aws_root=aws_root, manufacturer_root=manufacturer_root, clock=self.clock)
 
     @cached_property
+    def _breaker(self) -> FileBreaker:
+        from hsmctl.adapters.breaker import FileBreaker
+
+        return FileBreaker(self.settings.state_folder, self.clock)
+
+    @cached_property
     def _lab_control(self) -> LabControl:
         from hsmctl.adapters.lab import LabProgram
 
@@ -236,6 +311,19 @@ class Hsmctl:
         return LabTools(cluster=lab.cluster, tokens=lab.tokens, login=lab.login, replicas=lab.replicas)
 
 
+def _new_verifier() -> SignatureVerifier:
+    """The cryptography of proofs."""
+    from hsmctl.adapters.verifier import CryptographyVerifier
+
+    return CryptographyVerifier()
+
+
+def _module_address(entry: TokenEntry) -> str:
+    """Where the token is; without a label the module must have exactly one."""
+    wanted = f"?token={quote(entry.label, safe='')}" if entry.label else ""
+    return f"module:{quote(entry.module)}{wanted}"
+
+
 def _new_id() -> str:
     """A fresh operation id, sortable by time."""
     from ulid import ULID
@@ -245,10 +333,11 @@ def _new_id() -> str:
 
 def _check_endpoint(context: Context) -> None:
     """The lab reaches only this machine, and nothing else reaches this machine as if it were AWS."""
-    host = urlsplit(context.endpoint_url).hostname if context.endpoint_url else None
-    local = host in ("127.0.0.1", "localhost", "::1")
+    local = context.endpoint_url is not None and is_loopback(context.endpoint_url)
     if context.kind is ContextKind.LAB and not local:
-        raise UsageError("the lab context", f"it points at {host or 'AWS'}, not at this machine", "hsmctl lab up")
+        raise UsageError(
+            "the lab context", f"it points at {context.endpoint_url or 'AWS'}, not at this machine", "hsmctl lab up"
+        )
     if context.kind is ContextKind.AWS and local:
         raise UsageError(
             f"context {context.name or 'without a name'}",

@@ -4,6 +4,7 @@
     ├── UsageError     2   the request makes no sense: flag, configuration, context
     ├── Unreachable    3   could not find out: network, time-out, throttling; trying again may work
     ├── Denied         4   credentials, IAM, PIN, quorum, host key, wrong account
+    │   └── PinRefused     the HSM itself said no to a PIN: it is not tried again
     ├── Conflict       5   not found, exists already, wrong state
     ├── Partial        6   some targets answered or obeyed, some did not
     └── DeviceError    7   the HSM or its PKCS#11 library refused; keeps the CKR name
@@ -65,6 +66,10 @@ class Denied(HsmctlError):
     """Credentials, IAM, a PIN, a quorum or a host key said no."""
 
     exit_code = ExitCode.DENIED
+
+
+class PinRefused(Denied):
+    """The HSM or token itself refused a PIN, which costs the user one of a few attempts (CKR_PIN_*)."""
 
 
 class Conflict(HsmctlError):

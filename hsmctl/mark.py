@@ -62,3 +62,11 @@ VERDICTS: Mapping[str, Mark] = {
     "in sync": Mark.PROVED,
 }
 """The sign of a check's verdict, by the words of `domain.sync.Verdict`."""
+
+REACHES: Mapping[str, Mark] = {
+    "reachable": Mark.REPORTED,
+    "degraded": Mark.PARTIAL,
+    "unknown": Mark.UNREADABLE,
+    "blocked": Mark.BAD,
+}
+"""The sign of a way from a client to an HSM by the words of `domain.net_finding.Verdict`: AWS's word, until probed."""

@@ -5,18 +5,31 @@ No boto3 dict, PKCS#11 object or SSH channel crosses a port. Every method raises
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
+from hsmctl.ports_lab import LAB_NETWORKS as LAB_NETWORKS
+from hsmctl.ports_lab import LabClientHost as LabClientHost
+from hsmctl.ports_lab import LabClone as LabClone
+from hsmctl.ports_lab import LabControl as LabControl
+from hsmctl.ports_lab import LabFault as LabFault
+from hsmctl.ports_lab import LabFaultKind as LabFaultKind
+from hsmctl.ports_lab import LabFaults as LabFaults
+from hsmctl.ports_lab import LabNode as LabNode
+from hsmctl.ports_lab import LabOptions as LabOptions
+from hsmctl.ports_lab import LabStatus as LabStatus
+
 if TYPE_CHECKING:
     # Only annotations name these: a command pays for no part of the domain that it does not use.
     from hsmctl.domain.cluster import Backup, Certificates, Cluster, Hsm
+    from hsmctl.domain.key import Identity as KeyIdentity
     from hsmctl.domain.key import Key, KeySpec
     from hsmctl.domain.network import NetworkAnswer, NetworkQuery, Unreadable
     from hsmctl.domain.probe import Closed, ProbeResult, ProbeTarget
+    from hsmctl.domain.proof import Certified
     from hsmctl.domain.sync import Inventory, Replica
     from hsmctl.secret import Secret
 
@@ -132,6 +145,22 @@ class Token(Protocol):
         """
         ...
 
+    def prove(
+        self, nonce: bytes, only: Collection[KeyIdentity] | None = None, per_second: float | None = None
+    ) -> Inventory:
+        """The inventory with a proof of every object: keys are used, each at most once.
+
+        Args:
+            nonce: of this run, 32 bytes.
+            only: the keys that may be used, or None for all.
+            per_second: how many keys are used in a second at most, or None for no limit.
+
+        Raises:
+            Unreachable: as for `inventory`.
+            DeviceError: the token refused; what it refuses to a single key is that key's reason instead.
+        """
+        ...
+
     def generate(self, spec: KeySpec) -> tuple[Key, ...]:
         """The new objects, as the token lists them afterwards: one secret key, or the private and the public half."""
         ...
@@ -143,6 +172,44 @@ class Login:
 
     user: str
     password: Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedLogin:
+    """A PIN that was refused and is not tried again."""
+
+    realm: str
+    """Whose user it is: the cluster's id, or the token's name."""
+    user: str
+    replica: str
+    """The HSM or token that refused."""
+    at: datetime
+    fingerprint: str
+    """A keyed digest of the PIN."""
+
+
+class Breaker(Protocol):
+    """The refused logins of this machine."""
+
+    def refused(self) -> tuple[RefusedLogin, ...]:
+        """What is not tried again, oldest first."""
+        ...
+
+    def reset(self, logins: Sequence[RefusedLogin]) -> None:
+        """Forget these refusals: each PIN may be tried once more."""
+        ...
+
+
+class SignatureVerifier(Protocol):
+    """The cryptography that proofs by challenge need."""
+
+    def fits(self, curve: str, point: bytes, digest: bytes, signature: bytes) -> bool:
+        """Whether a digest has this ECDSA signature by the private half of a point, both as PKCS#11 writes them."""
+        ...
+
+    def certify(self, certificate: bytes) -> Certified:
+        """What a certificate, DER, says about its key."""
+        ...
 
 
 class Tokens(Protocol):
@@ -209,83 +276,6 @@ class Locks(Protocol):
         Raises:
             Conflict: somebody else on this machine holds it.
         """
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabOptions:
-    """The lab that is wanted."""
-
-    hsms: int = 3
-    zones: int = 3
-    hsm_type: str = "hsm2m.medium"
-    delay: float = 0.0
-    """Seconds each state transition of the emulated service takes."""
-    seed_keys: int = 200
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabNode:
-    """One emulated HSM."""
-
-    hsm_id: str
-    cluster_id: str
-    zone: str
-    address: str
-    state: str
-    """running, building, dead, stopped."""
-    pid: int | None
-    pss_kib: int | None = None
-    """Proportional set size of its process."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabStatus:
-    """A lab as its supervisor, or its folder, describes it."""
-
-    running: bool
-    healthy: bool
-    folder: str
-    endpoint_url: str | None
-    env: Mapping[str, str]
-    """The variables that make any AWS client talk to the lab."""
-    clusters: tuple[str, ...]
-    nodes: tuple[LabNode, ...]
-    options: LabOptions | None
-    pid: int | None = None
-    subnets: Mapping[str, str] | None = None
-    """Zone to subnet id, for CreateCluster."""
-
-
-class LabControl(Protocol):
-    """The lab's supervisor: a separate program, reached through its own commands."""
-
-    def start(self, options: LabOptions) -> LabStatus:
-        """The running lab, started or repaired; its clusters are made through the AWS port like anywhere else.
-
-        Raises:
-            Conflict: a lab with other options exists in this folder.
-        """
-        ...
-
-    def activate(self, cluster_id: str) -> None:
-        """Do what `cloudhsm-cli cluster activate` does, and make the lab's crypto user."""
-        ...
-
-    def status(self) -> LabStatus:
-        """The lab as it is; only reports."""
-        ...
-
-    def stop(self) -> None:
-        """End every process of the lab and keep its state."""
-        ...
-
-    def reset(self) -> None:
-        """Stop the lab and remove its folder."""
-        ...
-
-    def logs(self) -> Iterator[str]:
-        """The lab's log, line by line."""
         ...
 
 

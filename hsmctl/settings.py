@@ -35,6 +35,19 @@ class TokenEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClientEntry:
+    """A registered client host: where it can be logged in to, and what it is to AWS."""
+
+    name: str
+    host: str = ""
+    """A host name, an address, or an alias of the SSH configuration; without one it cannot be probed from."""
+    user: str = ""
+    port: int | None = None
+    source: str = ""
+    """Instance, interface, address or prefix it sends from; without one its way cannot be explained."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """Everything that is true of one environment (architecture, section 8)."""
 
@@ -56,6 +69,11 @@ class Context:
     """The AWS root and the manufacturer root that hardware certificates chain to, PEM."""
     subnets: Mapping[str, str] = field(default_factory=dict)
     tokens: tuple[TokenEntry, ...] = ()
+    clients: tuple[ClientEntry, ...] = ()
+    ssh_config: Path | None = None
+    """Read instead of the user's and the system's SSH configuration."""
+    deep_allow: tuple[str, ...] = ()
+    """Labels, with `*` and `?`, of keys that a deep check may use; the lab allows all."""
     protect: bool = False
     read_only: bool = False
     price_per_hour: Decimal | None = None

@@ -8,16 +8,15 @@ only AWS_ENDPOINT_URL is read here, because where a context points is what keeps
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from hsmctl.errors import Conflict, Denied, UsageError
-from hsmctl.secret import Source, SourceKind, parse_source
-from hsmctl.settings import Context, ContextKind, Flags, Settings, TokenEntry
+from hsmctl.settings import Context, ContextKind, Flags, Settings
+from hsmctl.settings_value import context_values, nearest, refuse_unknown, table
 
 LAB = "lab"
 """The name of the lab's context, which no other may have."""
@@ -82,14 +81,16 @@ def read(path: Path) -> dict[str, Context]:
         Denied: it may not be read.
     """
     document = _document(path)
-    _refuse_unknown(document, _TOP, f"{path}: ")
-    tables = _table(document.get("context", {}), f"{path}: context", path)
+    refuse_unknown(document, _TOP, f"{path}: ")
+    tables = table(document.get("context", {}), f"{path}: context", path)
     found = {name: _context(name, raw, path) for name, raw in tables.items()}
     default = document.get("default_context")
     if default == LAB:
         raise UsageError(f"{path}: default_context", "the lab is never implicit", "use --lab or HSMCTL_CONTEXT=lab")
+    if default is not None and not isinstance(default, str):
+        raise UsageError(f"{path}: default_context", "it is no text", 'default_context = "prod"')
     if default is not None and default not in found:
-        raise UsageError(f"{path}: default_context", f"no context {default}", _nearest(str(default), found))
+        raise UsageError(f"{path}: default_context", f"no context {default}", nearest(str(default), found))
     return found
 
 
@@ -101,7 +102,7 @@ def _configured(name: str | None, path: Path) -> Context:
         return Context()
     if wanted not in known:
         why = f"{path} has {', '.join(known) or 'none'}" if path.exists() else f"{path} does not exist"
-        raise UsageError(f"no context {wanted}", why, _nearest(wanted, known) or "hsmctl config init")
+        raise UsageError(f"no context {wanted}", why, nearest(wanted, known) or "hsmctl config init")
     return known[wanted]
 
 
@@ -140,147 +141,10 @@ def _document(path: Path) -> dict[str, Any]:
 def _context(name: str, raw: object, path: Path) -> Context:
     """One context; its keys are the fields of Context, the lab's access key is named by its file."""
     what = f"{path}: context.{name}"
-    table = _table(raw, what, path)
-    if (name == LAB) != (table.get("kind", "aws") == "lab"):
+    found = table(raw, what, path)
+    if (name == LAB) != (found.get("kind", "aws") == "lab"):
         raise UsageError(what, "the name and the kind lab belong together, and lab up writes them", "use another name")
-    values = _values(table, _LAB_KEYS if name == LAB else _KEYS, what, path)
+    values = context_values(found, what, path, of_lab=name == LAB)
     if "secret_access_key_file" in values:
         values["secret_access_key"] = values.pop("secret_access_key_file")
     return Context(name=name, **values)
-
-
-def _token(raw: object, what: str, path: Path) -> TokenEntry:
-    values = _values(_table(raw, what, path), _TOKEN_KEYS, what, path)
-    for key in ("name", "module"):
-        if not values.get(key):
-            raise UsageError(f"{what}.{key}", "missing", f'{key} = "…"')
-    return TokenEntry(**values)
-
-
-def _tokens(raw: object, what: str, path: Path) -> tuple[TokenEntry, ...]:
-    entries = tuple(_token(entry, f"{what}[{place}]", path) for place, entry in enumerate(_list(raw, what)))
-    names = [entry.name for entry in entries]
-    if len(set(names)) < len(names):
-        raise UsageError(what, "two tokens have one name", "give each a name of its own")
-    return entries
-
-
-def _values(table: Mapping[str, object], keys: Mapping[str, _Parser], what: str, path: Path) -> dict[str, Any]:
-    _refuse_unknown(table, keys, f"{what}.")
-    return {key: keys[key](value, f"{what}.{key}", path) for key, value in table.items()}
-
-
-def _refuse_unknown(table: Iterable[str], known: Iterable[str], prefix: str) -> None:
-    for key in table:
-        if key not in known:
-            raise UsageError(f"{prefix}{key}", "unknown key", _nearest(key, known) or f"known: {', '.join(known)}")
-
-
-def _nearest(word: str, known: Iterable[str]) -> str:
-    """A question that offers the nearest known word, or nothing."""
-    from difflib import get_close_matches
-
-    near = get_close_matches(word, list(known), 1)
-    return f"did you mean {near[0]}?" if near else ""
-
-
-def _table(raw: object, what: str, _: Path) -> dict[str, object]:
-    if not isinstance(raw, dict):
-        raise UsageError(what, "not a table", f"[{what.rpartition(' ')[2]}]")
-    return raw
-
-
-def _list(raw: object, what: str) -> list[object]:
-    if not isinstance(raw, list):
-        raise UsageError(what, "not a list", 'write ["…", "…"]')
-    return raw
-
-
-def _string(raw: object, what: str, _: Path) -> str:
-    if not isinstance(raw, str):
-        raise UsageError(what, "not a string", "write it in quotes")
-    return raw
-
-
-def _strings(raw: object, what: str, path: Path) -> tuple[str, ...]:
-    return tuple(_string(entry, f"{what}[{place}]", path) for place, entry in enumerate(_list(raw, what)))
-
-
-def _string_map(raw: object, what: str, path: Path) -> Mapping[str, str]:
-    return {key: _string(value, f"{what}.{key}", path) for key, value in _table(raw, what, path).items()}
-
-
-def _flag(raw: object, what: str, _: Path) -> bool:
-    if not isinstance(raw, bool):
-        raise UsageError(what, "not true or false", "write true or false, without quotes")
-    return raw
-
-
-def _price(raw: object, what: str, _: Path) -> Decimal:
-    if isinstance(raw, bool) or not isinstance(raw, int | Decimal) or raw < 0:
-        raise UsageError(what, "not an amount", "write 1.60, without quotes: USD per HSM and hour")
-    return Decimal(raw)
-
-
-def _account(raw: object, what: str, path: Path) -> str:
-    if not re.fullmatch(r"\d{12}", _string(raw, what, path)):
-        raise UsageError(what, "not an account id", "twelve digits in quotes")
-    return str(raw)
-
-
-def _kind(raw: object, what: str, path: Path) -> ContextKind:
-    word = _string(raw, what, path)
-    if word not in list(ContextKind):
-        raise UsageError(what, f"no kind {word}", _nearest(word, ContextKind) or "aws")
-    return ContextKind(word)
-
-
-def _path(raw: object, what: str, path: Path) -> Path:
-    """A path, relative ones meant from the file's folder."""
-    return path.parent / Path(_string(raw, what, path)).expanduser()
-
-
-def _paths(raw: object, what: str, path: Path) -> tuple[Path, ...]:
-    return tuple(_path(entry, f"{what}[{place}]", path) for place, entry in enumerate(_list(raw, what)))
-
-
-def _module(raw: object, what: str, path: Path) -> str:
-    return str(_path(raw, what, path))
-
-
-def _source(raw: object, what: str, path: Path) -> Source:
-    return parse_source(raw, what, path.parent)
-
-
-def _file_source(raw: object, what: str, path: Path) -> Source:
-    return Source(SourceKind.FILE, (_module(raw, what, path),))
-
-
-_Parser = Callable[[object, str, Path], object]
-"""Checks a value of the file and turns it into ours; gets the key's full name for errors, and the file's path."""
-
-_KEYS: Mapping[str, _Parser] = {
-    "kind": _kind,
-    "profile": _string,
-    "region": _string,
-    "endpoint_url": _string,
-    "account_id": _account,
-    "clusters": _strings,
-    "user": _string,
-    "password": _source,
-    "customer_ca": _path,
-    "hardware_roots": _paths,
-    "subnets": _string_map,
-    "tokens": _tokens,
-    "protect": _flag,
-    "read_only": _flag,
-    "price_per_hour": _price,
-}
-_LAB_KEYS: Mapping[str, _Parser] = {**_KEYS, "access_key_id": _string, "secret_access_key_file": _file_source}
-_TOKEN_KEYS: Mapping[str, _Parser] = {
-    "name": _string,
-    "module": _module,
-    "label": _string,
-    "user": _string,
-    "password": _source,
-}

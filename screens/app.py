@@ -35,7 +35,10 @@ class HsmctlApp(App[None]):
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Commands}
     ENABLE_COMMAND_PALETTE = True
 
-    def __init__(self, hsmctl: Hsmctl, *, theme: str = DARK.name, ascii_only: bool = False) -> None:
+    def __init__(
+        self, hsmctl: Hsmctl, *, theme: str = DARK.name, ascii_only: bool = False, every: float | None = None
+    ) -> None:
+        """`every` is the seconds between two looks, by default as often as the context can bear."""
         super().__init__()
         for ours in THEMES:
             self.register_theme(ours)
@@ -43,6 +46,7 @@ class HsmctlApp(App[None]):
         self.changed: Signal[Estate] = Signal(self, "estate")
         self.survey = Survey(hsmctl, self.changed.publish)
         self._fallback = Ascii(enabled=ascii_only)
+        self._every = every or (LAB_EVERY if self.survey.lab else AWS_EVERY)
 
     def get_default_screen(self) -> Screen[None]:
         """The fleet, which is always at the bottom of the stack."""
@@ -55,7 +59,7 @@ class HsmctlApp(App[None]):
     def on_mount(self) -> None:
         """Look, now and from time to time."""
         self.look()
-        self.set_interval(LAB_EVERY if self.survey.lab else AWS_EVERY, self.look)
+        self.set_interval(self._every, self.look)
 
     def look(self) -> None:
         """Ask AWS again, in the background."""

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
 
 from hsmctl.domain.cluster import Cluster, ClusterState, Hsm, HsmState
-from hsmctl.domain.evidence import Failed
+from hsmctl.domain.evidence import Failed, Ok
+from hsmctl.domain.key import Identity, Key
 from hsmctl.domain.sync import Cell, Reading, Report, Row, Verdict, compare
+from hsmctl.mark import CELLS, VERDICTS, Mark
 
-from .estate import CHECKABLE, Check, Estate, Judgement, Problem
-from .glyph import CELLS, VERDICTS, Mark
-from .words import counted, listed
+from .estate import CHECKABLE, Agreement, Check, Estate, Judgement, Problem
+from .glyph import rank, troubled
+from .words import listed
 
 _WORDS = {
-    Cell.MISSING: ("is missing on", "are missing on"),
-    Cell.DIFFERENT: ("has other key material on", "have other key material on"),
-    Cell.ATTRIBUTES: ("has other attributes on", "have other attributes on"),
+    Cell.MISSING: ("lacks", "lack"),
+    Cell.DIFFERENT: ("holds other material for", "differ on"),
+    Cell.ATTRIBUTES: ("has other attributes for", "have other attributes for"),
 }
+"""What one replica, or several, do that the others do not."""
 
 
 def attention(estate: Estate) -> tuple[Problem, ...]:
@@ -25,13 +30,13 @@ def attention(estate: Estate) -> tuple[Problem, ...]:
     found = [problem for cluster in estate.clusters or () for problem in problems(cluster, estate.check(cluster))]
     if estate.error:
         found.append(Problem(mark=Mark.UNREADABLE, brief="", text=str(estate.error), error=estate.error))
-    return tuple(sorted(found, key=lambda problem: problem.mark.rank))
+    return tuple(sorted(found, key=lambda problem: rank(problem.mark)))
 
 
 def problems(cluster: Cluster, check: Check) -> tuple[Problem, ...]:
     """The problems of one cluster, worst first."""
     found = [*_of_state(cluster), *_of_hsms(cluster), *_of_check(cluster, check)]
-    return tuple(sorted(found, key=lambda problem: problem.mark.rank))
+    return tuple(sorted(found, key=lambda problem: rank(problem.mark)))
 
 
 def standing(cluster: Cluster, check: Check) -> Mark:
@@ -45,7 +50,7 @@ def verdict(check: Check) -> Mark:
     if check.report is None:
         return Mark.PENDING if check.running else Mark.UNREADABLE if check.error else Mark.UNPROVEN
     seen = VERDICTS[check.report.verdict]
-    return seen if check.whole or seen.rank < Mark.UNREADABLE.rank else Mark.PENDING
+    return seen if check.whole or rank(seen) < rank(Mark.UNREADABLE) else Mark.PENDING
 
 
 def hsm_mark(hsm: Hsm, check: Check) -> Mark:
@@ -63,7 +68,7 @@ def replica_mark(name: str, check: Check) -> Mark:
     if isinstance(reading.outcome, Failed):
         return Mark.UNREADABLE
     worst = CELLS[check.judgement.worst.get(name, Cell.PROVED)]
-    if worst.rank <= Mark.ATTRIBUTES.rank:
+    if troubled(worst):
         return worst
     return Mark.PROVED if check.judgement.report.verdict is Verdict.IN_SYNC else Mark.REPORTED
 
@@ -72,21 +77,37 @@ def judge(readings: Sequence[Reading]) -> Judgement:
     """The comparison of these readings and what it amounts to; work for a thread, it grows with keys × replicas."""
     report = compare(readings)
     different = report.differences
-    odd = {row.cells for row in different}
-    alike = {row.cells for row in report.rows[len(different) :]}
-    places = {reading.replica.name: place for place, reading in enumerate(report.readings)}
+    kinds = Counter(row.cells for row in report.rows)
+    names = [reading.replica.name for reading in report.readings]
     return Judgement(
         report=report,
         words=report.words,
         different=different,
-        agreeing=tuple(_weakest(alike, place) for place in places.values()) if alike else (),
-        worst={name: _weakest(odd | alike, place) for name, place in places.items()} if report.rows else {},
+        agreements=tuple(_agreements(report.rows[len(different) :])),
+        worst=dict(zip(names, _weakest(kinds), strict=True)) if kinds else {},
         problems=tuple(_findings(report, different)),
+        listed=_listed(report),
     )
 
 
-def _weakest(rows: Iterable[tuple[Cell, ...]], place: int) -> Cell:
-    return min((cells[place] for cells in rows), key=lambda cell: CELLS[cell].rank)
+def _agreements(rows: Sequence[Row]) -> Iterator[Agreement]:
+    """Rows that agree, a group for each worst cell; the rows come in that order."""
+    for worst, group in groupby(rows, key=lambda row: row.worst):
+        kinds = Counter(row.cells for row in group)
+        yield Agreement(worst=worst, count=kinds.total(), cells=_weakest(kinds))
+
+
+def _weakest(kinds: Iterable[tuple[Cell, ...]]) -> tuple[Cell, ...]:
+    """By replica, the weakest cell of rows of these kinds."""
+    return tuple(min(column, key=lambda cell: rank(CELLS[cell])) for column in zip(*kinds, strict=True))
+
+
+def _listed(report: Report) -> Mapping[Identity, tuple[Key, ...]]:
+    first = next((reading.outcome.value for reading in report.readings if isinstance(reading.outcome, Ok)), None)
+    listed: dict[Identity, tuple[Key, ...]] = {}
+    for key in first.keys if first else ():
+        listed[key.identity] = (*listed.get(key.identity, ()), key)
+    return listed
 
 
 def _findings(report: Report, different: Sequence[Row]) -> Iterator[Problem]:
@@ -140,17 +161,13 @@ def _of_check(cluster: Cluster, check: Check) -> Iterator[Problem]:
 
 
 def _difference(cell: Cell, rows: list[Row], names: list[str]) -> Problem:
-    """`key db-kek is missing on hsm-b`, and the like for more keys and more replicas."""
+    """`hsm-b lacks key db-kek`: the HSM first, because that is what one goes and looks at."""
     replicas = sorted({names[place] for row in rows for place, seen in enumerate(row.cells) if seen is cell})
-    keys = [str(row.identity) for row in rows]
     one, many = _WORDS[cell]
-    noun, words = ("key", one) if len(rows) == 1 else ("keys", many)
-    return Problem(
-        mark=CELLS[cell],
-        brief=f"{counted(len(rows), 'key')} {cell}",
-        text=f"{noun} {listed(keys, 2)} {words} {listed(replicas, 2)}",
-        noun="sync",
-    )
+    keys = listed([str(row.identity) for row in rows], 2)
+    does, noun = one if len(replicas) == 1 else many, "key" if len(rows) == 1 else "keys"
+    text = f"{listed(replicas, 2)} {does} {noun} {keys}"
+    return Problem(mark=CELLS[cell], brief=f"{len(rows):,} {cell}", text=text, noun="sync")
 
 
 def _unreadable(report: Report) -> Iterator[Problem]:
@@ -161,7 +178,7 @@ def _unreadable(report: Report) -> Iterator[Problem]:
     ]
     if failed:
         name, error = failed[0]
-        brief = f"{len(failed)} of {len(report.readings)} unreadable"
+        brief = f"{len(failed)} unreadable"
         text = (
             f"{name} is unreadable: {error.why or error.what}" if len(failed) == 1 else f"{brief}; {name}: {error.why}"
         )

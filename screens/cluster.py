@@ -12,17 +12,20 @@ from textual.geometry import Size
 
 from hsmctl.domain.cluster import Backup, BackupState, Cluster, Hsm
 from hsmctl.errors import HsmctlError
+from hsmctl.mark import Mark
+from hsmctl.words import age, counted
 
 from .attention import hsm_mark, problems
+from .column import Column
 from .command import CHECK, COPY, DESCRIBE, HELP, KEY, LINE, SYNC, Command, bindings
 from .detail import Detail, facts, noted
 from .facts import Fact, of_cluster, of_hsm, title_of
-from .glyph import Mark, Role, Spans
-from .lines import Column, Lines
+from .glyph import Role, Spans, sign
+from .lines import Lines
 from .place import Description, Place
 from .survey import Survey
 from .verdict import held, long
-from .words import age, cluster_name, counted, state_word, zone_names
+from .words import cluster_name, state_word, zone_names
 
 _NO_HSM = (
     (("This cluster has no HSM.", Role.STRONG),),
@@ -67,7 +70,7 @@ class ClusterScreen(Place):
     def show(self) -> None:
         """Show the cluster as it is now."""
         self.hsms.show(sorted(self.cluster.hsms, key=lambda hsm: (hsm.zone, hsm.hsm_id)))
-        self.query_one("#verdict", Detail).draw(lambda _: self._verdict())
+        self.query_one("#verdict", Detail).draw(lambda room: self._verdict(room.width))
         self.query_one("#detail", Detail).draw(self._detail)
 
     def describe(self, width: int) -> Description | None:
@@ -94,11 +97,13 @@ class ClusterScreen(Place):
     def _moved(self) -> None:
         self.query_one("#detail", Detail).draw(self._detail)
 
-    def _verdict(self) -> list[Spans]:
+    def _verdict(self, width: int) -> list[Spans]:
         cluster, check = self.cluster, self.survey.estate.check(self.cluster)
         found = problems(cluster, check)
-        lines: list[Spans] = [((" ", Role.PLAIN), *long(check))]
-        return [*lines, *(line for problem in found[:2] for line in noted(problem.mark.span, problem.text))]
+        return [
+            *long(check, width),
+            *(line for problem in found[:2] for line in noted(sign(problem.mark), problem.text)),
+        ]
 
     def _detail(self, room: Size) -> list[Spans]:
         """The HSM under the cursor, if there is room, and the cluster."""
@@ -116,23 +121,25 @@ class ClusterScreen(Place):
                 yield "backups", f"{counted(len(ready), 'backup')} ready{newest}"
 
     def _columns(self) -> tuple[Column[Hsm], ...]:
+        """The columns, which ask the survey so that they always show the newest check."""
+
         def mark(hsm: Hsm) -> Spans:
-            return hsm_mark(hsm, self.survey.estate.check(self.cluster)).span, (f" {hsm.hsm_id}", Role.STRONG)
+            return sign(hsm_mark(hsm, self.survey.estate.check(self.cluster))), (f" {hsm.hsm_id}", Role.STRONG)
 
-        def zone(hsm: Hsm) -> Spans:
+        def zone(hsm: Hsm) -> str:
             names = zone_names(self.cluster.subnets or (hsm.zone,))
-            return ((names.get(hsm.zone, hsm.zone), Role.PLAIN),)
+            return names.get(hsm.zone, hsm.zone)
 
-        def keys(hsm: Hsm) -> Spans:
-            return ((held(self.survey.estate.check(self.cluster), hsm.hsm_id), Role.PLAIN),)
+        def keys(hsm: Hsm) -> str:
+            return held(self.survey.estate.check(self.cluster), hsm.hsm_id)
 
         return (
-            Column(heads=("HSM",), cell=mark, width=19),
-            Column(heads=("ZONE",), cell=zone, width=6),
-            Column(heads=("STATE",), cell=lambda hsm: ((state_word(hsm.state), Role.PLAIN),), width=13),
-            Column(heads=("ADDRESS",), cell=lambda hsm: ((hsm.address or "–", Role.PLAIN),), width=15),
-            Column(heads=("KEYS",), cell=keys, width=10, right=True),
-            Column(heads=("INTERFACE",), cell=lambda hsm: ((hsm.eni_id, Role.MUTED),), width=21, room=100),
+            Column(heads=("HSM",), text=lambda hsm: hsm.hsm_id, draw=mark, width=19),
+            Column(heads=("ZONE",), text=zone, width=6),
+            Column(heads=("STATE",), text=lambda hsm: state_word(hsm.state), width=13),
+            Column(heads=("ADDRESS",), text=lambda hsm: hsm.address or "–", width=15),
+            Column(heads=("KEYS",), text=keys, width=10, right=True),
+            Column(heads=("INTERFACE",), text=lambda hsm: hsm.eni_id, role=Role.MUTED, width=21, room=100),
         )
 
     def _now(self) -> datetime:

@@ -8,21 +8,17 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from .glyph import ROLES, Spans, content
 
 
-class Text(Static):
-    """Spans that wrap."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLES)
-
-
 class DescribeScreen(ModalScreen[None]):
     """The window."""
 
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLES)
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,d,enter", "dismiss(None)", "close", show=False),
         Binding("y", "copy", "copy the id", show=False),
@@ -38,9 +34,9 @@ class DescribeScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """Title and text."""
         with VerticalScroll() as window:
-            window.border_title = self._heading
+            window.border_title = Content(self._heading)
             window.border_subtitle = "esc closes · y copies" if self._subject else "esc closes"
-            yield Text(self._text, markup=False)
+            yield Static(self._text, markup=False)
 
     def action_copy(self) -> None:
         """Copy the id."""

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from textwrap import wrap
-from typing import ClassVar
 
 from textual.content import Content
 from textual.geometry import Size
 from textual.widget import Widget
 
-from .glyph import ROLES, Mark, Role, Span, Spans, content
-from .lines import fitted
-from .words import shortened, zone_names
+from hsmctl.mark import Mark
+from hsmctl.words import shortened
+
+from .column import fitted
+from .glyph import Role, Span, Spans, content, rank, role, sign
+from .words import zone_names
 
 _TWO = 76
 """The width from which on facts stand side by side."""
@@ -21,8 +23,6 @@ _TWO = 76
 
 class Detail(Widget):
     """Lines made for the room there is; it never asks for another layout, so it follows the cursor at no cost."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLES)
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
@@ -51,18 +51,14 @@ class Tile:
 
 
 def tiles(shown: Sequence[Tile], room: Size) -> list[Spans]:
-    """The tiles, a group after the other, in the roomiest form that fits."""
-    forms = (
-        (max((len(tile.name) for tile in shown), default=0), True),
-        (9, True),
-        (9, False),
-        (4, False),
-    )
-    for width, noted in forms:
+    """The tiles in the roomiest form that fits: whole ids by zone, shorter ones, at last the worst ones only."""
+    longest = max((len(tile.name) for tile in shown), default=0)
+    for width, noted in ((longest, True), (9, True), (9, False), (4, False)):
         lines = _laid_out(shown, room.width, width, noted=noted)
         if len(lines) <= room.height:
             return lines
-    return [*lines[: max(0, room.height - 1)], ((f"… {len(shown)} in all", Role.MUTED),)]
+    worst_first = [replace(tile, group="") for tile in sorted(shown, key=lambda tile: rank(tile.mark))]
+    return _laid_out(worst_first, room.width, 4, noted=False)[: max(1, room.height)]
 
 
 def noted(sign: Span, text: str, width: int = 10_000) -> list[Spans]:
@@ -112,8 +108,8 @@ def _laid_out(shown: Sequence[Tile], room: int, width: int, *, noted: bool) -> l
 
 def _tile(tile: Tile, width: int, note: int) -> Iterable[Span]:
     name = shortened(tile.name, width) if width > 4 else tile.name[-width:]
-    yield tile.mark.span
-    yield f" {name.ljust(width)}", tile.mark.role if tile.mark.rank <= Mark.PENDING.rank else Role.PLAIN
+    yield sign(tile.mark)
+    yield f" {name.ljust(width)}", role(tile.mark) if rank(tile.mark) <= rank(Mark.PENDING) else Role.PLAIN
     if note:
         yield tile.note.rjust(note), Role.MUTED
     yield "  ", Role.PLAIN

@@ -8,10 +8,10 @@ from datetime import datetime
 
 from hsmctl.domain.cluster import Cluster, ClusterState
 from hsmctl.domain.evidence import Failed
+from hsmctl.domain.key import Identity, Key
 from hsmctl.domain.sync import Cell, Reading, Replica, Report, Row
 from hsmctl.errors import Denied, HsmctlError
-
-from .glyph import Mark
+from hsmctl.mark import Mark
 
 CHECKABLE = frozenset(
     {
@@ -42,6 +42,16 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """The rows that agree and are known equally well."""
+
+    worst: Cell
+    count: int
+    cells: tuple[Cell, ...]
+    """By replica, the weakest cell of these rows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
     """A report with what the screens show of it, worked out once and away from the event loop."""
 
@@ -49,12 +59,14 @@ class Judgement:
     words: str
     different: tuple[Row, ...]
     """The rows that do not agree, worst first."""
-    agreeing: tuple[Cell, ...]
-    """By replica, the weakest cell of the rows that agree; empty where none does."""
+    agreements: tuple[Agreement, ...]
+    """The rows that do, the least known first."""
     worst: Mapping[str, Cell]
     """By replica's name, its worst cell."""
     problems: tuple[Problem, ...]
     """What the differences amount to."""
+    listed: Mapping[Identity, tuple[Key, ...]]
+    """What the first readable replica lists under each identity, which tells what rows that agree hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +76,7 @@ class Check:
     replicas: tuple[Replica, ...] = ()
     judgement: Judgement | None = None
     at: datetime | None = None
-    """When it was made."""
+    """When every replica had last been read."""
     awaited: frozenset[str] = frozenset()
     """The replicas that have not answered yet."""
     running: bool = False

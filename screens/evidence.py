@@ -6,20 +6,19 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from textwrap import wrap
 
-from hsmctl.domain.evidence import Ok
-from hsmctl.domain.key import Identity, Key
-from hsmctl.domain.sync import Cell, Report, Row
+from hsmctl.domain.key import Key
+from hsmctl.domain.sync import Cell, Row
+from hsmctl.mark import CELLS
 
 from .detail import noted
-from .estate import Check
-from .glyph import CELLS, Role, Spans
+from .estate import Check, Judgement
+from .glyph import Role, Spans, rank, role, sign
 
 _SAFE = "safe now: wait for the service, check again, compare counts; keep every copy, never delete the odd one"
 
 _FEW = 4
 """Replicas that are named; more are counted."""
 _WORD = 11
-_PRINT = 8
 
 Held = tuple[Key, ...]
 
@@ -35,22 +34,31 @@ def evidence(row: Row, check: Check, width: int, *, whole: bool = False) -> list
 
     Large groups are told by their numbers, `whole` names every replica.
     """
-    report = check.report
-    if report is None:
+    judgement = check.judgement
+    if judgement is None:
         return []
-    held = row.holdings or _agreed(row, report)
+    held = _held(row, judgement)
     usual = frozenset.intersection(*(key.attributes for keys in held for key in keys))
     numbers = {replica.name: number for number, replica in enumerate(check.replicas, 1)}
     seen = [
         (cell, held[place], numbers[reading.replica.name])
-        for place, (cell, reading) in enumerate(zip(row.cells, report.readings, strict=True))
+        for place, (cell, reading) in enumerate(zip(row.cells, judgement.report.readings, strict=True))
     ]
-    lines: list[Spans] = []
-    for (cell, keys), members in groupby(sorted(seen, key=_order), key=lambda one: one[:2]):
-        group = [number for *_, number in members]
-        who = _named(group, check) if whole or len(group) <= _FEW else _numbered(group)
-        lines += _lines(cell, keys, usual, who, width)
+    groups = [
+        (cell, _print(keys, usual), [number for *_, number in members])
+        for (cell, keys), members in groupby(sorted(seen, key=_order), key=lambda one: one[:2])
+    ]
+    margin = max(len(shown) for _, shown, _ in groups) + 2
+    lines = [
+        line
+        for cell, shown, group in groups
+        for line in _lines(cell, shown.ljust(margin), _who(group, check, whole=whole), width)
+    ]
     return lines if row.agrees else [*lines, (), *noted(("▸", Role.ACCENT), _SAFE, width)]
+
+
+def _who(group: Sequence[int], check: Check, *, whole: bool) -> str:
+    return _named(group, check) if whole or len(group) <= _FEW else _numbered(group)
 
 
 def _named(group: Sequence[int], check: Check) -> str:
@@ -70,44 +78,34 @@ def _numbered(group: Sequence[int]) -> str:
     return f"{len(group)} replicas: {', '.join(ranges)}"
 
 
-def _agreed(row: Row, report: Report) -> Sequence[Held]:
-    """What the replicas hold of a key that agrees: the report keeps only differences, so the first reading tells."""
-    keys = _of_identity(row.identity, report)
+def _held(row: Row, judgement: Judgement) -> Sequence[Held]:
+    """By replica what it holds; of rows that agree the report keeps nothing, so the first listing speaks for all."""
+    if row.holdings:
+        return row.holdings
+    keys = judgement.listed.get(row.identity, ())
     return [() if cell is Cell.UNREADABLE else keys for cell in row.cells]
-
-
-def _of_identity(identity: Identity, report: Report) -> Held:
-    inventories = (reading.outcome.value for reading in report.readings if isinstance(reading.outcome, Ok))
-    first = next(inventories, None)
-    return tuple(key for key in first.keys if key.identity == identity) if first else ()
 
 
 def _order(seen: tuple[Cell, Held, int]) -> tuple[int, str, int]:
     cell, held, number = seen
-    return CELLS[cell].rank, repr(held), number
+    return rank(CELLS[cell]), repr(held), number
 
 
-def _lines(cell: Cell, held: Held, usual: frozenset[str], replicas: str, width: int) -> Iterable[Spans]:
-    """Sign and word, fingerprint, what it was computed from, who has it."""
+def _lines(cell: Cell, shown: str, replicas: str, width: int) -> Iterable[Spans]:
+    """Sign and word, fingerprint, who has it."""
     mark = CELLS[cell]
     word = f" {cell:<{_WORD}}"
-    prints = f"{_fingerprint(held):<{_PRINT}} {_origin(held)}{_odd(held, usual)}  " if held else ""
-    first, *more = wrap(replicas, max(20, width - 3 - len(word) - len(prints)), break_on_hyphens=False) or [""]
-    yield (" ", Role.PLAIN), mark.span, (word, mark.role), (prints, Role.MUTED), (first, Role.PLAIN)
-    margin = " " * (2 + len(word) + len(prints))
+    first, *more = wrap(replicas, max(20, width - 3 - len(word) - len(shown)), break_on_hyphens=False) or [""]
+    yield (" ", Role.PLAIN), sign(mark), (word, role(mark)), (shown, Role.MUTED), (first, Role.PLAIN)
+    margin = " " * (2 + len(word) + len(shown))
     yield from (((margin + line, Role.PLAIN),) for line in more)
 
 
-def _fingerprint(held: Held) -> str:
-    return "+".join(key.material.digest[:8].hex() if key.material else "none" for key in held)
-
-
-def _origin(held: Held) -> str:
-    """What the fingerprints were computed from."""
-    return "+".join(dict.fromkeys(key.material.kind if key.material else "no fingerprint" for key in held))
-
-
-def _odd(held: Held, usual: frozenset[str]) -> str:
-    """The attributes that not every replica has."""
+def _print(held: Held, usual: frozenset[str]) -> str:
+    """The fingerprint, what it was computed from, and the attributes that not every replica has."""
+    if not held:
+        return ""
+    prints = "+".join(key.material.digest[:8].hex() if key.material else "–" for key in held)
+    origins = "+".join(dict.fromkeys(key.material.kind if key.material else "no fingerprint" for key in held))
     odd = sorted({name for key in held for name in key.attributes} - usual)
-    return "".join(f" +{name}" for name in odd)
+    return " ".join((prints, origins, *(f"+{name}" for name in odd)))

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from hsmctl.domain.cluster import Certificates, Cluster, Hsm
 from hsmctl.domain.key import Key, MaterialKind, text
 from hsmctl.errors import HsmctlError
+from hsmctl.words import instant
 
 from .glyph import Role, Spans
-from .words import cluster_name, instant
+from .words import cluster_name
 
 Fact = tuple[str, str]
 
@@ -17,7 +18,6 @@ MATERIALS = {
     MaterialKind.PUBLIC: "public half it handed over",
     MaterialKind.MODULUS: "modulus it lists",
     MaterialKind.CHECK_VALUE: "check value it lists (24 bits)",
-    MaterialKind.CHALLENGE: "answer to our challenge",
 }
 """What a fingerprint was computed from, in words."""
 

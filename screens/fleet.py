@@ -12,21 +12,24 @@ from textual.containers import Vertical
 from textual.geometry import Size
 
 from hsmctl.domain.cluster import Cluster
+from hsmctl.mark import Mark
+from hsmctl.words import counted
 
 from .attention import attention, problems, standing
+from .column import Column
 from .command import CHECK, FILTER, HELP, KEY, LINE, OPEN, SYNC, Command, bindings
 from .detail import Detail, facts, noted, tiles
 from .estate import CHECKABLE, Check, Estate, Problem
 from .facts import of_cluster, of_error, title_of
-from .glyph import Mark, Role, Spans
-from .lines import Column, Lines
+from .glyph import Role, Spans, rank, sign
+from .lines import Lines
 from .place import Description, Place
 from .survey import Survey
-from .verdict import hsm_tiles, long, short, since
-from .words import cluster_name, counted, state_word
+from .verdict import few_words, hsm_tiles, long, short, since
+from .words import cluster_name, state_word
 
-ATTENTION_LINES = 4
-"""Problems shown at once; the list scrolls."""
+_TIGHT = 7
+"""Lines up to which nothing is left blank."""
 _ROOMY = 16
 """Lines from which on the detail repeats the problems and tells the facts."""
 
@@ -82,13 +85,17 @@ class FleetScreen(Place):
         found = attention(estate)
         self.attention.show(found, _attention_columns(len(found)))
         self.attention.display = bool(found)
-        self.attention.styles.height = min(len(found), ATTENTION_LINES) + 1
         calm = self.query_one("#calm", Detail)
         calm.display = not found and bool(estate.clusters)
-        calm.draw(lambda _: [_calm(estate)])
+        calm.draw(lambda _: [((" ", Role.PLAIN), *_calm(estate))])
         if estate.clusters is not None:
             self.clusters.teach(_NONE)
             self.clusters.show(sorted(estate.clusters, key=self._order))
+
+    def tick(self) -> None:
+        """Keep the ages true, those in the table too."""
+        super().tick()
+        self.clusters.renew()
 
     def describe(self, width: int) -> Description | None:
         """The error under the cursor, or the cluster."""
@@ -118,16 +125,18 @@ class FleetScreen(Place):
         name = (f" {cluster_name(cluster)}", Role.STRONG)
         lines: list[Spans] = [(name, (f"  {cluster.cluster_id}  {cluster.hsm_type} {cluster.mode}", Role.MUTED))]
         if cluster.state in CHECKABLE:
-            lines.append(((" ", Role.PLAIN), *long(check)))
+            lines += long(check, room.width)
         if room.height > _ROOMY:
-            lines += (line for problem in found for line in noted(problem.mark.span, problem.text, room.width))
-        lines += [(), *tiles(hsm_tiles(cluster, check), Size(room.width, room.height - len(lines) - 1))]
+            lines += (line for problem in found for line in noted(sign(problem.mark), problem.text, room.width))
+        if room.height > _TIGHT:
+            lines.append(())
+        lines += tiles(hsm_tiles(cluster, check), Size(room.width, room.height - len(lines)))
         if room.height > _ROOMY:
             lines += [(), *facts(of_cluster(cluster), room.width)]
         return lines
 
     def _order(self, cluster: Cluster) -> tuple[int, str]:
-        return standing(cluster, self.survey.estate.check(cluster)).rank, cluster_name(cluster)
+        return rank(standing(cluster, self.survey.estate.check(cluster))), cluster_name(cluster)
 
     def _columns(self) -> tuple[Column[Cluster], ...]:
         """The columns, which ask the survey so that they always show the newest check."""
@@ -136,23 +145,27 @@ class FleetScreen(Place):
             return self.survey.estate.check(cluster)
 
         def mark(cluster: Cluster) -> Spans:
-            sign = standing(cluster, check(cluster))
-            return sign.span, (f" {cluster_name(cluster)}", Role.STRONG)
+            return sign(standing(cluster, check(cluster))), (f" {cluster_name(cluster)}", Role.STRONG)
 
-        def why(cluster: Cluster) -> Spans:
-            found = problems(cluster, check(cluster))
-            return ((found[0].brief, Role.PLAIN),) if found else ()
+        def why(cluster: Cluster) -> str:
+            return next((problem.brief for problem in problems(cluster, check(cluster))), "")
 
         def sync(cluster: Cluster) -> Spans:
             return short(check(cluster), self._now()) if cluster.state in CHECKABLE else (("–", Role.MUTED),)
 
         return (
-            Column(heads=("CLUSTER",), cell=mark, width=16),
-            Column(heads=("STATE",), cell=lambda cluster: ((state_word(cluster.state), Role.PLAIN),), width=13),
-            Column(heads=("HSMS",), cell=_hsms, width=5, right=True),
-            Column(heads=("SYNC",), cell=sync, width=20),
-            Column(heads=("AGE",), cell=lambda cluster: since(check(cluster), self._now()), width=6, right=True),
-            Column(heads=("WHY",), cell=why, width=12, grows=True, room=78),
+            Column(heads=("CLUSTER",), text=cluster_name, draw=mark, width=16),
+            Column(heads=("STATE",), text=lambda cluster: state_word(cluster.state), width=13),
+            Column(heads=("HSMS",), text=_hsms, draw=_hsms_drawn, width=5, right=True),
+            Column(heads=("SYNC",), text=lambda cluster: few_words(check(cluster)), draw=sync, width=20),
+            Column(
+                heads=("AGE",),
+                text=lambda cluster: since(check(cluster), self._now()),
+                role=Role.MUTED,
+                width=6,
+                right=True,
+            ),
+            Column(heads=("WHY",), text=why, width=12, grows=True, room=78),
         )
 
     def _now(self) -> datetime:
@@ -164,21 +177,29 @@ def _told_apart(problem: Problem) -> tuple[str, str]:
     return problem.cluster.cluster_id if problem.cluster else "", problem.text
 
 
+def _whose(problem: Problem) -> str:
+    return cluster_name(problem.cluster) if problem.cluster else "AWS"
+
+
 def _origin(problem: Problem) -> Spans:
-    return problem.mark.span, (f" {cluster_name(problem.cluster) if problem.cluster else 'AWS'}", Role.STRONG)
+    return sign(problem.mark), (f" {_whose(problem)}", Role.STRONG)
 
 
 def _attention_columns(count: int) -> tuple[Column[Problem], ...]:
     return (
-        Column(heads=(f"ATTENTION {count}",), cell=_origin, width=16),
-        Column(heads=("",), cell=lambda problem: ((problem.text, Role.PLAIN),), width=20, grows=True),
+        Column(heads=(f"ATTENTION {count}",), text=_whose, draw=_origin, width=16),
+        Column(heads=("",), text=lambda problem: problem.text, width=20, grows=True),
     )
 
 
-def _hsms(cluster: Cluster) -> Spans:
+def _hsms(cluster: Cluster) -> str:
     """Active and all."""
-    active, total = len(cluster.active_hsms), len(cluster.hsms)
-    return ((f"{active}/{total}", Role.PLAIN if active == total else Role.WARN),)
+    return f"{len(cluster.active_hsms)}/{len(cluster.hsms)}"
+
+
+def _hsms_drawn(cluster: Cluster) -> Spans:
+    whole = len(cluster.active_hsms) == len(cluster.hsms)
+    return ((_hsms(cluster), Role.PLAIN if whole else Role.WARN),)
 
 
 def _calm(estate: Estate) -> Spans:
@@ -188,8 +209,8 @@ def _calm(estate: Estate) -> Spans:
         return ()
     unchecked = [cluster for cluster in clusters if not estate.check(cluster).whole]
     if not unchecked:
-        return Mark.REPORTED.span, (f" nothing needs attention in {counted(len(clusters), 'cluster')}", Role.GOOD)
+        return sign(Mark.REPORTED), (f" nothing needs attention in {counted(len(clusters), 'cluster')}", Role.GOOD)
     if any(estate.check(cluster).running for cluster in unchecked):
-        return Mark.PENDING.span, (f" checking {counted(len(unchecked), 'cluster')}", Role.ACCENT)
+        return sign(Mark.PENDING), (f" checking {counted(len(unchecked), 'cluster')}", Role.ACCENT)
     words = f" {counted(len(unchecked), 'cluster')} of {len(clusters)} not checked: c compares its keys"
-    return Mark.UNPROVEN.span, (words, Role.MUTED)
+    return sign(Mark.UNPROVEN), (words, Role.MUTED)

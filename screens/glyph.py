@@ -1,13 +1,13 @@
-"""The signs of the screens, one meaning each: glyph, ASCII fallback, word and role in one place.
+"""How signs and text look on a screen: their roles, their ASCII fallback, and spans that no widget reads as markup.
 
-A role is the name of a component class; only `hsmctl.tcss` knows what colour it has in which theme, and no sign relies
-on colour alone.
+Which signs there are `hsmctl.mark` says. A role is the name of a component class; only `hsmctl.tcss` knows what colour
+it has in which theme.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import Enum, StrEnum
+from enum import StrEnum
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -15,7 +15,8 @@ from textual.color import Color
 from textual.content import Content
 from textual.filter import LineFilter
 
-from hsmctl.domain.sync import Cell, Verdict
+from hsmctl.mark import Mark, Tone
+from hsmctl.words import printable
 
 
 class Role(StrEnum):
@@ -32,73 +33,49 @@ class Role(StrEnum):
 
 
 ROLES = frozenset(map(str, Role))
-"""The component classes of every widget that shows spans."""
+"""The component classes of every screen; its widgets find them there."""
 
 Span = tuple[str, Role]
 """A piece of text and what it is for."""
 Spans = tuple[Span, ...]
 
 
-class Mark(Enum):
-    """A sign, worst first: lists sort by this order."""
-
-    BAD = ("✖", "x", "bad", "missing or broken", Role.BAD)
-    DIFFERENT = ("≠", "#", "different", "same name, other key material", Role.BAD)
-    UNREADABLE = ("▒", "@", "unreadable", "could not be asked: nothing is known about it", Role.LOUD)
-    ATTRIBUTES = ("~", "~", "attributes", "same key, other attributes", Role.WARN)
-    ATTENTION = ("!", "!", "attention", "needs attention", Role.WARN)
-    PARTIAL = ("◐", "%", "partial", "degraded, partial or healing", Role.WARN)
-    PENDING = ("◌", "o", "in progress", "not known yet, or still changing", Role.ACCENT)
-    UNPROVEN = ("?", "?", "unproven", "present, with nothing to compare", Role.MUTED)
-    INFERRED = ("◔", "=", "inferred", "concluded from counts or streams", Role.GOOD)
-    REPORTED = ("◍", "+", "reported", "agrees by what the HSM or the service says", Role.GOOD)
-    PROVED = ("●", "*", "proved", "computed on that very replica", Role.GOOD)
-
-    def __init__(self, glyph: str, plain: str, word: str, meaning: str, role: Role) -> None:
-        self.glyph = glyph
-        self.plain = plain
-        self.word = word
-        self.meaning = meaning
-        self.role = role
-
-    @property
-    def rank(self) -> int:
-        """Its place among the signs, the worst being 0."""
-        return _RANK[self]
-
-    @property
-    def span(self) -> Span:
-        """The sign in its role."""
-        return self.glyph, self.role
-
-
-_RANK = {mark: rank for rank, mark in enumerate(Mark)}
-
-CELLS = {
-    Cell.MISSING: Mark.BAD,
-    Cell.DIFFERENT: Mark.DIFFERENT,
-    Cell.ATTRIBUTES: Mark.ATTRIBUTES,
-    Cell.UNREADABLE: Mark.UNREADABLE,
-    Cell.UNPROVEN: Mark.UNPROVEN,
-    Cell.REPORTED: Mark.REPORTED,
-    Cell.PROVED: Mark.PROVED,
+_ROLES = {
+    Tone.GOOD: Role.GOOD,
+    Tone.WARN: Role.WARN,
+    Tone.BAD: Role.BAD,
+    Tone.LOUD: Role.LOUD,
+    Tone.BUSY: Role.ACCENT,
+    Tone.MUTED: Role.MUTED,
 }
-"""The sign of one key on one replica."""
+_RANKS = {mark: rank for rank, mark in enumerate(Mark)}
 
-VERDICTS = {
-    Verdict.NOT_IN_SYNC: Mark.BAD,
-    Verdict.ATTRIBUTES_DIFFER: Mark.ATTRIBUTES,
-    Verdict.INCOMPLETE: Mark.UNREADABLE,
-    Verdict.UNKNOWN: Mark.UNREADABLE,
-    Verdict.NO_DIFFERENCE_SEEN: Mark.REPORTED,
-    Verdict.IN_SYNC: Mark.PROVED,
-}
-"""The sign of a check's verdict."""
+
+def role(mark: Mark) -> Role:
+    """The role of a sign and of what it says."""
+    return _ROLES[mark.tone]
+
+
+def sign(mark: Mark) -> Span:
+    """The sign in its role."""
+    return mark.glyph, role(mark)
+
+
+def rank(mark: Mark) -> int:
+    """Its place among the signs, the worst being 0."""
+    return _RANKS[mark]
+
+
+def troubled(mark: Mark) -> bool:
+    """Whether it says that something is wrong with keys, or may be."""
+    return rank(mark) <= rank(Mark.ATTRIBUTES)
 
 
 def content(lines: Iterable[Iterable[Span]]) -> Content:
-    """Lines of spans as something a widget shows; no text in it is read as markup."""
-    return Content("\n").join(Content.assemble(*((text, f".{role}") for text, role in line if text)) for line in lines)
+    """Lines of spans as something a widget shows; no text in it is read as markup or moves a cursor."""
+    return Content("\n").join(
+        Content.assemble(*((printable(text), f".{role}") for text, role in line if text)) for line in lines
+    )
 
 
 _OTHER = {"▸": ">", "…": ".", "─": "-", "━": "-", "│": "|", "·": "-", "–": "-", "←": "<", "→": ">", "↑": "^", "↓": "v"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
 
 from rich.cells import cell_len
 from textual import events
@@ -11,17 +10,16 @@ from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 
+from hsmctl.mark import Mark
 from hsmctl.settings import Context, ContextKind
 
 from .command import Command
 from .estate import Estate
-from .glyph import ROLES, Mark, Role, Span, content
+from .glyph import Role, Span, content
 
 
 class Header(Widget):
     """The breadcrumb on the left; context, account, region, protection, work in progress and age on the right."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLES)
 
     def __init__(self, context: Context) -> None:
         super().__init__()
@@ -70,8 +68,6 @@ class Header(Widget):
 
 class KeyLine(Widget):
     """The keys of a place that matter most; a click on one runs its command."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLES)
 
     class Chosen(Message):
         """A command was clicked."""

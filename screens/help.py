@@ -8,18 +8,22 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
+from textual.content import Content
 from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from hsmctl.mark import Mark
 
 from .command import COMMON, Command
-from .describe import Text
 from .filter import GRAMMAR
-from .glyph import Mark, Role, Spans, content
+from .glyph import ROLES, Role, Spans, content, sign
 from .lines import Lines
 
 
 class HelpScreen(ModalScreen[None]):
     """The window."""
 
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLES)
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark", "dismiss(None)", "close", show=False)]
 
     def __init__(self, title: str, commands: Sequence[Command]) -> None:
@@ -31,9 +35,9 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """The text."""
         with VerticalScroll() as window:
-            window.border_title = f"help · {self._heading}"
+            window.border_title = Content(f"help · {self._heading}")
             window.border_subtitle = "esc closes"
-            yield Text(content(self._lines()), markup=False)
+            yield Static(content(self._lines()), markup=False)
 
     def _lines(self) -> Iterable[Spans]:
         places = [command for command in self._commands if command.noun]
@@ -51,7 +55,7 @@ class HelpScreen(ModalScreen[None]):
         yield from (_line(form, "", keeps) for form, keeps in GRAMMAR)
         yield _title("SIGNS")
         for mark in Mark:
-            yield mark.span, (f" {mark.word:<12}", Role.PLAIN), (mark.meaning, Role.MUTED)
+            yield sign(mark), (f"  {mark.word}", Role.PLAIN)
 
 
 def _section(title: str, commands: Sequence[Command]) -> Iterable[Spans]:

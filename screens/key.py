@@ -12,16 +12,19 @@ from textual.geometry import Size
 from hsmctl.domain.cluster import Cluster
 from hsmctl.domain.key import Key
 from hsmctl.errors import HsmctlError
+from hsmctl.mark import Mark
 from hsmctl.services.key import Listing
+from hsmctl.words import age
 
+from .column import Column
 from .command import COPY, DESCRIBE, FILTER, HELP, LINE, REFRESH, SYNC, Command
 from .detail import Detail, facts
 from .facts import of_error, of_key
-from .glyph import Mark, Role, Spans
-from .lines import Column, Lines
+from .glyph import Role, Spans, sign
+from .lines import Lines
 from .place import Description, Place
 from .survey import Survey
-from .words import age, cluster_name
+from .words import cluster_name
 
 _READING = (((f"{Mark.PENDING.glyph} asking an HSM for its keys", Role.ACCENT),),)
 _NO_KEY = (
@@ -29,8 +32,8 @@ _NO_KEY = (
     (("A crypto user sees its own keys, those shared with it, and public keys.", Role.MUTED),),
     (("hsmctl key generate aes --label NAME", Role.ACCENT), ("  makes one", Role.MUTED)),
 )
-_USES = ("encrypt", "decrypt", "sign", "verify", "wrap", "unwrap", "derive", "extractable")
-"""Attributes worth a column: what a key may do, and whether it may leave."""
+_USES = ("extractable", "encrypt", "decrypt", "sign", "verify", "wrap", "unwrap", "derive")
+"""Attributes worth a column: whether a key may leave, and what it may do."""
 
 
 class KeyScreen(Place):
@@ -112,8 +115,8 @@ class KeyScreen(Place):
 
     def _source(self) -> Spans:
         """Which replica showed these keys, to whom, when."""
-        pending: Spans = (Mark.PENDING.span, (" asking", Role.ACCENT)) if self._asking else ()
-        failed: Spans = (Mark.UNREADABLE.span, (f" {self._error} · d tells more", Role.BAD)) if self._error else ()
+        pending: Spans = (sign(Mark.PENDING), (" asking", Role.ACCENT)) if self._asking else ()
+        failed: Spans = (sign(Mark.UNREADABLE), (f" {self._error} · d tells more", Role.BAD)) if self._error else ()
         if self._listing is None:
             return pending or failed
         inventory = self._listing.inventory
@@ -121,7 +124,7 @@ class KeyScreen(Place):
         when = age(self.survey.hsmctl.clock.now(), inventory.taken_at)
         seen = f"{len(inventory.keys):,}{total} objects as {inventory.user}"
         words = f"{seen} on {self._listing.replica.name}, {when} old"
-        return *(failed or (Mark.REPORTED.span, (f" {words}", Role.PLAIN))), ("  ", Role.PLAIN), *pending
+        return *(failed or (sign(Mark.REPORTED), (f" {words}", Role.PLAIN))), ("  ", Role.PLAIN), *pending
 
     def _detail(self, room: Size) -> list[Spans]:
         key = self.keys_table.current
@@ -129,26 +132,26 @@ class KeyScreen(Place):
 
 
 def _failure(error: HsmctlError) -> tuple[Spans, ...]:
-    return (Mark.UNREADABLE.span, (f" {error}", Role.PLAIN)), ((error.hint, Role.ACCENT),)
+    return (sign(Mark.UNREADABLE), (f" {error}", Role.PLAIN)), ((error.hint, Role.ACCENT),)
 
 
 def _order(key: Key) -> tuple[bytes, str, bytes]:
     return key.identity.label, key.identity.object_class, key.identity.key_id
 
 
-def _uses(key: Key) -> Spans:
-    return ((" ".join(name for name in _USES if name in key.attributes), Role.MUTED),)
+def _uses(key: Key) -> str:
+    return " ".join(name for name in _USES if name in key.attributes)
 
 
-def _fingerprint(key: Key) -> Spans:
-    return ((key.material.digest[:4].hex() if key.material else "–", Role.MUTED),)
+def _fingerprint(key: Key) -> str:
+    return key.material.digest[:4].hex() if key.material else "–"
 
 
 _COLUMNS: tuple[Column[Key], ...] = (
-    Column(heads=("KEY",), cell=lambda key: ((str(key.identity), Role.STRONG),), width=22, grows=True),
-    Column(heads=("CLASS",), cell=lambda key: ((str(key.identity.object_class), Role.PLAIN),), width=11),
-    Column(heads=("TYPE",), cell=lambda key: ((key.algorithm, Role.PLAIN),), width=12),
-    Column(heads=("ID",), cell=lambda key: ((key.identity.key_id.hex(), Role.MUTED),), width=10),
-    Column(heads=("USES",), cell=_uses, width=18, grows=True),
-    Column(heads=("PRINT",), cell=_fingerprint, width=8, room=100),
+    Column(heads=("KEY",), text=lambda key: str(key.identity), role=Role.STRONG, width=22, grows=True),
+    Column(heads=("CLASS",), text=lambda key: str(key.identity.object_class), width=11),
+    Column(heads=("TYPE",), text=lambda key: key.algorithm, width=12),
+    Column(heads=("ID",), text=lambda key: key.identity.key_id.hex(), role=Role.MUTED, width=10),
+    Column(heads=("USES",), text=_uses, role=Role.MUTED, width=18, grows=True),
+    Column(heads=("PRINT",), text=_fingerprint, role=Role.MUTED, width=8, room=100),
 )

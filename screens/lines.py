@@ -6,44 +6,26 @@ by the filter grammar. It does not know what the values are, sorts nothing, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
-from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.cache import LRUCache
 from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from .filter import Filter
-from .glyph import ROLES, Role, Span, Spans
+from .column import Column, fitted, joined
+from .filter import Filter, searchable
+from .glyph import Role, Span, Spans
+from .offload import call
 
 Item = TypeVar("Item")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column(Generic[Item]):
-    """One column: its head, how wide it is, and what it shows of an item."""
-
-    heads: tuple[str, ...]
-    """The lines of its head, which stand at the bottom of the table's; filters know it by the first."""
-    cell: Callable[[Item], Spans]
-    width: int
-    """Cells; the least width where `grows`."""
-    grows: bool = False
-    """Whether it takes the room the others leave; of several each gets an equal part."""
-    right: bool = False
-    """Whether its text ends at the right edge, as numbers do."""
-    room: int = 0
-    """The table's width from which on it is shown."""
-    sought: bool = True
-    """Whether filters look into it."""
 
 
 class Lines(ScrollView, Generic[Item], can_focus=True):
@@ -57,7 +39,7 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
         Binding("home,g", "move(-1_000_000)", "first row", show=False),
         Binding("end,G", "move(1_000_000)", "last row", show=False),
     ]
-    COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLES | {"lines--cursor", "lines--head"})
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"lines--cursor", "lines--head"}
 
     class Moved(Message):
         """The cursor is on another item, or on the same one with news."""
@@ -95,10 +77,12 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
         self._empty = tuple(empty)
         self._items: Sequence[Item] = ()
         self._shown: Sequence[Item] = ()
-        self._texts: list[tuple[str, ...]] | None = None
+        self._texts: list[str] | None = None
         self._filter = Filter()
         self._layout: tuple[tuple[Column[Item], int], ...] = ()
         self._moved = False
+        self._styles: dict[tuple[Role, str], Style] = {}
+        self._strips: LRUCache[tuple[int, bool], Strip] = LRUCache(512)
 
     @property
     def current(self) -> Item | None:
@@ -119,6 +103,24 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
         self._arrange()
         self._sift(self.current)
 
+    async def prepare(self) -> None:
+        """Make ready, away from the event loop, what filters look into."""
+        items, columns = self._items, self._columns
+        texts = await call(lambda: _texts(items, columns))
+        if items is self._items:
+            self._texts = texts
+
+    def renew(self) -> None:
+        """Draw every line anew: what the columns show of the items has changed, an age for instance."""
+        self._strips.clear()
+        self.refresh()
+
+    def notify_style_update(self) -> None:
+        """Forget what was drawn in other colours."""
+        super().notify_style_update()
+        self._styles.clear()
+        self._strips.clear()
+
     def teach(self, empty: Sequence[Spans]) -> None:
         """Say this where there is no item to show."""
         self._empty = tuple(empty)
@@ -127,7 +129,7 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
 
     def sift(self, query: str) -> None:
         """Show only the items the filter keeps."""
-        self._filter = Filter.parse(query, [column.heads[0] for column in self._columns if column.sought])
+        self._filter = Filter.parse(query, [column.heads[0] for column in self._columns])
         self._sift(self.current)
 
     def render_line(self, y: int) -> Strip:
@@ -136,7 +138,7 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
             return self._head(y)
         row = y - self._head_height + self.scroll_offset.y
         if row < len(self._shown):
-            return self._line(self._shown[row], at_cursor=row == self.cursor)
+            return self._line(row, at_cursor=row == self.cursor)
         if not self._shown and row < len(self._words):
             return self._strip([self._words[row]])
         return Strip.blank(self.size.width, self.rich_style)
@@ -186,9 +188,9 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
         """Apply the filter; the cursor stays with its item once it was moved, and until then on the worst one."""
         if self._filter:
             if self._texts is None:
-                self._texts = [self._text(item) for item in self._items]
+                self._texts = _texts(self._items, self._columns)
             kept = zip(self._items, self._texts, strict=True)
-            self._shown = [item for item, cells in kept if self._filter.keeps(cells)]
+            self._shown = [item for item, text in kept if self._filter.keeps(text)]
         else:
             self._shown = self._items
         self._measure()
@@ -197,13 +199,8 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
             place = self._place(self._identity(current), place)
         self.set_reactive(Lines.cursor, max(0, min(place, len(self._shown) - 1)))
         self._follow()
-        self.refresh()
+        self.renew()
         self.post_message(self.Moved(self))
-
-    def _text(self, item: Item) -> tuple[str, ...]:
-        """What the filter sees of an item."""
-        columns = (column for column in self._columns if column.sought)
-        return tuple("".join(text for text, _ in column.cell(item)).lower() for column in columns)
 
     def _place(self, identity: Hashable, otherwise: int) -> int:
         """The row of the item with this identity."""
@@ -226,50 +223,42 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
         columns = [column for column in self._columns if self.size.width >= column.room]
         growing = sum(column.grows for column in columns)
         spare = max(0, self.size.width - 1 - sum(column.width + 1 for column in columns))
+        self._strips.clear()
         self._layout = tuple((column, column.width + (spare // growing if column.grows else 0)) for column in columns)
 
     def _head(self, y: int) -> Strip:
+        height = self._head_height
         heads = (
-            fitted(((column.heads[y - self._head_height + len(column.heads)], Role.MUTED),), width, right=column.right)
-            if y >= self._head_height - len(column.heads)
-            else fitted((), width)
-            for column, width in self._layout
+            fitted(((column.head(y, height), Role.MUTED),), width, right=column.right) for column, width in self._layout
         )
         return self._strip(heads, "lines--head")
 
-    def _line(self, item: Item, *, at_cursor: bool) -> Strip:
-        cells = (fitted(column.cell(item), width, right=column.right) for column, width in self._layout)
-        return self._strip(cells, "lines--cursor" if at_cursor else "")
+    def _line(self, row: int, *, at_cursor: bool) -> Strip:
+        strip = self._strips.get((row, at_cursor))
+        if strip is None:
+            item = self._shown[row]
+            cells = (fitted(column.spans(item), width, right=column.right) for column, width in self._layout)
+            strip = self._strip(cells, "lines--cursor" if at_cursor else "")
+            self._strips[row, at_cursor] = strip
+        return strip
 
     def _strip(self, cells: Iterable[Iterable[Span]], over: str = "") -> Strip:
         """The cells, a space before each, as a line as wide as the table; `over` is the component laid over it."""
-        spaced = (span for cell in cells for span in ((" ", Role.PLAIN), *cell))
-        segments = [Segment(text, self._style(role, over)) for text, role in spaced if text]
+        spans = joined(span for cell in cells for span in ((" ", Role.PLAIN), *cell))
+        segments = [Segment(text, self._style(role, over)) for text, role in spans]
         return Strip(segments).adjust_cell_length(self.size.width, self._style(Role.PLAIN, over))
 
     def _style(self, role: Role, over: str) -> Style:
-        style = self.get_component_rich_style(role)
-        return style + self.get_component_rich_style(over, partial=True) if over else style
+        """The role's style; kept here because Textual forgets component styles at every refresh."""
+        style = self._styles.get((role, over))
+        if style is None:
+            style = self.screen.get_component_rich_style(role)
+            if over:
+                style += self.get_component_rich_style(over, partial=True)
+            self._styles[role, over] = style
+        return style
 
 
-def fitted(spans: Spans, width: int, *, right: bool = False) -> Iterator[Span]:
-    """The spans cut or padded to exactly `width` cells; a cut ends with an ellipsis."""
-    spare = width - sum(cell_len(text) for text, _ in spans)
-    if spare < 0:
-        yield from _cut(spans, width - 1)
-        return
-    if right:
-        yield " " * spare, Role.PLAIN
-    yield from spans
-    if not right:
-        yield " " * spare, Role.PLAIN
-
-
-def _cut(spans: Spans, room: int) -> Iterator[Span]:
-    """The spans up to `room` cells, and an ellipsis."""
-    for text, role in spans:
-        if cell_len(text) > room:
-            yield set_cell_size(text, room) + "…", role
-            return
-        yield text, role
-        room -= cell_len(text)
+def _texts(items: Sequence[Item], columns: Sequence[Column[Item]]) -> list[str]:
+    """What filters see of each item."""
+    return [searchable(column.text(item) for column in columns) for item in items]

@@ -7,18 +7,19 @@ shows what could not be read.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 
-from hsmctl.domain.sync import Replica, Row
+from hsmctl.domain.sync import Cell, Replica, Row
+from hsmctl.mark import CELLS, Mark
+from hsmctl.words import counted, shortened
 
-from .estate import Check
-from .glyph import CELLS, Mark, Role, Spans
-from .lines import Column
-from .words import counted, shortened, zone_names
+from .column import Column
+from .estate import Agreement, Check
+from .glyph import Role, Spans, role, sign, troubled
+from .words import zone_names
 
-_FIXED = 24 + 10 + 6 + 4
+_FIXED = 20 + 12 + 6 + 4
 """Cells that the columns beside the replicas need at least."""
 _PITCHES = (13, 9, 3)
 """How wide a replica's column is if there is room; else 1."""
@@ -26,17 +27,18 @@ _NAMED = 9
 """From this width on a column is headed by the replica's name."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fold:
-    """The rows that agree, as one."""
+Line = Row | Agreement
+"""A key, or the keys that agree as one."""
 
-    count: int
-    proved: int
-    marks: tuple[Mark, ...]
-    """By replica, the weakest sign of these rows."""
-
-
-Line = Row | Fold
+_AGREE = {
+    Cell.UNPROVEN: "there, unproven",
+    Cell.REPORTED: "agree, reported",
+    Cell.PROVED: "agree, proved",
+    Cell.UNREADABLE: "not readable",
+}
+"""What is said of keys that agree, by how they are known."""
+_ABSENT = (Cell.MISSING, Cell.UNREADABLE, None)
+"""What is not a copy; None has not answered yet."""
 
 
 def lines(check: Check, *, unfolded: bool) -> Sequence[Line]:
@@ -44,16 +46,12 @@ def lines(check: Check, *, unfolded: bool) -> Sequence[Line]:
     judgement = check.judgement
     if judgement is None:
         return ()
-    different, report = judgement.different, judgement.report
-    if unfolded or len(different) == len(report.rows):
-        return report.rows
-    marks = tuple(CELLS[cell] for cell in judgement.agreeing)
-    return (*different, Fold(count=len(report.rows) - len(different), proved=report.proved, marks=marks))
+    return judgement.report.rows if unfolded else (*judgement.different, *judgement.agreements)
 
 
 def identity(line: Line) -> Hashable:
     """What makes two lines the same across checks."""
-    return line.identity if isinstance(line, Row) else None
+    return line.identity if isinstance(line, Row) else line.worst
 
 
 def columns(check: Check, width: int) -> tuple[Column[Line], ...]:
@@ -63,10 +61,10 @@ def columns(check: Check, width: int) -> tuple[Column[Line], ...]:
     names = zone_names(replica.group for replica in check.replicas)
     places = _places(check)
     return (
-        Column(heads=("KEY",), cell=_key, width=24, grows=True),
-        Column(heads=("TYPE",), cell=_type, width=10),
-        Column(heads=("STATE",), cell=_state, width=18, room=110),
-        Column(heads=("COPIES",), cell=lambda line: _copies(line, places), width=6, right=True, sought=False),
+        Column(heads=("KEY",), text=_name, draw=_key, width=20, grows=True),
+        Column(heads=("TYPE",), text=_type, role=Role.MUTED, width=12),
+        Column(heads=("STATE",), text=_state, role=Role.MUTED, width=11, room=110),
+        Column(heads=("COPIES",), text=lambda line: _copies(line, places), width=6, right=True),
         *(_replica_column(members, places, names[members[0][1].group], pitch) for members in groups),
     )
 
@@ -84,7 +82,7 @@ def _places(check: Check) -> tuple[int | None, ...]:
 
 
 def _pitch(replicas: int, groups: int, width: int) -> int:
-    room = (width - _FIXED - groups - 18 * (width >= 110)) // max(1, replicas)
+    room = (width - _FIXED - groups - 12 * (width >= 110)) // max(1, replicas)
     return next((pitch for pitch in _PITCHES if pitch <= room), 1)
 
 
@@ -105,47 +103,48 @@ def _replica_column(
         below = ("".join(number[0] for number in numbers), "".join(number[1] for number in numbers))
     width = pitch * len(members)
     title = f"az {zone}" if len(zone) + 3 <= width and len(zone) <= 2 else zone
-    return Column(heads=(title, *below), cell=lambda line: _drawn(_marks(line, mine), pitch), width=width, sought=False)
+    return Column(
+        heads=(title, *below), text=lambda _: "", draw=lambda line: _drawn(_cells(line, mine), pitch), width=width
+    )
 
 
-def _marks(line: Line, places: tuple[int | None, ...]) -> tuple[Mark, ...]:
-    marks = line.marks if isinstance(line, Fold) else tuple(CELLS[cell] for cell in line.cells)
-    return tuple(Mark.PENDING if place is None else marks[place] for place in places)
+def _cells(line: Line, places: tuple[int | None, ...]) -> tuple[Cell | None, ...]:
+    cells = line.cells
+    return tuple(None if place is None else cells[place] for place in places)
 
 
 @lru_cache(maxsize=4096)
-def _drawn(marks: tuple[Mark, ...], pitch: int) -> Spans:
-    """The signs, equal neighbours in one span."""
+def _drawn(cells: tuple[Cell | None, ...], pitch: int) -> Spans:
+    """The signs; where they touch, equal neighbours are one span."""
+    marks = [Mark.PENDING if cell is None else CELLS[cell] for cell in cells]
     if pitch == 1:
-        return tuple((mark.glyph * len(list(run)), mark.role) for mark, run in groupby(marks))
-    return tuple(span for mark in marks for span in (mark.span, (" " * (pitch - 1), Role.PLAIN)))
+        return tuple((mark.glyph * len(list(run)), role(mark)) for mark, run in groupby(marks))
+    return tuple(span for mark in marks for span in (sign(mark), (" " * (pitch - 1), Role.PLAIN)))
 
 
-def _mark(line: Line) -> Mark:
-    return min(line.marks, key=lambda mark: mark.rank) if isinstance(line, Fold) else CELLS[line.worst]
+def _name(line: Line) -> str:
+    return str(line.identity) if isinstance(line, Row) else f"{counted(line.count, 'key')} {_AGREE[line.worst]}"
 
 
 def _key(line: Line) -> Spans:
-    if isinstance(line, Fold):
-        return _agreement(line).span, (f" {counted(line.count, 'key')} agree", Role.PLAIN)
-    return CELLS[line.worst].span, (f" {line.identity}", Role.STRONG if not line.agrees else Role.PLAIN)
+    mark = CELLS[line.worst]
+    return sign(mark), (f" {_name(line)}", Role.STRONG if troubled(mark) else Role.PLAIN)
 
 
-def _agreement(fold: Fold) -> Mark:
-    """The sign of rows that agree: only all proofs make a proof."""
-    return Mark.PROVED if fold.count == fold.proved else Mark.REPORTED
+def _type(line: Line) -> str:
+    return line.algorithm if isinstance(line, Row) else ""
 
 
-def _type(line: Line) -> Spans:
-    return ((line.algorithm if isinstance(line, Row) else "", Role.MUTED),)
+def _state(line: Line) -> str:
+    return str(line.worst)
 
 
-def _state(line: Line) -> Spans:
-    return ((_agreement(line).word if isinstance(line, Fold) else str(line.worst), Role.MUTED),)
+def _copies(line: Line, places: tuple[int | None, ...]) -> str:
+    """How many replicas hold it, of all."""
+    return f"{_held(_cells(line, places))}/{len(places)}"
 
 
-def _copies(line: Line, places: Sequence[int | None]) -> Spans:
-    """How many replicas hold it, of all; what was not read is not a copy."""
-    absent = (Mark.BAD, Mark.UNREADABLE, Mark.PENDING)
-    held = sum(mark not in absent for mark in _marks(line, tuple(places)))
-    return ((f"{held}/{len(places)}", Role.PLAIN if held == len(places) else Role.WARN),)
+@lru_cache(maxsize=4096)
+def _held(cells: tuple[Cell | None, ...]) -> int:
+    """How many copies there are; what was not read is none."""
+    return sum(cell not in _ABSENT for cell in cells)

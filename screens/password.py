@@ -9,10 +9,11 @@ from typing import Any, ClassVar
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from hsmctl.errors import Unreachable, UsageError
+from hsmctl.errors import UsageError
 from hsmctl.secret import Secret
 
 PATIENCE = 120.0
@@ -31,9 +32,13 @@ class PasswordScreen(ModalScreen[Secret | None]):
     def compose(self) -> ComposeResult:
         """One line that shows nothing of what is typed."""
         with Vertical() as window:
-            window.border_title = self._prompt
+            window.border_title = Content(self._prompt)
             window.border_subtitle = "enter gives it · esc does not"
             yield Input(password=True, compact=True)
+
+    def on_mount(self) -> None:
+        """Do not wait for ever."""
+        self.set_timer(PATIENCE, lambda: self.dismiss(None))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Give the password and keep no copy."""
@@ -42,15 +47,12 @@ class PasswordScreen(ModalScreen[Secret | None]):
 
 
 def asker(app: App[Any]) -> Callable[[str], Secret]:
-    """A function for service threads that asks the operator and waits for the answer."""
+    """A function for service threads that asks the operator and waits for the answer, which comes or is given up."""
 
     def ask(prompt: str) -> Secret:
         answer: Future[Secret | None] = Future()
         app.call_from_thread(app.push_screen, PasswordScreen(prompt), answer.set_result)
-        try:
-            given = answer.result(PATIENCE)
-        except TimeoutError:
-            raise Unreachable(prompt, f"no answer in {PATIENCE:.0f} s", "c asks again") from None
+        given = answer.result()
         if given is None:
             raise UsageError(prompt, "none was given", "c asks again")
         return given

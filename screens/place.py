@@ -16,15 +16,15 @@ from textual.containers import Container
 from textual.screen import Screen
 
 from hsmctl.domain.cluster import Cluster
+from hsmctl.words import age
 
 from .command import COMMON, FILTER, HELP, LINE, OPEN, Command, Takes, bindings, completions, declared_as
 from .estate import Estate
-from .glyph import Spans
+from .glyph import ROLES, Spans
 from .header import Header, KeyLine
 from .lines import Lines
 from .prompt import CommandLine, FilterLine
 from .survey import Survey
-from .words import age
 
 if TYPE_CHECKING:
     from .app import HsmctlApp
@@ -34,15 +34,18 @@ Description = tuple[str, Sequence[Spans]]
 
 _WINDOW = 104
 """Cells of the longest line in a window over a place."""
-_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
-"""The class a screen has from a width on."""
+_WIDTHS = [(0, "-narrow"), (120, "-wide")]
+_HEIGHTS = [(0, "-short"), (36, "-tall")]
+"""The class a screen has from a width or height on."""
 
 
 class Place(Screen[None]):
     """A screen one can be at."""
 
     BINDINGS = bindings(COMMON)
-    HORIZONTAL_BREAKPOINTS = _BREAKPOINTS
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLES)
+    HORIZONTAL_BREAKPOINTS = _WIDTHS
+    VERTICAL_BREAKPOINTS = _HEIGHTS
     commands: ClassVar[tuple[Command, ...]] = COMMON
     """Everything that can be done here."""
     offered: ClassVar[tuple[Command, ...]] = (OPEN, FILTER, LINE, HELP)
@@ -162,6 +165,7 @@ class Place(Screen[None]):
     async def action_filter(self) -> None:
         """Open the filter line."""
         if not self.query(FilterLine):
+            await self.table.prepare()
             await self.mount(FilterLine(), before=self.query_one(KeyLine))
         self.query_one(FilterLine).take_keyboard()
 
@@ -261,7 +265,7 @@ class Place(Screen[None]):
 
 
 def _named(name: str, commands: Sequence[Command]) -> Command | None:
-    """The command of this name, or the only one that begins so."""
-    exact = next((command for command in commands if command.name == name), None)
+    """The command of this name, in the plural too, or the only one that begins so."""
+    exact = next((command for command in commands if command.name in (name, name.removesuffix("s"))), None)
     beginning = [command for command in commands if name and command.name.startswith(name)]
     return exact or (beginning[0] if len(beginning) == 1 else None)

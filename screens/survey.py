@@ -10,20 +10,25 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from typing import TYPE_CHECKING
 
 from hsmctl.bootstrap import Hsmctl
 from hsmctl.domain.cluster import Backup, Cluster
-from hsmctl.domain.sync import Reading, Replica
+from hsmctl.domain.sync import Replica
 from hsmctl.errors import Conflict, HsmctlError
-from hsmctl.services.key import Listing
 from hsmctl.settings import ContextKind
 
 from .attention import judge
 from .estate import CHECKABLE, Check, Estate
 from .offload import call, stream
 
+if TYPE_CHECKING:
+    from hsmctl.services.key import Listing
+
 CHECK_SECONDS = 20.0
 """How long replicas may take to answer a check."""
+KEYS_SECONDS = 180.0
+"""How long a listing may take, with the time an operator needs to type a password."""
 CHECK_EVERY = timedelta(seconds=60)
 """How old a lab's check may become before it is made again by itself."""
 
@@ -58,7 +63,7 @@ class Survey:
             self._know(replace(self.estate, reading=False))
 
     async def check(self, cluster: Cluster) -> None:
-        """Compare the cluster's replicas; the first time readings show as they come, later only all together."""
+        """Compare the cluster's replicas; readings show as they come."""
         check = self.estate.check(cluster)
         if check.running:
             return
@@ -93,7 +98,7 @@ class Survey:
             HsmctlError: none answered.
         """
         replicas = self._replicas(cluster)
-        return await call(lambda: self.hsmctl.key.list(replicas, seconds=CHECK_SECONDS), seconds=CHECK_SECONDS * 2)
+        return await call(lambda: self.hsmctl.key.list(replicas, seconds=CHECK_SECONDS), seconds=KEYS_SECONDS)
 
     def _describe(self) -> tuple[str, str, tuple[Cluster, ...]]:
         """Everything one look asks; the caller comes first, because a wrong account must not be shown as ours."""
@@ -102,21 +107,16 @@ class Survey:
         return account, service.plane.region, service.list(self.hsmctl.context.clusters)
 
     async def _compare(self, check: Check, replicas: tuple[Replica, ...]) -> AsyncIterator[Check]:
-        """The check as it grows: who has answered, and what their answers say."""
-        patient = check.whole
+        """The check as it grows; what a replica said the last time stands until it answers again."""
+        known = {reading.replica: reading for reading in (check.report.readings if check.report else ())}
         check = replace(check, replicas=replicas, awaited=frozenset(replica.name for replica in replicas))
         yield check
-        readings: list[Reading] = []
         async for batch in stream(lambda: self.hsmctl.sync.readings(replicas, seconds=CHECK_SECONDS)):
-            readings += batch
+            known |= {reading.replica: reading for reading in batch}
             check = replace(check, awaited=check.awaited - {reading.replica.name for reading in batch})
-            if patient and check.awaited:
-                yield check
-                continue
-            readings.sort(key=lambda reading: replicas.index(reading.replica))
-            judgement = await call(partial(judge, tuple(readings)))
-            now = self.hsmctl.clock.now()
-            check = replace(check, judgement=judgement, at=now)
+            readings = tuple(known[replica] for replica in replicas if replica in known)
+            judgement = await call(partial(judge, readings))
+            check = replace(check, judgement=judgement, at=check.at if check.awaited else self.hsmctl.clock.now())
             yield check
 
     def _replicas(self, cluster: Cluster) -> tuple[Replica, ...]:

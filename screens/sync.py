@@ -10,14 +10,15 @@ from textual.app import ComposeResult
 from textual.geometry import Size
 
 from hsmctl.domain.cluster import Cluster
+from hsmctl.mark import Mark
 
 from .command import CHECK, COPY, FILTER, HELP, KEY, LINE, Command, bindings
 from .detail import Detail, tiles
-from .estate import Check
+from .estate import Agreement, Check
 from .evidence import evidence, title_of
-from .glyph import Mark, Role, Spans
+from .glyph import Role, Spans, sign
 from .lines import Lines
-from .matrix import Fold, Line, columns, identity, lines
+from .matrix import Line, columns, identity, lines
 from .place import Description, Place
 from .survey import Survey
 from .verdict import long, replica_tiles
@@ -36,7 +37,7 @@ class SyncScreen(Place):
     def __init__(self, survey: Survey, cluster: Cluster) -> None:
         self._cluster = cluster
         self._unfolded = False
-        self._sought = ""
+        self._searching = False
         self._shown: Check | None = None
         self.matrix: Lines[Line] = Lines((), identity, id="matrix")
         super().__init__(survey, ("fleet", cluster_name(cluster), "sync"), self.matrix)
@@ -60,7 +61,7 @@ class SyncScreen(Place):
     def subject(self) -> str | None:
         """The label of the key under the cursor."""
         line = self.matrix.current
-        return None if line is None or isinstance(line, Fold) else str(line.identity)
+        return None if line is None or isinstance(line, Agreement) else str(line.identity)
 
     def body(self) -> ComposeResult:
         """The verdict, the matrix, the evidence."""
@@ -71,28 +72,34 @@ class SyncScreen(Place):
     def show(self) -> None:
         """Show the check, however far it is."""
         check = self.check
-        self.query_one("#verdict", Detail).draw(lambda _: [((" ", Role.PLAIN), *long(check))])
+        self.query_one("#verdict", Detail).draw(lambda room: long(check, room.width))
         shown, self._shown = self._shown, check
         if shown is None or shown.judgement is not check.judgement or shown.awaited != check.awaited:
             self._fill()
 
-    def sift(self, query: str) -> None:
+    async def action_filter(self) -> None:
         """Search all keys, also those that are folded."""
-        began, self._sought = bool(query) != bool(self._sought), query
-        if began:
+        self._searching = True
+        self._fill()
+        await super().action_filter()
+
+    def sift(self, query: str) -> None:
+        """Show what the query keeps of all keys; without a query the keys that agree fold again."""
+        if self._searching != bool(query):
+            self._searching = bool(query)
             self._fill()
         self.matrix.sift(query)
 
     def describe(self, width: int) -> Description | None:
         """The whole evidence about the key under the cursor."""
         line = self.matrix.current
-        if line is None or isinstance(line, Fold):
+        if line is None or isinstance(line, Agreement):
             return cluster_name(self.cluster), tiles(replica_tiles(self.check), Size(width, 100))
         return title_of(line), evidence(line, self.check, width, whole=True)
 
     def action_open(self) -> None:
         """Unfold the keys that agree, or tell everything about one."""
-        if isinstance(self.matrix.current, Fold):
+        if isinstance(self.matrix.current, Agreement):
             self.action_all()
         else:
             self.action_describe()
@@ -109,7 +116,7 @@ class SyncScreen(Place):
     def _fill(self) -> None:
         check = self.check
         self.matrix.teach(_words(check))
-        shown = lines(check, unfolded=self._unfolded or bool(self._sought))
+        shown = lines(check, unfolded=self._unfolded or self._searching)
         self.matrix.show(shown, columns(check, self.matrix.size.width or self.size.width))
 
     @on(Lines.Moved)
@@ -118,7 +125,7 @@ class SyncScreen(Place):
 
     def _detail(self, room: Size) -> list[Spans]:
         line = self.matrix.current
-        if line is None or isinstance(line, Fold):
+        if line is None or isinstance(line, Agreement):
             return tiles(replica_tiles(self.check), room)
         return [((" ", Role.PLAIN), (title_of(line), Role.STRONG)), *evidence(line, self.check, room.width)][
             : room.height
@@ -131,7 +138,7 @@ def _words(check: Check) -> tuple[Spans, ...]:
         return (((f"{Mark.PENDING.glyph} reading {len(check.replicas)} replicas", Role.ACCENT),),)
     if check.error:
         return (
-            (Mark.UNREADABLE.span, (f" {check.error}", Role.PLAIN)),
+            (sign(Mark.UNREADABLE), (f" {check.error}", Role.PLAIN)),
             ((check.error.hint, Role.ACCENT),),
         )
     if check.report is None:

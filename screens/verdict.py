@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 from hsmctl.domain.cluster import Cluster
 from hsmctl.domain.evidence import Ok
 from hsmctl.domain.sync import Report, Verdict
+from hsmctl.mark import Mark
+from hsmctl.words import age, counted
 
 from .attention import hsm_mark, replica_mark, verdict
 from .detail import Tile
 from .estate import Check
-from .glyph import Mark, Role, Spans
-from .words import age, counted
+from .glyph import Role, Spans, role, sign
 
 STALE = timedelta(minutes=5)
 """From this age on a verdict is shown dim."""
@@ -22,25 +23,45 @@ def short(check: Check, now: datetime) -> Spans:
     """The verdict in a cell of a table."""
     mark = verdict(check)
     stale = check.at is not None and now - check.at >= STALE
-    return mark.span, (f" {_few_words(check)}", Role.MUTED if stale else Role.PLAIN)
+    return sign(mark), (f" {few_words(check)}", Role.MUTED if stale else Role.PLAIN)
 
 
-def long(check: Check) -> Spans:
-    """The verdict as a line: what, about how much, how many answered."""
-    mark = verdict(check)
-    judgement = check.judgement
+def long(check: Check, width: int) -> list[Spans]:
+    """The verdict: what, about how much, how many answered; on two lines where one is too narrow."""
+    mark, judgement = verdict(check), check.judgement
     if judgement is None:
-        return mark.span, (f" {_few_words(check)}", mark.role), (_next_step(check), Role.MUTED)
-    words = judgement.words if check.whole else f"so far {judgement.words}"
-    facts = (_scope(judgement.report), _answered(judgement.report, check))
-    return mark.span, (f" {words}", mark.role), (f"   {' · '.join(filter(None, facts))}", Role.MUTED)
+        words, facts = few_words(check), _next_step(check)
+    else:
+        words = judgement.words if check.whole else f"so far {judgement.words}"
+        facts = " · ".join(filter(None, (_scope(judgement.report), _answered(judgement.report, check))))
+    what: Spans = ((" ", Role.PLAIN), sign(mark), (f" {words}", role(mark)))
+    if len(words) + len(facts) + 6 > width:
+        return [what, ((f"   {facts}", Role.MUTED),)]
+    return [(*what, (f"   {facts}", Role.MUTED))]
 
 
-def since(check: Check, now: datetime) -> Spans:
+def since(check: Check, now: datetime) -> str:
     """How old the verdict is, or that a new one is coming."""
-    if check.running:
-        return (Mark.PENDING.span,)
-    return ((age(now, check.at), Role.MUTED),)
+    return Mark.PENDING.glyph if check.running else age(now, check.at)
+
+
+def few_words(check: Check) -> str:
+    """The verdict in two or three words."""
+    if check.judgement is None:
+        answered = len(check.replicas) - len(check.awaited)
+        if check.running:
+            return f"{answered} of {len(check.replicas)} read" if check.replicas else "asking"
+        return "could not check" if check.error else "not checked"
+    report, different = check.judgement.report, len(check.judgement.different)
+    if different:
+        return f"{counted(different, 'key')} {'differs' if different == 1 else 'differ'}"
+    if report.unreadable:
+        return f"{len(report.readings) - len(report.unreadable)} of {len(check.replicas)} readable"
+    if not check.whole:
+        return f"{len(report.readings)} of {len(check.replicas)} read"
+    if report.verdict is Verdict.NO_DIFFERENCE_SEEN:
+        return "no difference seen" if report.scope.full else "visible keys agree"
+    return str(report.verdict)
 
 
 def hsm_tiles(cluster: Cluster, check: Check) -> list[Tile]:
@@ -73,28 +94,10 @@ def _note(check: Check, name: str) -> str:
     return f"{shown} keys" if shown[:1].isdigit() else shown
 
 
-def _few_words(check: Check) -> str:
-    if check.judgement is None:
-        answered = len(check.replicas) - len(check.awaited)
-        if check.running:
-            return f"{answered} of {len(check.replicas)} read" if check.replicas else "asking"
-        return "could not check" if check.error else "not checked"
-    report, different = check.judgement.report, len(check.judgement.different)
-    if different:
-        return f"{counted(different, 'key')} {'differs' if different == 1 else 'differ'}"
-    if report.unreadable:
-        return f"{len(report.readings) - len(report.unreadable)} of {len(check.replicas)} readable"
-    if not check.whole:
-        return f"{len(report.readings)} of {len(check.replicas)} read"
-    if report.verdict is Verdict.NO_DIFFERENCE_SEEN:
-        return "no difference seen" if report.scope.full else "visible keys agree"
-    return str(report.verdict)
-
-
 def _next_step(check: Check) -> str:
     if check.error:
-        return f"   {check.error} · {check.error.hint}" if check.error.hint else f"   {check.error}"
-    return "" if check.running else "   c compares the keys on every replica"
+        return f"{check.error} · {check.error.hint}" if check.error.hint else str(check.error)
+    return "" if check.running else "c compares the keys on every replica"
 
 
 def _scope(report: Report) -> str:

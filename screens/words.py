@@ -1,39 +1,10 @@
-"""How the screens say times, counts and names; short in tables, whole in details."""
+"""How the screens name clusters, zones and states in little room."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 
 from hsmctl.domain.cluster import Cluster
-
-_AGES = ((86_400, "d"), (3_600, "h"), (60, "min"))
-
-
-def age(now: datetime, then: datetime | None) -> str:
-    """How long ago: `12 s`, `5 min`, `4 h`, `3 d`; a dash where it never was."""
-    if then is None:
-        return "–"
-    seconds = max(0, int((now - then).total_seconds()))
-    return next((f"{seconds // size} {unit}" for size, unit in _AGES if seconds >= size), f"{seconds} s")
-
-
-def instant(moment: datetime | None) -> str:
-    """A point in time in UTC, to the second."""
-    return "–" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def counted(number: int, noun: str) -> str:
-    """The number and its noun: `1 key`, `1,204 keys`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def shortened(name: str, width: int) -> str:
-    """The name in at most `width` characters, cut in the middle: both ends tell ids apart."""
-    if len(name) <= width:
-        return name
-    head = (width - 1) // 2
-    return f"{name[:head]}…{name[len(name) - (width - 1 - head) :]}"
 
 
 def state_word(state: str) -> str:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,10 +20,13 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from certificates import root
 
+from hsmctl.lab.audit import AuditTrail
 from hsmctl.lab.cloudhsm import CloudHsm, Site, Subnet
+from hsmctl.lab.emulation import Sources, moto, router
 from hsmctl.lab.folder import LabFolder
 from hsmctl.lab.gateway import Control, Credentials, Gateway, serve
 from hsmctl.lab.machines import MachineState, Place
+from hsmctl.lab.routing import Router
 from hsmctl.lab.sts import Sts
 from hsmctl.lab.wire import Answer, Call, Service
 
@@ -91,6 +95,14 @@ class FakeMachines:
         self.originals[place.hsm_id] = clone_of
         self.states[place.hsm_id] = self.built
 
+    def back_up(self, hsm_id: str, backup_id: str) -> bool:
+        return self.states.get(hsm_id) is MachineState.RUNNING
+
+    def counts(self, hsm_id: str) -> Mapping[str, Any] | None:
+        if self.state(hsm_id) is not MachineState.RUNNING:
+            return None
+        return {"objects": 7, "users": ["admin", "app_user", "ops_cu"], "sessions": 2}
+
     def state(self, hsm_id: str) -> MachineState:
         return self.states.get(hsm_id, MachineState.GONE)
 
@@ -105,17 +117,22 @@ class FakeMachines:
 class EmulatedAws:
     """The emulated AWS, served while the context lasts."""
 
-    def __init__(self, folder: Path, delay: float = 0.0, control: Mapping[str, Control] | None = None) -> None:
+    def __init__(
+        self, folder: Path, delay: float = 0.0, control: Mapping[str, Control] | None = None, *, whole: bool = False
+    ) -> None:
         self.folder = LabFolder(folder)
+        self.whole = whole
+        """Whether moto answers what our own services do not."""
         self.delay = delay
         self.now = HandClock()
         self.machines = FakeMachines()
+        self.audit = AuditTrail(self.folder.audit, self.now)
         self.cloudhsm = self.restart()
+        self.before: list[tuple[str, str, str]] = []
+        """Service, operation and region of every call."""
         self._clients: list[BotoClient] = []
         credentials = Credentials(access_key_id=KEY_ID, control_token=CONTROL_TOKEN)
-        gateway = Gateway(
-            {"cloudhsm": self, "sts": Sts(ACCOUNT)}, credentials, control or {"echo": lambda asked: asked}
-        )
+        gateway = Gateway(self.make_router(), credentials, control or {"echo": lambda asked: asked})
         self._server = serve(gateway, "127.0.0.1")
         self.url = f"http://127.0.0.1:{self._server.port}"
         self.answer_calls = 0
@@ -127,6 +144,15 @@ class EmulatedAws:
         site = Site(account_id=ACCOUNT, region=REGION, vpc_id=VPC, subnets=SUBNETS)
         self.cloudhsm = CloudHsm(self.folder, site, self.machines, self.now, self.delay)
         return self.cloudhsm
+
+    def make_router(self) -> Router:
+        """What answers AWS calls."""
+        if self.whole:
+            site = Site(account_id=ACCOUNT, region=REGION, vpc_id=VPC, subnets=SUBNETS)
+            sources = Sources(site=site, cloudhsm=self.cloudhsm, counts=self.machines.counts, audit=self.audit)
+            rest = moto(self.folder, KEY_ID, sources, time.time)
+            return router(self, rest, ACCOUNT, KEY_ID, lambda *call: self.before.append(call))
+        return Router(services={"cloudhsm": self}, gaps={("sts", "GetCallerIdentity"): Sts(ACCOUNT).answer})
 
     def answer(self, call: Call) -> Answer:
         """Whatever the service of today answers."""

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from world import ACCOUNT, FakeClock, FakeIdentity
+from world import ACCOUNT, FakeClock, FakeIdentity, NoCache
 
 from hsmctl.domain.cluster import Cluster, ClusterState, Hsm
 from hsmctl.domain.network import Chosen, JsonObject, NetworkAnswer, NetworkKind, NetworkQuery, Unreadable
@@ -96,6 +96,7 @@ class SnapshotNetwork:
             Chosen.BY_VPC: lambda: not values.isdisjoint({row.get("VpcId"), *attached}),
             Chosen.BY_SUBNET: lambda: row.get("SubnetId") in values,
             Chosen.BETWEEN_VPCS: lambda: sides <= values,
+            Chosen.BY_GROUP: lambda: not values.isdisjoint(each["GroupId"] for each in row.get("Groups", ())),
             Chosen.BY_INSTANCE: lambda: row.get("Attachment", {}).get("InstanceId") in values,
             Chosen.BY_ADDRESS: lambda: not values.isdisjoint(addresses),
             Chosen.BY_GATEWAY: lambda: (
@@ -138,16 +139,6 @@ def cluster_of(document: Mapping[str, Any], hsms: tuple[Hsm, ...] = ()) -> Clust
         security_group="sg-hsm",
         hsms=(*listed, *asked),
     )
-
-
-class NoCache:
-    """ports.NetworkCache that remembers nothing."""
-
-    def answer(self, key: str) -> NetworkAnswer | None:
-        return None
-
-    def keep(self, answers: Mapping[str, NetworkAnswer]) -> None:
-        pass
 
 
 def collector(

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from hsmctl import settings_loader
+from hsmctl import settings_value
 from hsmctl.errors import Conflict, Denied, ExitCode, UsageError
 from hsmctl.secret import Source, SourceKind
-from hsmctl.settings import Context, ContextKind, Flags, TokenEntry, check_may_write
+from hsmctl.settings import ClientEntry, Context, ContextKind, Flags, TokenEntry, check_may_write
 from hsmctl.settings_loader import folders, load, read, with_lab_context
 
 CONFIG = """
@@ -25,6 +25,7 @@ user = "ops"
 password = { file = "ops.pin" }
 customer_ca = "ca/customerCA.crt"
 hardware_roots = ["/aws.pem", "maker.pem"]
+deep_allow = ["app-*"]
 protect = true
 price_per_hour = 1.60
 subnets = { eu-central-1a = "subnet-1" }
@@ -70,6 +71,7 @@ def test_every_field_of_a_context_is_read(environ: dict[str, str], tmp_path: Pat
         password=Source(SourceKind.FILE, (str(tmp_path / "ops.pin"),)),
         customer_ca=tmp_path / "ca/customerCA.crt",
         hardware_roots=(Path("/aws.pem"), tmp_path / "maker.pem"),
+        deep_allow=("app-*",),
         protect=True,
         price_per_hour=Decimal("1.60"),
         subnets={"eu-central-1a": "subnet-1"},
@@ -83,12 +85,13 @@ def test_every_field_of_a_context_is_read(environ: dict[str, str], tmp_path: Pat
     )
 
 
-def test_keys_of_a_context_and_of_a_token_are_their_fields() -> None:
+def test_keys_of_a_context_a_token_and_a_client_are_their_fields() -> None:
     lab_only = {"access_key_id", "secret_access_key_file"}
     context = {field.name for field in fields(Context)} - {"name", "access_key_id", "secret_access_key"}
-    assert set(settings_loader._KEYS) == context
-    assert set(settings_loader._LAB_KEYS) == context | lab_only
-    assert set(settings_loader._TOKEN_KEYS) == {field.name for field in fields(TokenEntry)}
+    assert set(settings_value._KEYS) == context
+    assert set(settings_value._LAB_KEYS) == context | lab_only
+    assert set(settings_value._TOKEN_KEYS) == {field.name for field in fields(TokenEntry)}
+    assert set(settings_value._CLIENT_KEYS) == {field.name for field in fields(ClientEntry)}
 
 
 def test_the_flag_beats_the_variable_which_beats_the_default(environ: dict[str, str]) -> None:
@@ -219,6 +222,40 @@ def test_two_tokens_of_one_name_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text("[[context.p.tokens]]\nname='a'\nmodule='m'\n" * 2)
     with pytest.raises(UsageError, match="one name"):
+        read(path)
+
+
+def test_clients_are_read_with_where_they_are_and_what_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(
+        "[context.p]\nssh_config = 'ssh_config'\n"
+        "[[context.p.clients]]\nname = 'app1'\nhost = 'app1.internal'\nuser = 'ops'\nport = 2222\nsource = 'i-1'\n"
+        "[[context.p.clients]]\nname = 'site'\nsource = '192.168.0.0/16'\n"
+    )
+    context = read(path)["p"]
+    assert context.ssh_config == tmp_path / "ssh_config"
+    assert context.clients == (
+        ClientEntry(name="app1", host="app1.internal", user="ops", port=2222, source="i-1"),
+        ClientEntry(name="site", source="192.168.0.0/16"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("client", "words"),
+    [
+        ("name = 'local'\nhost = 'x'", "local is this machine"),
+        ("host = 'x'", "missing"),
+        ("name = 'app1'", "neither host nor source"),
+        ("name = 'app1'\nhost = 'x'\nport = 70000", "not a TCP port"),
+        ("name = 'app1'\nhost = 'x'\nport = true", "not a TCP port"),
+        ("name = 'app1'\nhots = 'x'", "unknown key"),
+        ("name = 'a'\nhost = 'x'\n[[context.p.clients]]\nname = 'a'\nhost = 'y'", "one name"),
+    ],
+)
+def test_a_client_that_makes_no_sense_is_refused(tmp_path: Path, client: str, words: str) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(f"[[context.p.clients]]\n{client}\n")
+    with pytest.raises(UsageError, match=words):
         read(path)
 
 

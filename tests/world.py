@@ -6,21 +6,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from hmac import digest
 from pathlib import Path
 
 from hsmctl.bootstrap import Hsmctl
 from hsmctl.domain.cluster import Backup, BackupState, Certificates, Cluster, ClusterState, Hsm, HsmState
-from hsmctl.domain.key import Identity, Key, KeyKind, KeySpec, Material, MaterialKind, ObjectClass
+from hsmctl.domain.key import Identity, Key, KeyKind, KeySpec, Material, MaterialKind, ObjectClass, Proof, ProofKind
+from hsmctl.domain.network import NetworkAnswer, NetworkQuery, Unreadable
 from hsmctl.domain.sync import Inventory, Replica
 from hsmctl.errors import Conflict, Denied, HsmctlError
-from hsmctl.ports import Caller, LabNode, LabOptions, LabStatus, Login
+from hsmctl.ports import Caller, LabClone, LabNode, LabOptions, LabStatus, Login, NetworkReader
 from hsmctl.secret import Secret, Source, SourceKind
 from hsmctl.services.lab import LabService, LabTools
+from hsmctl.services.net_collect import NetCollectService
+from hsmctl.services.probe import ProbeService
 from hsmctl.settings import Context, ContextKind, Settings
 
 NOW = datetime(2026, 11, 23, 2, 10, tzinfo=UTC)
@@ -145,6 +149,24 @@ class FakeToken:
         keys = tuple(self._tokens.held[self._name])
         return Inventory(keys=keys, taken_at=NOW, user=self._user, total=len(keys) + self._tokens.hidden)
 
+    def prove(
+        self, nonce: bytes, only: Collection[Identity] | None = None, per_second: float | None = None
+    ) -> Inventory:
+        inventory = self.inventory()
+        return replace(inventory, keys=tuple(self._proved(key, nonce, only) for key in inventory.keys))
+
+    def _proved(self, key: Key, nonce: bytes, only: Collection[Identity] | None) -> Key:
+        """The key with the answer that its label gives, or with what this world says it answers."""
+        if key.identity.object_class not in (ObjectClass.PRIVATE, ObjectClass.SECRET):
+            return key
+        if only is not None and key.identity not in only:
+            return replace(key, proof=Proof(ProofKind.NONE, reason="it was not asked for"))
+        self._tokens.used.append((self._name, key.identity.label))
+        label = key.identity.label.decode()
+        usual = Proof(ProofKind.DIGEST, digest(nonce, key.identity.label, "sha256"), "encrypt")
+        odd = self._tokens.answers
+        return replace(key, proof=odd.get((self._name, label), odd.get(("", label), usual)))
+
     def generate(self, spec: KeySpec) -> tuple[Key, ...]:
         made = made_keys(spec)
         reached = self._tokens.held if self._tokens.replicate else {self._name: self._tokens.held[self._name]}
@@ -164,6 +186,10 @@ class FakeTokens:
         """Whether a new key appears on every replica."""
         self.hidden = 0
         """Objects on every replica that the user cannot see."""
+        self.answers: dict[tuple[str, str], Proof] = {}
+        """What the key of a label answers on a replica, or on all where that is empty, instead of the truth."""
+        self.used: list[tuple[str, bytes]] = []
+        """The keys that were used, by replica and label."""
 
     @contextmanager
     def open(self, replica: Replica, login: Login, deadline: float) -> Iterator[FakeToken]:
@@ -219,6 +245,12 @@ class FakeLab:
     def logs(self) -> Iterator[str]:
         yield from ("supervisor ready", "hsm-aaaaaaaaaaa ready")
 
+    def clone_for(self, name: str, folder: str | None) -> LabClone:
+        if not self.running:
+            raise Conflict("the lab is down", "its HSMs have to run for this", "hsmctl lab up")
+        place = folder or f"/tmp/lab/clones/{name}"
+        return LabClone(name=name, folder=place, env={"SOFTHSM2_CONF": f"{place}/softhsm2.conf", "PKCS11_TOKEN": name})
+
     def _node(self, cluster: Cluster, hsm: Hsm) -> LabNode:
         alive = self.running and hsm.hsm_id not in self.dead
         state = "running" if alive else "dead" if self.running else "stopped"
@@ -231,6 +263,25 @@ class FakeLab:
             pid=100 if alive else None,
             pss_kib=12_000 if alive else None,
         )
+
+
+class SilentNetwork:
+    """ports.NetworkReader that may read nothing."""
+
+    calls = 0
+
+    def read(self, query: NetworkQuery) -> NetworkAnswer | Unreadable:
+        return Unreadable(action="ec2:Describe", why="not authorized", denied=True)
+
+
+class NoCache:
+    """ports.NetworkCache that remembers nothing."""
+
+    def answer(self, key: str) -> NetworkAnswer | None:
+        return None
+
+    def keep(self, answers: Mapping[str, NetworkAnswer]) -> None:
+        pass
 
 
 class FakeAuthority:
@@ -333,6 +384,9 @@ class World:
         self.aws = FakeAws(self.plane)
         self.tokens = FakeTokens(dict.fromkeys(HSMS, self.keys))
         self.lab = FakeLab(self.plane)
+        self.network: NetworkReader = SilentNetwork()
+        self.probe: ProbeService | None = None
+        """None is the real one."""
 
     def hsmctl(
         self,
@@ -347,6 +401,9 @@ class World:
         lab = LabService(clock=self.clock, control=self.lab, connect=lambda: _tools(facade))
         vars(facade).update(clock=self.clock, journal=self.journal, aws=self.aws, tokens=self.tokens, lab=lab)
         vars(facade).update(_authority=FakeAuthority(), _hardware=FakeHardware())
+        identity = self.aws.identity(facade.context.account_id)
+        net = NetCollectService(clock=self.clock, identity=identity, reader=self.network, cache=NoCache())
+        vars(facade).update(net=net, **({"probe": self.probe} if self.probe else {}))
         return facade
 
 

@@ -6,7 +6,6 @@ imported only when something is signed or made.
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Self
 from hsmctl.adapters.clock import SystemClock
 from hsmctl.errors import Conflict
 from hsmctl.ports import Clock
+from hsmctl.private import write_private
 from hsmctl.secret import Secret
 
 CERTIFICATE = "customer-ca.pem"
@@ -43,13 +43,13 @@ class SoftwareAuthority:
         Raises:
             Conflict: the folder holds one already.
         """
-        if (folder / CERTIFICATE).exists():
+        if any((folder / name).exists() for name in (CERTIFICATE, KEY)):
             raise Conflict(f"{folder} holds an authority", "it is never overwritten", "name another folder")
         from hsmctl.adapters.signing import new_authority
 
         certificate, key = new_authority(common_name, passphrase, clock.now(), rsa_key=rsa)
-        _write(folder / KEY, key)
-        _write(folder / CERTIFICATE, certificate)
+        write_private(folder / KEY, key)
+        write_private(folder / CERTIFICATE, certificate)
         return cls(folder, lambda: passphrase, clock)
 
     @classmethod
@@ -80,6 +80,8 @@ class SoftwareAuthority:
     def _read(self, name: str) -> bytes:
         """A file of the authority."""
         if self._new_name and not (self._folder / CERTIFICATE).exists():
+            # A key whose certificate never came to be has signed nothing: its making was cut off.
+            (self._folder / KEY).unlink(missing_ok=True)
             self.create(self._folder, self._passphrase(), self._new_name, self._clock)
         try:
             return (self._folder / name).read_bytes()
@@ -91,17 +93,5 @@ def _lab_passphrase(folder: Path) -> Secret:
     """The lab's passphrase, made on first use."""
     path = folder / _LAB_PASSPHRASE
     if not path.exists():
-        _write(path, secrets.token_hex(16).encode())
+        write_private(path, secrets.token_hex(16).encode())
     return Secret(path.read_text())
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file that only its owner can read, whole or not at all."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)

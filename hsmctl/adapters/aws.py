@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
-from urllib.parse import urlsplit
 
 from hsmctl import __version__
 from hsmctl.adapters import aws_value
 from hsmctl.adapters.aws_error import translated
 from hsmctl.domain.cluster import Backup, Cluster, Hsm
 from hsmctl.errors import Denied, UsageError
+from hsmctl.loopback import is_loopback
 from hsmctl.ports import Caller
 from hsmctl.secret import Secret
 
@@ -41,8 +41,6 @@ _VARIABLES: dict[str, tuple[Any, Any, Any, Any]] = {
 _VARIABLES_OF_THE_LAB = {**_VARIABLES, "profile": (None, None, None, None)}
 """With an access key of its own no profile counts, whatever the environment names."""
 
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
 
 class Aws:
     """One account in one region: boto3's own credential chain, or the access key that is given."""
@@ -62,15 +60,13 @@ class Aws:
         Raises:
             UsageError: the endpoint is no URL.
         """
-        if endpoint_url is not None and urlsplit(endpoint_url).scheme not in ("http", "https"):
-            raise UsageError(f"endpoint {endpoint_url}", "it is no http or https URL", "--endpoint-url https://HOST")
         self._profile = profile
         self._region = region
         self._endpoint_url = endpoint_url
         self._access_key_id = access_key_id
         self._secret_access_key = secret_access_key
         self._tries = tries
-        self._local = endpoint_url is not None and urlsplit(endpoint_url).hostname in _LOOPBACK
+        self._local = endpoint_url is not None and is_loopback(endpoint_url)
 
     @cached_property
     def plane(self) -> CloudHsmPlane:
@@ -101,7 +97,7 @@ class Aws:
 
     def _check_endpoint(self, service: str, endpoint_url: str) -> None:
         """Refuse this machine's address from AWS_ENDPOINT_URL_* or a profile: only a lab context goes there."""
-        if not self._local and urlsplit(endpoint_url).hostname in _LOOPBACK:
+        if not self._local and is_loopback(endpoint_url):
             raise UsageError(
                 f"{service} at {endpoint_url}", "that is this machine, not AWS", "work in the lab with --lab"
             )

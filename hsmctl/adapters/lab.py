@@ -1,4 +1,4 @@
-"""The port LabControl over the lab's own program: `python -m hsmctl.lab`, one JSON object back for each command.
+"""The ports LabControl and LabFaults over the lab's own program: `python -m hsmctl.lab`, a JSON object each command.
 
 Knows the program's words and its answers. Refuses to import anything of the lab, which is a program like any other.
 """
@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from hsmctl.errors import ExitCode, HsmctlError, described
-from hsmctl.ports import LabNode, LabOptions, LabStatus
+from hsmctl.ports import LabClientHost, LabClone, LabFault, LabFaultKind, LabNode, LabOptions, LabStatus
 
 _PROGRAM = (sys.executable, "-P", "-m", "hsmctl.lab")
 
 
 class LabProgram:
-    """ports.LabControl for the lab in one folder."""
+    """ports.LabControl and ports.LabFaults for the lab in one folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -54,6 +54,30 @@ class LabProgram:
             for line in program.stdout or ():
                 yield line.rstrip("\n")
 
+    def clone_for(self, name: str, folder: str | None) -> LabClone:
+        """A clone of an HSM for an outside program."""
+        where = [] if folder is None else ["--out", str(Path(folder).absolute())]
+        return LabClone(**self._run("clone-for", name, *where))
+
+    def kinds(self) -> tuple[LabFaultKind, ...]:
+        """Every kind of fault there is."""
+        return tuple(_kind(kind) for kind in self._run("fault", "list")["kinds"])
+
+    def faults(self) -> tuple[LabFault, ...]:
+        """The faults in force, oldest first."""
+        return tuple(LabFault(**fault) for fault in self._run("fault", "list")["faults"])
+
+    def inject(self, fault: LabFault, heal: float | None) -> LabFault:
+        """The fault as it is in force now."""
+        about = {name: getattr(fault, name) for name in ("hsm", "key", "user", "region", "seconds")} | {"heal": heal}
+        words = [f"--{name}={value}" for name, value in about.items() if value is not None]
+        return LabFault(**self._run("fault", "inject", fault.name, *words))
+
+    def clear(self, fault_id: str | None) -> tuple[LabFault, ...]:
+        """The faults that were cleared."""
+        which = "--all" if fault_id is None else fault_id
+        return tuple(LabFault(**fault) for fault in self._run("fault", "clear", which)["cleared"])
+
     def _run(self, name: str, *words: str) -> Mapping[str, Any]:
         """The program's answer.
 
@@ -83,8 +107,13 @@ def _status(answer: Mapping[str, Any]) -> LabStatus:
         endpoint_url=answer["endpoint_url"],
         env=answer["env"],
         clusters=tuple(answer["clusters"]),
-        nodes=tuple(LabNode(**node) for node in answer["nodes"]),
+        nodes=tuple(LabNode(**{**node, "faults": tuple(node["faults"])}) for node in answer["nodes"]),
         options=LabOptions(**answer["options"]) if answer["options"] else None,
         pid=answer["pid"],
         subnets=answer["subnets"],
+        client_host=LabClientHost(**answer["client_host"]) if answer["client_host"] else None,
     )
+
+
+def _kind(answer: Mapping[str, Any]) -> LabFaultKind:
+    return LabFaultKind(**{**answer, "takes": tuple(answer["takes"])})

@@ -23,10 +23,14 @@ class FileLocks:
         """The lock, held inside the context.
 
         Raises:
-            Conflict: another process of this machine holds it; the message names its pid.
+            Conflict: another process of this machine holds it (the message names its pid), or there can be no file.
         """
-        private_folder(self._folder)
-        descriptor = os.open(self._folder / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        path = self._folder / f"{name}.lock"
+        try:
+            private_folder(self._folder)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise Conflict(f"{path} cannot be locked", str(error.strerror), "hsmctl doctor") from error
         try:
             _take(descriptor, name)
             yield

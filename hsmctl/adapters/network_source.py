@@ -127,6 +127,7 @@ SOURCES: Mapping[NetworkKind, Source] = {
             Chosen.BY_ID: _filtered("network-interface-id"),
             Chosen.BY_SUBNET: _filtered("subnet-id"),
             Chosen.BY_INSTANCE: _filtered("attachment.instance-id"),
+            Chosen.BY_GROUP: _filtered("group-id"),
             Chosen.BY_ADDRESS: _by_address,
         },
         kept=_words("""NetworkInterfaceId SubnetId VpcId OwnerId AvailabilityZoneId InterfaceType Status SourceDestCheck

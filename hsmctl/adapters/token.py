@@ -10,8 +10,8 @@ from __future__ import annotations
 import ssl
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -29,10 +29,20 @@ from hsmctl.domain.key import (
     Material,
     MaterialKind,
     ObjectClass,
+    Proof,
+    ProofKind,
 )
 from hsmctl.domain.sync import Inventory, Replica
-from hsmctl.errors import Denied, DeviceError, HsmctlError, Unreachable
+from hsmctl.errors import Denied, DeviceError, HsmctlError, PinRefused, Unreachable
 from hsmctl.ports import Clock, Login, Token
+
+Gate = Callable[[Replica, Login, float], AbstractContextManager[None]]
+"""Holds a login until it may be made, and learns from how it ends; the number is the deadline."""
+
+
+def _open_gate(*_: object) -> AbstractContextManager[None]:
+    """Every login may be made."""
+    return nullcontext()
 
 
 class AgentTokens:
@@ -44,6 +54,7 @@ class AgentTokens:
         locks: Path,
         authority: Path | None = None,
         *,
+        gate: Gate = _open_gate,
         command: tuple[str, ...] = AGENT,
         grace: float = 2.0,
     ) -> None:
@@ -53,12 +64,14 @@ class AgentTokens:
             clock: says when an inventory was taken.
             locks: the folder of the locks that keep two processes from one SoftHSM folder.
             authority: the cluster's CA certificate, a PEM file; it alone is trusted by `tls:`.
+            gate: what a login goes through; the way to the HSM is open by then, so a dead one holds nobody up.
             command: runs an agent; module and lock file are appended.
             grace: seconds an agent has to leave its last call before it is killed.
         """
         self._clock = clock
         self._locks = locks
         self._authority = authority
+        self._gate = gate
         self._command = command
         self._grace = grace
 
@@ -71,7 +84,8 @@ class AgentTokens:
         try:
             token = _AgentToken(replica.name, login.user, channel, deadline, self._clock)
             token.greet()
-            token.log_in(login, address.token if isinstance(address, ModuleAddress) else {})
+            with self._gate(replica, login, deadline):
+                token.log_in(login, address.token if isinstance(address, ModuleAddress) else {})
             yield token
         finally:
             channel.close()
@@ -115,7 +129,8 @@ class _AgentToken:
         """Log in, once.
 
         Raises:
-            Denied: the PIN was refused.
+            PinRefused: the PIN was refused.
+            Denied: the user cannot log in for another reason.
         """
         with self._conversing():
             next(self._ask("login", {"user": login.user, "password": login.password.reveal(), "token": token}))
@@ -123,14 +138,14 @@ class _AgentToken:
 
     def inventory(self) -> Inventory:
         """Every token object the user may see, in one bulk pass."""
-        taken_at = self._clock.now()
-        keys: list[Key] = []
-        total: int | None = None
-        with self._conversing():
-            for part in self._ask("inventory", {}):
-                keys += _keys(part)
-                total = part.get("total")
-        return Inventory(keys=tuple(keys), taken_at=taken_at, user=self._user, total=total)
+        return self._list("inventory", {})
+
+    def prove(
+        self, nonce: bytes, only: Collection[Identity] | None = None, per_second: float | None = None
+    ) -> Inventory:
+        """The inventory with a proof of every object."""
+        names = None if only is None else [(_NUMBERS[name[0]], name.key_id.hex(), name.label.hex()) for name in only]
+        return self._list("prove", {"nonce": nonce.hex(), "only": names, "per_second": per_second})
 
     def generate(self, spec: KeySpec) -> tuple[Key, ...]:
         """The new objects, as the token lists them afterwards."""
@@ -143,6 +158,17 @@ class _AgentToken:
         }
         with self._conversing():
             return _keys(next(self._ask("generate", wanted)))
+
+    def _list(self, op: str, args: Mapping[str, object]) -> Inventory:
+        """A listing, whose replies are many."""
+        taken_at = self._clock.now()
+        keys: list[Key] = []
+        total: int | None = None
+        with self._conversing():
+            for part in self._ask(op, args):
+                keys += _keys(part)
+                total = part.get("total")
+        return Inventory(keys=tuple(keys), taken_at=taken_at, user=self._user, total=total)
 
     @contextmanager
     def _conversing(self) -> Iterator[None]:
@@ -178,7 +204,8 @@ class _AgentToken:
         if not ckr:
             return Unreachable(f"no answer from {self._name}", what, _HINT)
         if "_PIN_" in ckr:
-            return Denied(
+            kind = PinRefused if ckr.startswith("CKR_PIN_") else Denied
+            return kind(
                 f"{self._name} refused the login of {self._user or 'the user'}",
                 ckr,
                 "check the password before the next attempt: five wrong ones lock a user",
@@ -187,6 +214,7 @@ class _AgentToken:
 
 
 _HINT = "hsmctl doctor"
+_NUMBERS = {object_class: number for number, object_class in CLASSES.items()}
 
 
 @contextmanager
@@ -230,7 +258,14 @@ def _key(raw: Mapping[str, Any]) -> Key:
         curve=params and CURVES.get(params, sys.intern(params)),
         attributes=_attributes(tuple(raw["attributes"])),
         material=material and Material(MaterialKind(material["kind"]), bytes.fromhex(material["digest"])),
+        proof=_proof(raw["proof"]) if "proof" in raw else None,
     )
+
+
+def _proof(raw: Mapping[str, str]) -> Proof:
+    """What one object answered; ways and reasons are few, and exist once."""
+    how, reason = sys.intern(raw["how"]), sys.intern(raw["reason"])
+    return Proof(ProofKind(raw["kind"]), bytes.fromhex(raw["value"]), how, reason)
 
 
 @lru_cache(maxsize=256)

@@ -28,6 +28,7 @@ from hsmctl.agent.inventory import (
     write_frame,
 )
 from hsmctl.agent.operations import OPERATIONS
+from hsmctl.agent.proof import LISTINGS
 
 
 def main(path: str, lock: str | None = None) -> None:
@@ -41,7 +42,8 @@ def main(path: str, lock: str | None = None) -> None:
         _refuse(read_exactly, write, refused)
         return
     try:
-        serve(read_exactly, write, Conversation(module, version=__version__, operations=OPERATIONS))
+        conversation = Conversation(module, version=__version__, operations=OPERATIONS, listings=LISTINGS)
+        serve(read_exactly, write, conversation)
     except (Malformed, OSError) as error:
         sys.exit(f"the conversation ended: {error}")
     finally:

@@ -2,7 +2,7 @@
 
 Knows the C interface (PKCS#11 2.40, through ctypes) as far as a listing needs it, and the frames both ends speak.
 Refuses to know anything else of hsmctl: it runs on Python 3.9 with the standard library alone, because this one file is
-also sent to client hosts. Everything beyond the listing is an operation that is passed in.
+also sent to client hosts. Everything beyond the listing is an operation, or another listing, that is passed in.
 
 A frame is a 32-bit big-endian length and as many bytes of UTF-8 JSON. A request is `{id, op, args, deadline_ms}`, its
 reply `{id, ok}` or `{id, error: {ckr, what}}`, with `more: true` on all frames but the last. Bytes travel as hex.
@@ -118,30 +118,30 @@ class Module:
 
     def initialize(self) -> None:
         """C_Initialize with the operating system's locks: without them SoftHSM corrupts its memory and its files."""
-        self._call("C_Initialize", (_WORD * 6)(0, 0, 0, 0, _CKF_OS_LOCKING_OK, 0))
+        self.call("C_Initialize", (_WORD * 6)(0, 0, 0, 0, _CKF_OS_LOCKING_OK, 0))
 
     def finalize(self) -> None:
         """C_Finalize; every session is gone after it."""
-        self._call("C_Finalize", None)
+        self.call("C_Finalize", None)
 
     def manufacturer(self) -> str:
         """Who made the library (C_GetInfo)."""
         info = ctypes.create_string_buffer(_CK_INFO_BYTES)
-        self._call("C_GetInfo", info)
+        self.call("C_GetInfo", info)
         return _text(info.raw[2:34])
 
     def slots(self) -> list[Slot]:
         """Every slot with a token in it."""
         count = _WORD()
-        self._call("C_GetSlotList", 1, None, ctypes.byref(count))
+        self.call("C_GetSlotList", 1, None, ctypes.byref(count))
         ids = (_WORD * count.value)()
-        self._call("C_GetSlotList", 1, ids, ctypes.byref(count))
+        self.call("C_GetSlotList", 1, ids, ctypes.byref(count))
         return [self.slot(slot_id) for slot_id in ids[: count.value]]
 
     def slot(self, slot_id: int) -> Slot:
         """What a slot's token says about itself."""
         info = ctypes.create_string_buffer(_CK_TOKEN_INFO_BYTES)
-        self._call("C_GetTokenInfo", slot_id, info)
+        self.call("C_GetTokenInfo", slot_id, info)
         label, manufacturer, model, serial = (_text(info.raw[a:b]) for a, b in ((0, 32), (32, 64), (64, 80), (80, 96)))
         flags = _WORD.from_buffer(info, 96).value
         return Slot(slot_id, label, serial, manufacturer, model, bool(flags & _CKF_TOKEN_INITIALIZED))
@@ -149,46 +149,42 @@ class Module:
     def open(self, slot_id: int) -> Session:
         """A session, always read/write: CloudHSM's library refuses the other kind."""
         handle = _WORD()
-        self._call("C_OpenSession", slot_id, _CKF_RW_SERIAL_SESSION, None, None, ctypes.byref(handle))
+        self.call("C_OpenSession", slot_id, _CKF_RW_SERIAL_SESSION, None, None, ctypes.byref(handle))
         return Session(slot_id, handle.value)
 
     def login(self, session: Session, pin: str) -> None:
         """C_Login as the user, once; a token this process is logged in to stays so, whatever the PIN."""
         secret = pin.encode()
         try:
-            self._call("C_Login", session.handle, _CKU_USER, secret, len(secret))
+            self.call("C_Login", session.handle, _CKU_USER, secret, len(secret))
         except Refused as refused:
             if refused.ckr != "CKR_USER_ALREADY_LOGGED_IN":
                 raise
 
     def close(self, session: Session) -> None:
         """C_CloseSession, without C_Logout, which would log out every session of the process."""
-        self._call("C_CloseSession", session.handle)
+        self.call("C_CloseSession", session.handle)
 
     def batches(self, session: Session, size: int = 500) -> Iterator[list[dict[str, Any]]]:
         """Every token object the session may see, `size` at a time; one that disappears meanwhile is left out."""
-        handles, reader = self._find(session), _Reader(self._call, session)
+        handles, reader = self.find(session), Reader(self, session)
         for start in range(0, len(handles), size):
             yield [key for handle in handles[start : start + size] if (key := reader.read(handle))]
 
-    def describe(self, session: Session, handle: int) -> dict[str, Any] | None:
-        """One object as the listing shows it, or None if it is gone."""
-        return _Reader(self._call, session).read(handle)
-
-    def _find(self, session: Session) -> list[int]:
+    def find(self, session: Session) -> list[int]:
         """The handles of all token objects, in one search that is always ended."""
         true, page, count = ctypes.c_ubyte(1), (_WORD * 1000)(), _WORD(1)
         handles: list[int] = []
-        self._call("C_FindObjectsInit", session.handle, (_WORD * 3)(_FLAGS["token"], ctypes.addressof(true), 1), 1)
+        self.call("C_FindObjectsInit", session.handle, (_WORD * 3)(_FLAGS["token"], ctypes.addressof(true), 1), 1)
         try:
             while count.value:
-                self._call("C_FindObjects", session.handle, page, len(page), ctypes.byref(count))
+                self.call("C_FindObjects", session.handle, page, len(page), ctypes.byref(count))
                 handles += page[: count.value]
         finally:
-            self._call("C_FindObjectsFinal", session.handle)
+            self.call("C_FindObjectsFinal", session.handle)
         return handles
 
-    def _call(self, name: str, *arguments: object, expected: tuple[int, ...] = (0,)) -> int:
+    def call(self, name: str, *arguments: object, expected: tuple[int, ...] = (0,)) -> int:
         """Call a function, numbers as words; a return value that is not expected is Refused."""
         words = (_WORD(value) if isinstance(value, int) else value for value in arguments)
         value: int = self._functions[name](*words)
@@ -201,6 +197,8 @@ Authenticate = Callable[[str, str, Mapping[str, Any]], tuple[int, str]]
 """User, password and the token asked for, to the slot to open and the PIN for it; raises Refused."""
 Operation = Callable[[Module, Session, Mapping[str, Any]], Mapping[str, object]]
 """What an operation beyond this file does with its arguments in a logged-in session; raises Refused."""
+Listing = Callable[[Module, Session, Mapping[str, Any]], Iterator[list[dict[str, Any]]]]
+"""Lists as `inventory` does, in batches, and says more of each key; raises Refused."""
 _Kind = TypeVar("_Kind")
 
 
@@ -214,6 +212,8 @@ class Conversation:
     """Of hsmctl; the peer must have the same."""
     operations: Mapping[str, Operation] = field(default_factory=dict)
     """What can be done beyond this file, by name; called with the lock held."""
+    listings: Mapping[str, Listing] = field(default_factory=dict)
+    """What else can be listed, by name; each batch is made with the lock held."""
     authenticate: Authenticate | None = None
     """Makes user and password a slot and a PIN, where that is not the module's own business."""
     total: Callable[[], int | None] = lambda: None
@@ -265,7 +265,9 @@ class Conversation:
         elif self._session is None:
             raise Refused("CKR_USER_NOT_LOGGED_IN", f"{op} before login")
         elif op == "inventory":
-            yield from self._inventory(self._session)
+            yield from self._in_batches(self.module.batches(self._session))
+        elif op in self.listings:
+            yield from self._in_batches(self.listings[op](self.module, self._session, args))
         elif op in self.operations:
             with self.lock:
                 reply = self.operations[op](self.module, self._session, args)
@@ -308,9 +310,8 @@ class Conversation:
             raise Refused("CKR_TOKEN_NOT_PRESENT", f"{len(slots) or 'no'} initialized tokens of {wanted}")
         return slots[0].slot_id, f"{user}:{password}" if user else password
 
-    def _inventory(self, session: Session) -> Iterator[Mapping[str, object]]:
-        """The listing in batches, then the count; the lock is free while a batch is on its way."""
-        batches = self.module.batches(session)
+    def _in_batches(self, batches: Iterator[list[dict[str, Any]]]) -> Iterator[Mapping[str, object]]:
+        """A listing in batches, then the count; the lock is free while a batch is on its way."""
         while True:
             with self.lock:
                 batch = next(batches, None)
@@ -343,10 +344,7 @@ _WORD = ctypes.c_ulong
 _UNAVAILABLE = _WORD(-1).value
 """CK_UNAVAILABLE_INFORMATION: the length of an attribute that is not handed out."""
 _CK_INFO_BYTES, _CK_TOKEN_INFO_BYTES = 88, 208
-_CKU_USER = 1
-_CKF_OS_LOCKING_OK = 0x2
-_CKF_RW_SERIAL_SESSION = 0x6
-_CKF_TOKEN_INITIALIZED = 0x400
+_CKU_USER, _CKF_OS_LOCKING_OK, _CKF_RW_SERIAL_SESSION, _CKF_TOKEN_INITIALIZED = 1, 0x2, 0x6, 0x400
 
 
 def _table(text: str) -> dict[str, int]:
@@ -357,9 +355,10 @@ def _table(text: str) -> dict[str, int]:
 
 _FUNCTIONS = _table("""
     C_Initialize 1 C_Finalize 2 C_GetInfo 3 C_GetSlotList 5 C_GetTokenInfo 7 C_OpenSession 0D C_CloseSession 0E
-    C_Login 13 C_GetAttributeValue 19 C_FindObjectsInit 1B C_FindObjects 1C C_FindObjectsFinal 1D
+    C_Login 13 C_GetAttributeValue 19 C_FindObjectsInit 1B C_FindObjects 1C C_FindObjectsFinal 1D C_CreateObject 15
+    C_DestroyObject 17 C_EncryptInit 1E C_Encrypt 1F C_DecryptInit 22 C_Decrypt 23 C_SignInit 2B C_Sign 2C C_WrapKey 3D
 """)
-"""The functions used and their places in CK_FUNCTION_LIST, in words; the version fills the first."""
+"""The functions used, here or by a listing, and their places in CK_FUNCTION_LIST, in words; the version fills one."""
 _FLAGS = _table("""
     token 001 private 002 sensitive 103 always_sensitive 165 extractable 162 never_extractable 164 local 163
     modifiable 170 destroyable 172 copyable 171 encrypt 104 decrypt 105 sign 108 verify 10A wrap 106 unwrap 107
@@ -379,16 +378,14 @@ _ROOM = 1024
 """Bytes for each, more than most take."""
 _CKA_VALUE = 0x011
 _CKO_CERTIFICATE, _CKO_PUBLIC_KEY, _CKO_PRIVATE_KEY = 1, 2, 3
-_CKK_RSA = 0x00
-_CURVE_TYPES = (0x03, 0x40, 0x41)
-"""CKK_EC, CKK_EC_EDWARDS, CKK_EC_MONTGOMERY."""
+_CKK_RSA, _CURVE_TYPES = 0x00, (0x03, 0x40, 0x41)
+"""CKK_RSA; CKK_EC, CKK_EC_EDWARDS, CKK_EC_MONTGOMERY."""
 _FINGERPRINTS: Mapping[tuple[int | None, int | None], tuple[str, tuple[str, ...]]] = {
     (_CKO_PUBLIC_KEY, _CKK_RSA): ("public", ("modulus", "public_exponent")),
     (_CKO_PRIVATE_KEY, _CKK_RSA): ("modulus", ("modulus", "public_exponent")),
     **{(_CKO_PUBLIC_KEY, curve): ("public", ("ec_point",)) for curve in _CURVE_TYPES},
 }
 """By class and type, what a fingerprint is made of and what that is worth."""
-_CHECK_VALUE_BYTES = 3
 _CKR_OBJECT_HANDLE_INVALID = 0x082
 _ABOUT_THE_OBJECT = (0x000, 0x011, 0x012, 0x013, 0x150, _CKR_OBJECT_HANDLE_INVALID)
 """CKR_OK, CKR_ATTRIBUTE_SENSITIVE, _TYPE_INVALID, _VALUE_INVALID, CKR_BUFFER_TOO_SMALL: the others may be good."""
@@ -399,11 +396,11 @@ def _text(field: bytes) -> str:
     return field.rstrip(b" \0").decode("utf-8", "backslashreplace")
 
 
-class _Reader:
-    """Reads an object with one C_GetAttributeValue into a template built once; more calls only where that fails."""
+class Reader:
+    """Reads an object with one C_GetAttributeValue wherever that does; `values` are the attributes it read last."""
 
-    def __init__(self, call: Callable[..., int], session: Session) -> None:
-        self._call = call
+    def __init__(self, module: Module, session: Session) -> None:
+        self._call = module.call
         self._session = session.handle
         self._template = (_WORD * (3 * len(_TEMPLATE)))()
         self._buffer = ctypes.create_string_buffer(len(_TEMPLATE) * _ROOM)
@@ -411,11 +408,12 @@ class _Reader:
             address = ctypes.addressof(self._buffer) + place * _ROOM
             self._template[3 * place : 3 * place + 3] = [code, address, _ROOM]
         self._pristine = bytes(self._template)
+        self.values: dict[str, bytes | None] = {}
 
     def read(self, handle: int) -> dict[str, Any] | None:
         """The object as it is listed, or None if it is gone."""
-        values = self._values(handle)
-        if values is None:
+        values = self.values = self._values(handle) or {}
+        if not values:
             return None
         object_class, key_type = _number(values["class"]), _number(values["key_type"])
         kind, parts = _FINGERPRINTS.get((object_class, key_type), ("", ()))
@@ -470,11 +468,11 @@ def _number(value: bytes | None) -> int | None:
 
 
 def _material(kind: str, parts: list[bytes | None], check_value: bytes | None) -> dict[str, str] | None:
-    """The fingerprint: of the public parts, or the check value; None where the object hands out neither in full."""
+    """The fingerprint: of the public parts, or a check value of 3 bytes or more; None without either in full."""
     whole = [part for part in parts if part]
     if whole and len(whole) == len(parts):
         return {"kind": kind, "digest": hashlib.sha256(b"".join(whole)).hexdigest()}
-    if check_value and len(check_value) >= _CHECK_VALUE_BYTES:
+    if check_value and len(check_value) >= 3:
         return {"kind": "check-value", "digest": check_value.hex()}
     return None
 
@@ -489,12 +487,14 @@ _RETURN_VALUES = {
     for name, value in _table("""
         OK 000 HOST_MEMORY 002 SLOT_ID_INVALID 003 GENERAL_ERROR 005 FUNCTION_FAILED 006 ARGUMENTS_BAD 007
         ATTRIBUTE_READ_ONLY 010 ATTRIBUTE_SENSITIVE 011 ATTRIBUTE_TYPE_INVALID 012 ATTRIBUTE_VALUE_INVALID 013
-        DEVICE_ERROR 030 DEVICE_MEMORY 031 DEVICE_REMOVED 032 FUNCTION_NOT_SUPPORTED 054 KEY_SIZE_RANGE 062
-        MECHANISM_INVALID 070 MECHANISM_PARAM_INVALID 071 OBJECT_HANDLE_INVALID 082 OPERATION_ACTIVE 090
-        PIN_INCORRECT 0A0 PIN_INVALID 0A1 PIN_LEN_RANGE 0A2 PIN_EXPIRED 0A3 PIN_LOCKED 0A4 SESSION_CLOSED 0B0
-        SESSION_COUNT 0B1 SESSION_HANDLE_INVALID 0B3 SESSION_READ_ONLY 0B5 TEMPLATE_INCOMPLETE 0D0
-        TEMPLATE_INCONSISTENT 0D1 TOKEN_NOT_PRESENT 0E0 TOKEN_NOT_RECOGNIZED 0E1 TOKEN_WRITE_PROTECTED 0E2
-        USER_ALREADY_LOGGED_IN 100 USER_NOT_LOGGED_IN 101 USER_PIN_NOT_INITIALIZED 102 USER_TOO_MANY_TYPES 105
-        CURVE_NOT_SUPPORTED 140 BUFFER_TOO_SMALL 150 CRYPTOKI_NOT_INITIALIZED 190 CRYPTOKI_ALREADY_INITIALIZED 191
+        DATA_LEN_RANGE 021 DEVICE_ERROR 030 DEVICE_MEMORY 031 DEVICE_REMOVED 032 ENCRYPTED_DATA_INVALID 040
+        FUNCTION_NOT_SUPPORTED 054 KEY_HANDLE_INVALID 060 KEY_SIZE_RANGE 062 KEY_TYPE_INCONSISTENT 063
+        KEY_FUNCTION_NOT_PERMITTED 068 KEY_NOT_WRAPPABLE 069 MECHANISM_INVALID 070 MECHANISM_PARAM_INVALID 071
+        OBJECT_HANDLE_INVALID 082 OPERATION_ACTIVE 090 PIN_INCORRECT 0A0 PIN_INVALID 0A1 PIN_LEN_RANGE 0A2
+        PIN_EXPIRED 0A3 PIN_LOCKED 0A4 SESSION_CLOSED 0B0 SESSION_COUNT 0B1 SESSION_HANDLE_INVALID 0B3
+        SESSION_READ_ONLY 0B5 TEMPLATE_INCOMPLETE 0D0 TEMPLATE_INCONSISTENT 0D1 TOKEN_NOT_PRESENT 0E0
+        TOKEN_NOT_RECOGNIZED 0E1 TOKEN_WRITE_PROTECTED 0E2 USER_ALREADY_LOGGED_IN 100 USER_NOT_LOGGED_IN 101
+        USER_PIN_NOT_INITIALIZED 102 USER_TOO_MANY_TYPES 105 CURVE_NOT_SUPPORTED 140 BUFFER_TOO_SMALL 150
+        CRYPTOKI_NOT_INITIALIZED 190 CRYPTOKI_ALREADY_INITIALIZED 191
     """).items()
 }

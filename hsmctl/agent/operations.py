@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from hsmctl.agent.inventory import Module, Operation, Refused, Session, ckr_name
+from hsmctl.agent.inventory import Module, Operation, Reader, Refused, Session, ckr_name
 
 if TYPE_CHECKING:
     import pkcs11
@@ -35,7 +35,8 @@ def generate(module: Module, session: Session, args: Mapping[str, Any]) -> dict[
         Refused: the arguments describe no key, or the token does not make it.
     """
     with _opened(module, session) as opened:
-        return {"keys": [module.describe(session, item.handle) for item in _generated(opened, args)]}
+        reader = Reader(module, session)
+        return {"keys": [reader.read(item.handle) for item in _generated(opened, args)]}
 
 
 OPERATIONS: Mapping[str, Operation] = {"generate": generate}

@@ -88,15 +88,17 @@ class Stream:
             self._outer.sendall(data)
 
 
-def connect(host: str, port: int, outer: ssl.SSLContext, inner: ssl.SSLContext, deadline: float) -> Stream:
-    """A stream to a server; both layers are agreed on before the deadline.
+def connect(
+    host: str, port: int, outer: ssl.SSLContext, inner: ssl.SSLContext, deadline: float, source: str = ""
+) -> Stream:
+    """A stream to a server, from this address if one is given; both layers are agreed on before the deadline.
 
     Raises:
         TimeoutError: the deadline came first.
         ssl.SSLCertVerificationError: a context does not accept the server's certificate.
         OSError: there is no connection.
     """
-    plain = socket.create_connection((host, port), timeout=_left(deadline))
+    plain = socket.create_connection((host, port), timeout=_left(deadline), source_address=(source, 0))
     return _layered(plain, outer, inner, deadline, server=False)
 
 

@@ -14,7 +14,7 @@ from hsmctl.errors import Conflict
 from hsmctl.mark import Mark
 from hsmctl.private import write_private
 from hsmctl.secret import Source, SourceKind
-from hsmctl.settings import Settings, TokenEntry
+from hsmctl.settings import ClientEntry, Settings, TokenEntry
 from hsmctl.settings_loader import config_path, read
 
 EXAMPLE = """\
@@ -30,6 +30,7 @@ EXAMPLE = """\
 # password = { keyring = ["hsmctl", "ops_check"] }
 #            # or { prompt = true }, { file = "…" }, { fd = 3 }, { command = ["pass", "hsm/ops_check"] }
 # customer_ca = "customerCA.crt"
+# deep_allow = ["app-*"]                # labels of keys that sync check --deep may use
 # protect = true                        # changes need --break-glass REASON
 # price_per_hour = 1.60                 # USD per HSM
 #
@@ -39,6 +40,11 @@ EXAMPLE = """\
 # label = "prod"
 # user = "ops_check"
 # password = { file = "onprem-1.pin" }  # mode 600
+#
+# [[context.prod.clients]]              # who uses the HSMs: net explain, net probe, net exposure
+# name = "app1"
+# host = "app1.internal"                # where ssh goes; user and port as in ssh's own configuration
+# source = "i-0a1b2c3d4e5f60718"        # what it is to AWS: instance, interface, address or prefix
 """
 
 
@@ -52,6 +58,18 @@ class TokenRow:
     user: str
     password: str | None
     """Where it comes from; never what it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientRow:
+    """One registered client of a context."""
+
+    name: str
+    host: str | None
+    user: str | None
+    port: int | None
+    source: str | None
+    """What it is to AWS."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +90,9 @@ class ContextDetails:
     hardware_roots: tuple[str, ...]
     subnets: Mapping[str, str]
     tokens: tuple[TokenRow, ...]
+    clients: tuple[ClientRow, ...]
+    ssh_config: str | None
+    deep_allow: tuple[str, ...]
     protect: bool
     read_only: bool
     price_per_hour: str | None
@@ -140,6 +161,9 @@ def _details(settings: Settings, config: Path) -> ContextDetails:
         hardware_roots=tuple(map(str, context.hardware_roots)),
         subnets=context.subnets,
         tokens=tuple(map(_token, context.tokens)),
+        clients=tuple(map(_client, context.clients)),
+        ssh_config=str(context.ssh_config) if context.ssh_config else None,
+        deep_allow=context.deep_allow,
         protect=context.protect,
         read_only=context.read_only,
         price_per_hour=None if context.price_per_hour is None else str(context.price_per_hour),
@@ -152,6 +176,16 @@ def _details(settings: Settings, config: Path) -> ContextDetails:
 def _token(entry: TokenEntry) -> TokenRow:
     return TokenRow(
         name=entry.name, module=entry.module, label=entry.label, user=entry.user, password=_place(entry.password)
+    )
+
+
+def _client(entry: ClientEntry) -> ClientRow:
+    return ClientRow(
+        name=entry.name,
+        host=entry.host or None,
+        user=entry.user or None,
+        port=entry.port,
+        source=entry.source or None,
     )
 
 
@@ -174,7 +208,7 @@ def _value(value: object) -> str:
             return ""
         case True:
             return "true"
-        case TokenRow():
+        case TokenRow() | ClientRow():
             return value.name
         case Mapping():
             return " ".join(f"{name}={each}" for name, each in value.items())

@@ -14,7 +14,7 @@ from hsmctl.cli.verb import Noun, Seconds, verb
 from hsmctl.cli.view import Page, View
 from hsmctl.errors import Conflict, ExitCode, UsageError
 from hsmctl.mark import Mark
-from hsmctl.ports import LabOptions, LabStatus
+from hsmctl.ports import LAB_NETWORKS, LabClientHost, LabOptions, LabStatus
 from hsmctl.settings import ContextKind
 
 _UNSET = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_CA_BUNDLE")
@@ -61,6 +61,9 @@ class LabReport:
     clusters: tuple[str, ...]
     nodes: tuple[NodeRow, ...]
     pss: Spread | None
+    network: str | None
+    """How the client host is connected."""
+    client_host: LabClientHost | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +78,7 @@ class LabUp:
     """Per HSM process."""
 
 
-@verb("up", "hsmctl lab up", "hsmctl lab up --hsms 32 --azs 4 --seed-keys 200", "hsmctl lab up --delay 5s")
+@verb("up", "hsmctl lab up", "hsmctl lab up --hsms 32 --azs 4 --seed-keys 200", "hsmctl lab up --network tgw")
 @click.option("--hsms", type=click.IntRange(1, 32), default=3, show_default=True, help="HSMs of the cluster.")
 @click.option("--azs", type=click.IntRange(1, 6), default=3, show_default=True, help="Availability Zones they are in.")
 @click.option("--type", "hsm_type", default="hsm2m.medium", show_default=True, help="The HSM type.")
@@ -83,10 +86,17 @@ class LabUp:
     "--delay", type=Seconds(), default="0", show_default=True, help="How long each state of the service lasts."
 )
 @click.option("--seed-keys", type=click.IntRange(0), default=200, show_default=True, help="Keys to begin with.")
-def up(session: Session, hsms: int, azs: int, hsm_type: str, delay: float, seed_keys: int) -> int:
+@click.option(
+    "--network",
+    type=click.Choice(LAB_NETWORKS),
+    default=LAB_NETWORKS[0],
+    show_default=True,
+    help="How the client host is connected to the HSMs.",
+)
+def up(session: Session, hsms: int, azs: int, hsm_type: str, delay: float, seed_keys: int, network: str) -> int:
     """Bring the lab up, or repair it; it ends with an ACTIVE cluster."""
     facade = session.unbound
-    options = LabOptions(hsms=hsms, zones=azs, hsm_type=hsm_type, delay=delay, seed_keys=seed_keys)
+    options = LabOptions(hsms=hsms, zones=azs, hsm_type=hsm_type, delay=delay, seed_keys=seed_keys, network=network)
     began = facade.clock.monotonic()
     for line in facade.lab.up(options):
         session.out.say(line)
@@ -162,6 +172,8 @@ def _report(status: LabStatus) -> LabReport:
             for node in status.nodes
         ),
         pss=_spread(status),
+        network=status.options.network if status.options else None,
+        client_host=status.client_host,
     )
 
 
@@ -192,11 +204,19 @@ def _status_lines(lab: LabReport, page: Page) -> Iterator[str]:
             ("supervisor", f"process {lab.pid}" if lab.pid else ""),
             ("clusters", " ".join(lab.clusters)),
             ("memory", _sizes(lab.pss) if lab.pss else ""),
+            ("network", lab.network or ""),
+            ("client host", _client_words(lab.client_host) if lab.client_host else ""),
         ]
     )
     if lab.nodes:
         yield ""
         yield from _node_table(lab.nodes, page)
+
+
+def _client_words(client: LabClientHost) -> str:
+    where = f"ssh -F {shlex.quote(client.ssh_config)} {client.name}"
+    known = {"running": where, "missing": "no sshd on this machine: apt-get install openssh-server"}
+    return known.get(client.state, client.state)
 
 
 def _node_table(nodes: Sequence[NodeRow], page: Page) -> list[str]:

@@ -1,7 +1,8 @@
 """The only writer: the answer and nothing else on standard output, narration and errors on standard error.
 
-Tables are for people, `name` for shells, JSON for programs, `nagios` for monitoring. Every line that is text has its
-control characters escaped, whoever wrote them; colour and the terminal's width count only on a terminal.
+Tables are for people, `name` for shells, JSON for programs, `nagios`, `prometheus` and `junit` for monitoring and CI.
+Every line that is text has its control characters escaped, whoever wrote them; colour and the terminal's width count
+only on a terminal.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from datetime import UTC, datetime
 from enum import Enum, IntEnum, StrEnum
 from typing import TextIO, TypeVar, assert_never
 
-from hsmctl.cli.view import Level, Origin, Page, View
+from hsmctl.cli.view import Check, Level, Origin, Page, View
 from hsmctl.errors import DeviceError, ExitCode, HsmctlError, Unreachable, UsageError
+from hsmctl.words import printable
 
 T = TypeVar("T")
 
@@ -30,6 +32,12 @@ class Format(StrEnum):
     JSONL = "jsonl"
     NAME = "name"
     NAGIOS = "nagios"
+    PROMETHEUS = "prometheus"
+    JUNIT = "junit"
+
+
+_VERDICTS = (Format.NAGIOS, Format.PROMETHEUS, Format.JUNIT)
+"""The formats that tell a verdict and nothing else."""
 
 
 @dataclass(kw_only=True)
@@ -51,8 +59,8 @@ class Output:
         Raises:
             UsageError: the format does not fit the command or the query, or the query is not JMESPath.
         """
-        if self.format is Format.NAGIOS and not may_check:
-            raise UsageError("-o nagios", "this command checks nothing", "use it with sync check")
+        if self.format in _VERDICTS and not may_check:
+            raise UsageError(f"-o {self.format}", "this command checks nothing", "use it with sync check")
         if self.query is not None and self.format not in (Format.JSON, Format.JSONL):
             raise UsageError("--query", f"it does not work with -o {self.format}", "-o json or -o jsonl")
         if self.query is not None:
@@ -64,7 +72,15 @@ class Output:
         """Write the document in the wanted format; the exit code, which monitoring has its own convention for."""
         match self.format:
             case Format.NAGIOS:
-                return self._nagios(view, document, lab=origin.environment == "lab")
+                return self._nagios(_verdict(view, document), lab=origin.environment == "lab")
+            case Format.PROMETHEUS:
+                from hsmctl.cli.prometheus import exposition
+
+                self.text(exposition(view.name, _verdict(view, document), origin, now))
+            case Format.JUNIT:
+                from hsmctl.cli.junit import report
+
+                self._write(report(view.name, _verdict(view, document), origin, now))
             case Format.JSON | Format.JSONL if self.query is not None:
                 self._found(_compiled(self.query)(encoded(document)))
             case Format.JSON:
@@ -150,10 +166,7 @@ class Output:
         else:
             self.text(view.lines(document, Page(now=now, wide=self.format is Format.WIDE, width=self._width)))
 
-    def _nagios(self, view: View[T], document: T, *, lab: bool) -> int:
-        if view.check is None:
-            raise UsageError("-o nagios", f"{view.schema} is no check", "-o json")
-        check = view.check(document)
+    def _nagios(self, check: Check, *, lab: bool) -> int:
         self._status(check.level, check.says, check.figures, lab=lab)
         return check.level
 
@@ -182,7 +195,7 @@ class Output:
 
     def _drawn(self, line: str, stream: TextIO) -> str:
         """The line as this stream can show it."""
-        safe = line if line.isprintable() else "".join(map(_printable, line.expandtabs()))
+        safe = line if line.isprintable() else printable(line.expandtabs())
         coloured = self.colour and stream.isatty() and not self.environ.get("NO_COLOR")
         if not _plain(stream, self.environ) and not coloured:
             return safe
@@ -235,7 +248,9 @@ def _compiled(query: str) -> Callable[[object], object]:
     def search(value: object) -> object:
         try:
             found: object = expression.search(value)
-        except JMESPathError as error:
+            json.dumps(found)
+        except (JMESPathError, TypeError) as error:
+            # A query may name an expression itself (`&name`), which is no data.
             raise _bad_query(error) from error
         return found
 
@@ -246,7 +261,7 @@ def _compiled(query: str) -> Callable[[object], object]:
     return search
 
 
-def _bad_query(error: ValueError) -> UsageError:
+def _bad_query(error: ValueError | TypeError) -> UsageError:
     return UsageError("--query", " ".join(str(error).split()), "see jmespath.org")
 
 
@@ -255,10 +270,11 @@ def _code(error: HsmctlError, code: int) -> str:
     return error.ckr if isinstance(error, DeviceError) and error.ckr else ExitCode(code).name.lower()
 
 
-def _printable(char: str) -> str:
-    if char.isprintable():
-        return char
-    return f"\\x{ord(char):02x}" if ord(char) < 256 else f"\\u{ord(char):04x}"
+def _verdict(view: View[T], document: T) -> Check:
+    """What the document says to monitoring; `check` has seen to it that it says something."""
+    if view.check is None:
+        raise UsageError(view.schema, "it is no check", "-o json")
+    return view.check(document)
 
 
 def _plain(stream: TextIO, environ: Mapping[str, str]) -> bool:

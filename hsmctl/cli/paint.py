@@ -6,7 +6,7 @@ from hsmctl.mark import Mark, Tone
 
 _SGR = {Tone.GOOD: 32, Tone.WARN: 33, Tone.BAD: 31, Tone.LOUD: 7, Tone.BUSY: 36, Tone.MUTED: 2}
 _TONES = {mark.glyph: mark.tone for mark in Mark}
-_OTHER = {"…": ".", "–": "-", "·": "-", "→": ">", "•": "*"}
+_OTHER = {"…": ".", "–": "-", "·": "-", "→": ">", "•": "*", "─": "-", "×": "x"}
 _ASCII = str.maketrans({mark.glyph: mark.plain for mark in Mark} | _OTHER)
 
 

@@ -116,12 +116,17 @@ class Session:
         return self.out.answer(view, document, origin, self.hsmctl.clock.now(), warnings, code)
 
     def show_local(
-        self, view: View[T], document: T, environment: ContextKind | None = None, code: int = ExitCode.OK
+        self,
+        view: View[T],
+        document: T,
+        environment: ContextKind | None = None,
+        code: int = ExitCode.OK,
+        warnings: tuple[str, ...] = (),
     ) -> int:
         """Write an answer that comes from this machine; the exit code."""
         chosen = ContextKind.LAB if self.names_lab else ContextKind.AWS
         origin = Origin(environment=environment or chosen, account=None, region=None)
-        return self.out.answer(view, document, origin, self.unbound.clock.now(), (), code)
+        return self.out.answer(view, document, origin, self.unbound.clock.now(), warnings, code)
 
     def replicas(self, cluster_id: str | None, names: Sequence[str] = ()) -> tuple[Replica, ...]:
         """Where the keys of the cluster, or of the context's tokens, can be asked; only `names` if there are any.

@@ -2,101 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import click
 
 from hsmctl.cli.session import Session
-from hsmctl.cli.table import Column, table
+from hsmctl.cli.sync_view import CHECK, document, progress
 from hsmctl.cli.verb import Noun, Seconds, verb
-from hsmctl.cli.view import Check, Level, Page, View
-from hsmctl.domain.evidence import Failed
-from hsmctl.domain.key import text
-from hsmctl.domain.sync import Cell, Reading, Replica, Report, Row, Verdict, compare
-from hsmctl.errors import ExitCode
-from hsmctl.mark import CELLS, VERDICTS, Mark
+from hsmctl.domain.sync import Reading, Replica, Report, compare
+from hsmctl.errors import ExitCode, UsageError
+from hsmctl.settings import ContextKind
 from hsmctl.words import counted
-
-_LEVELS: Mapping[str, Level] = {
-    Verdict.NOT_IN_SYNC: Level.CRITICAL,
-    Verdict.ATTRIBUTES_DIFFER: Level.WARNING,
-    Verdict.INCOMPLETE: Level.WARNING,
-    Verdict.UNKNOWN: Level.UNKNOWN,
-    Verdict.NO_DIFFERENCE_SEEN: Level.OK,
-    Verdict.IN_SYNC: Level.OK,
-}
-_NAMED = 3
-"""Keys a monitoring line names."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScopeRow:
-    """About how much the verdict speaks."""
-
-    users: tuple[str, ...]
-    visible: int
-    total: int | None
-    """Token objects there whoever owns them, or null where some replica could not say."""
-    full: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplicaRow:
-    """One replica and what became of asking it."""
-
-    name: str
-    group: str | None
-    """Its Availability Zone or site."""
-    address: str | None
-    keys: int | None
-    """Objects it showed, or null if it could not be read."""
-    error: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DifferenceRow:
-    """One key that is not the same everywhere."""
-
-    object_class: str
-    label: str
-    """As text; bytes that are not printable are escaped."""
-    label_bytes: bytes
-    key_id: bytes
-    algorithm: str
-    worst: str
-    cells: Mapping[str, str]
-    """What was found on each replica: missing, different, attributes, unreadable, unproven, reported, proved."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyncReport:
-    """A verdict and what it rests on."""
-
-    verdict: str
-    says: str
-    """The verdict as a sentence with its figures."""
-    exit: int
-    scope: ScopeRow
-    keys: int
-    """Keys compared."""
-    proved: int
-    unproven: int
-    replicas: tuple[ReplicaRow, ...]
-    differences: tuple[DifferenceRow, ...]
-    """Worst first; keys that agree are only counted."""
 
 
 @verb(
     "check",
     "hsmctl --lab sync check",
     "hsmctl -c prod sync check cluster-a2b3c4d5e6f --deadline 20s -o nagios",
-    "hsmctl -c prod sync check --require proved && ./deploy",
+    "hsmctl --lab sync check --deep -o wide",
+    "hsmctl -c prod sync check --deep --yes --require proved",
     checks=True,
 )
 @click.argument("cluster", required=False)
 @click.option("--replica", "names", metavar="NAME", multiple=True, help="Compare only these HSMs or tokens.")
 @click.option("--deadline", type=Seconds(), default="10s", show_default=True, help="Give up on who has not answered.")
+@click.option("--deep", is_flag=True, help="Use each key once, so that it proves itself.")
+@click.option("--yes", is_flag=True, help="Use the keys that deep_allow names; needed outside the lab.")
 @click.option("--require", type=click.Choice(["proved"]), help="Exit 6 where keys agree but are not all proved.")
 @click.option("--require-scope", type=click.Choice(["full"]), help="Exit 6 where not every object could be seen.")
 def check_sync(
@@ -106,11 +37,19 @@ def check_sync(
     deadline: float,
     require: str | None,
     require_scope: str | None,
+    *,
+    deep: bool,
+    yes: bool,
 ) -> int:
-    """Say whether all HSMs hold the same keys, and name those that differ."""
+    """Say whether all HSMs hold the same keys, and name those that differ.
+
+    Attributes and check values tell what HSMs report. With --deep the keys prove it: each signs, encrypts or decrypts
+    a number made for this run. HSMs log that and may count it.
+    """
     session.check_account(cluster)
     replicas = session.replicas(cluster, names)
-    report = compare(_readings(session, replicas, deadline))
+    nonce = _nonce(session, yes=yes) if deep else None
+    report = compare(_readings(session, replicas, deadline, nonce))
     lacking = (require and report.unproven) or (require_scope and not report.scope.full)
     code = ExitCode.PARTIAL if lacking and report.exit_code is ExitCode.OK else report.exit_code
     return session.show(CHECK, document(report, code), warnings=_hidden(report), code=code)
@@ -119,60 +58,34 @@ def check_sync(
 noun = Noun("sync", "Whether all HSMs hold the same keys.", check_sync)
 
 
-def document(report: Report, code: ExitCode) -> SyncReport:
-    """The report as it is written."""
-    names = [reading.replica.name for reading in report.readings]
-    return SyncReport(
-        verdict=report.verdict,
-        says=report.words,
-        exit=code,
-        scope=ScopeRow(
-            users=report.scope.users, visible=report.scope.visible, total=report.scope.total, full=report.scope.full
-        ),
-        keys=len(report.rows),
-        proved=report.proved,
-        unproven=report.unproven,
-        replicas=tuple(map(_replica, report.readings)),
-        differences=tuple(_difference(row, names) for row in report.differences),
-    )
+def _nonce(session: Session, *, yes: bool) -> bytes:
+    """What the run's proofs are about.
+
+    Raises:
+        Denied: the context allows no key to be used.
+        UsageError: nobody has said that keys may be used now.
+    """
+    context = session.hsmctl.context
+    nonce = session.hsmctl.sync.nonce()
+    if context.kind is not ContextKind.LAB and not yes:
+        named = ", ".join(context.deep_allow)
+        raise UsageError(
+            "sync check --deep",
+            f"every replica will use each key named {named} once; HSMs log that and may count it",
+            "hsmctl sync check --deep --yes",
+        )
+    return nonce
 
 
-def _readings(session: Session, replicas: Sequence[Replica], seconds: float) -> list[Reading]:
+def _readings(session: Session, replicas: Sequence[Replica], seconds: float, nonce: bytes | None) -> Sequence[Reading]:
     """What each replica answered, in their order; told as it comes to whoever watches."""
     found = {}
-    for reading in session.hsmctl.sync.readings(replicas, seconds=seconds):
+    for reading in session.hsmctl.sync.readings(replicas, seconds=seconds, nonce=nonce):
         found[reading.replica.name] = reading
         if session.out.interactive:
-            session.out.say(_progress(_replica(reading)))
-    return [found[replica.name] for replica in replicas]
-
-
-def _progress(row: ReplicaRow) -> str:
-    return f"{_replica_mark(row).glyph} {row.name} {row.error or counted(row.keys or 0, 'key')}"
-
-
-def _replica(reading: Reading) -> ReplicaRow:
-    replica, outcome = reading.replica, reading.outcome
-    keys, error = None, None
-    if isinstance(outcome, Failed):
-        error = str(outcome.error).removeprefix(f"{replica.name}: ")
-    else:
-        keys = len(outcome.value.keys)
-    return ReplicaRow(
-        name=replica.name, group=replica.group or None, address=replica.address or None, keys=keys, error=error
-    )
-
-
-def _difference(row: Row, names: Sequence[str]) -> DifferenceRow:
-    return DifferenceRow(
-        object_class=row.identity.object_class,
-        label=text(row.identity.label),
-        label_bytes=row.identity.label,
-        key_id=row.identity.key_id,
-        algorithm=row.algorithm,
-        worst=row.worst,
-        cells=dict(zip(names, row.cells, strict=True)),
-    )
+            session.out.say(progress(reading))
+    readings = [found[replica.name] for replica in replicas]
+    return session.hsmctl.sync.settled(readings, nonce) if nonce else readings
 
 
 def _hidden(report: Report) -> tuple[str, ...]:
@@ -181,83 +94,3 @@ def _hidden(report: Report) -> tuple[str, ...]:
     if scope.total is None or scope.total <= scope.visible:
         return ()
     return (f"{counted(scope.total - scope.visible, 'object')} not visible to {' and '.join(scope.users)}: unproven",)
-
-
-def _lines(report: SyncReport, page: Page) -> Iterator[str]:
-    yield f"{VERDICTS[Verdict(report.verdict)].glyph} {report.says}"
-    yield f"  {_scope(report)}"
-    yield ""
-    yield from _replica_table(report.replicas, page)
-    if report.differences:
-        yield ""
-        yield from _difference_table(report.differences, page)
-
-
-def _scope(report: SyncReport) -> str:
-    """About how much the verdict speaks, in words."""
-    scope = report.scope
-    of = "" if scope.total is None else f" of {scope.total:,}"
-    seen = f"{scope.visible:,}{of} objects seen as {' and '.join(scope.users) or 'nobody'}"
-    # The sentence of this verdict has the figures already.
-    told = report.verdict == Verdict.NO_DIFFERENCE_SEEN
-    return seen if told else f"{seen}; {report.proved:,} proved, {report.unproven:,} unproven"
-
-
-def _replica_table(replicas: Sequence[ReplicaRow], page: Page) -> list[str]:
-    columns: tuple[Column[ReplicaRow], ...] = (
-        Column(title="", cell=lambda row: _replica_mark(row).glyph),
-        Column(title="REPLICA", cell=lambda row: row.name, shrinks=True),
-        Column(title="ZONE", cell=lambda row: row.group or "–"),
-        Column(title="KEYS", cell=lambda row: "–" if row.keys is None else f"{row.keys:,}", right=True),
-        Column(title="ADDRESS", cell=lambda row: row.address or "–", wide=True),
-        Column(title="WHY", cell=lambda row: row.error or ""),
-    )
-    return table(columns, replicas, wide=page.wide, width=page.width)
-
-
-def _replica_mark(row: ReplicaRow) -> Mark:
-    return Mark.UNREADABLE if row.keys is None else Mark.REPORTED
-
-
-def _difference_table(differences: Sequence[DifferenceRow], page: Page) -> list[str]:
-    columns: tuple[Column[DifferenceRow], ...] = (
-        Column(title="", cell=lambda row: CELLS[Cell(row.worst)].glyph),
-        Column(title="KEY", cell=_name),
-        Column(title="TYPE", cell=lambda row: row.algorithm or "–"),
-        Column(title="CLASS", cell=lambda row: row.object_class),
-        Column(title="ID", cell=lambda row: row.key_id.hex() or "–", wide=True),
-        Column(title="FOUND", cell=lambda row: "; ".join(_found(row))),
-    )
-    return table(columns, differences, wide=page.wide, width=page.width)
-
-
-def _name(row: DifferenceRow) -> str:
-    return row.label or f"id:{row.key_id.hex()}"
-
-
-def _found(row: DifferenceRow) -> Iterator[str]:
-    """What is wrong and where, worst first: `missing on hsm-a, hsm-b`."""
-    wrong = (Cell.MISSING, Cell.DIFFERENT, Cell.ATTRIBUTES, Cell.UNREADABLE)
-    for cell in wrong:
-        names = [name for name, found in row.cells.items() if found == cell]
-        if names:
-            yield f"{'other attributes' if cell is Cell.ATTRIBUTES else cell} on {', '.join(names)}"
-
-
-def _check(report: SyncReport) -> Check:
-    level = _LEVELS[report.verdict] or (Level.WARNING if report.exit else Level.OK)
-    named = [f"{_name(row)} {'; '.join(_found(row))}" for row in report.differences[:_NAMED]]
-    more = [f"{len(report.differences) - _NAMED} more"] if len(report.differences) > _NAMED else []
-    unreadable = sum(row.keys is None for row in report.replicas)
-    figures = {"keys": report.keys, "replicas": len(report.replicas), "unreadable": unreadable}
-    return Check(level=level, says=": ".join([report.says, ", ".join([*named, *more])]).rstrip(": "), figures=figures)
-
-
-CHECK: View[SyncReport] = View(
-    schema="sync.check@1",
-    document=SyncReport,
-    lines=_lines,
-    names=lambda report: [_name(row) for row in report.differences],
-    items=lambda report: report.differences,
-    check=_check,
-)

@@ -20,6 +20,7 @@ P = ParamSpec("P")
 Command = Callable[Concatenate[Session, P], int]
 """A command: it gets the session and what was typed, and answers with an exit code."""
 
+_SHARED_TITLE = "Options of every command"
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "": 1.0}
 
 
@@ -32,7 +33,8 @@ class Verb(click.Command):
         """Write the options in two groups."""
         own = [each for each in self.get_params(ctx) if isinstance(each, click.Option) and not isinstance(each, Shared)]
         _write_options("Options", own, ctx, formatter)
-        write_shared_options(ctx, formatter)
+        shared = [each for each in self.get_params(ctx) if isinstance(each, Shared)]
+        _write_options(_SHARED_TITLE, shared, ctx, formatter)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         """Write the examples."""
@@ -73,7 +75,10 @@ class Seconds(click.ParamType[float]):
 
 
 def verb(name: str, *examples: str, checks: bool = False) -> Callable[[Command[P]], Verb]:
-    """Make a function a command of this name; `checks` says that it gives a verdict that `-o nagios` can tell."""
+    """Make a function a command of this name; `checks` says that it gives a verdict that `-o nagios` can tell.
+
+    An option of the command's own takes the place of a shared one of the same name.
+    """
 
     def declare(function: Command[P]) -> Verb:
         @functools.wraps(function)
@@ -83,7 +88,8 @@ def verb(name: str, *examples: str, checks: bool = False) -> Callable[[Command[P
             return function(session, *values, **named)
 
         command = click.command(name, cls=Verb)(call)
-        command.params.extend(SHARED)
+        own = {word for parameter in command.params for word in parameter.opts}
+        command.params.extend(option for option in SHARED if own.isdisjoint(option.opts))
         command.examples = examples
         return command
 
@@ -100,7 +106,7 @@ def write_examples(formatter: click.HelpFormatter, examples: Sequence[str]) -> N
 
 def write_shared_options(ctx: click.Context, formatter: click.HelpFormatter) -> None:
     """Write the options every command has."""
-    _write_options("Options of every command", SHARED, ctx, formatter)
+    _write_options(_SHARED_TITLE, SHARED, ctx, formatter)
 
 
 def _write_options(

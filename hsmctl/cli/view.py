@@ -7,7 +7,7 @@ beside their noun's commands; domain values are turned into them there.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 from typing import Any, Generic, TypeVar
@@ -35,13 +35,27 @@ class Level(IntEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One of the things a check looked at: a test case to CI, a sample to Prometheus."""
+
+    labels: Mapping[str, str]
+    """What it is, such as the client, the HSM and the port; no two cases have the same."""
+    level: Level
+    says: str = ""
+    """What is the matter, in lines."""
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """What was measured."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """A verdict as a monitoring system reads it."""
+    """A verdict as a monitoring system or CI reads it."""
 
     level: Level
     says: str
     figures: Mapping[str, int]
     """The performance data."""
+    cases: Sequence[Case] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +73,11 @@ class View(Generic[T]):
     nothing: str = ""
     """What is said where a table would have no rows."""
     check: Callable[[T], Check] | None = None
+
+    @property
+    def name(self) -> str:
+        """noun.verb."""
+        return self.schema.partition("@")[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -89,8 +89,6 @@ class MaterialKind(StrEnum):
     """SHA-256 of the modulus and exponent a *private* key carries: an attribute, not a proof of the private part."""
     CHECK_VALUE = "check-value"
     """CKA_CHECK_VALUE, 24 bits: its equality is an indication and its difference is certain."""
-    CHALLENGE = "challenge"
-    """The keyed answer to this run's nonce."""
 
 
 class Material(NamedTuple):
@@ -98,6 +96,31 @@ class Material(NamedTuple):
 
     kind: MaterialKind
     digest: bytes
+
+
+class ProofKind(StrEnum):
+    """What a replica answered where its keys were challenged (hsmctl.agent.proof)."""
+
+    DIGEST = "digest"
+    """The keyed digest of what the key made of the challenge."""
+    SIGNATURE = "signature"
+    """An ECDSA signature, which says nothing until it is verified."""
+    PUBLIC = "public"
+    """A public EC point, to verify with."""
+    CERTIFICATE = "certificate"
+    """A certificate, DER; it may hold a public half."""
+    NONE = "none"
+
+
+class Proof(NamedTuple):
+    """What one object answered in a run that used keys; only digests that came about in one way can be compared."""
+
+    kind: ProofKind
+    value: bytes = b""
+    how: str = ""
+    """The use and the mechanism."""
+    reason: str = ""
+    """Why there is no proof."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +135,8 @@ class Key:
     attributes: frozenset[str] = frozenset()
     """The boolean attributes that are true, by their PKCS#11 names in lower case without CKA_: `sign`, `wrap`, ..."""
     material: Material | None = None
+    proof: Proof | None = None
+    """Its answer, where keys were used. It stands beside the fingerprint: a check that uses keys knows no less."""
 
     @property
     def algorithm(self) -> str:
@@ -167,6 +192,8 @@ def check_spec(spec: KeySpec) -> None:
 def text(raw: bytes) -> str:
     r"""Bytes of a token as one printable line: UTF-8 where it is, `\xNN` where it is not or could move a cursor."""
     decoded = raw.decode("utf-8", errors="surrogateescape")
+    if decoded.isprintable():
+        return decoded
     return "".join(char if char.isprintable() else _escaped(char) for char in decoded)
 
 

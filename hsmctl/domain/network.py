@@ -83,6 +83,8 @@ class Chosen(StrEnum):
     BY_GATEWAY = "gateway"
     """Of these virtual private, or these transit gateways."""
     BY_INSTANCE = "instance"
+    BY_GROUP = "group"
+    """Whoever carries one of these security groups."""
     BY_ADDRESS = "address"
     ALL = "all"
     """Whatever the account has in the Region."""

@@ -3,7 +3,7 @@
 A *replica* is a place where an object should be and that can be asked by itself: a lab node, an on-premises HSM, any
 PKCS#11 token. `compare` takes one reading per replica and judges nothing it did not see: an unreadable replica is never
 counted as agreeing, a key without a fingerprint is unproven, and fingerprints of different kinds are never called
-different.
+different. Fingerprints and proofs are two witnesses: what either of them calls different is different.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from itertools import repeat
 from typing import TypeVar
 
 from hsmctl.domain.evidence import Failed, Ok, Outcome
-from hsmctl.domain.key import Identity, Key, MaterialKind
+from hsmctl.domain.key import Identity, Key, MaterialKind, ProofKind
 from hsmctl.errors import Denied, ExitCode
 
 T = TypeVar("T")
@@ -33,6 +33,14 @@ class Replica:
     """The Availability Zone or site it stands in."""
     address: str = ""
     """Where it is asked: `tls:127.16.1.10:2223`, `module:/usr/lib/...`."""
+    realm: str = ""
+    """The cluster whose users it has; empty where its users are its own."""
+    absent: str = ""
+    """Why it cannot be asked yet, such as an HSM that is being created; it counts as unreadable."""
+
+    def __str__(self) -> str:
+        """Its name: what a message calls it."""
+        return self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +87,8 @@ class Row:
     """In the order of the report's readings."""
     holdings: tuple[tuple[Key, ...], ...] = ()
     """Per replica what it holds under this identity; kept only where something differs."""
+    reasons: tuple[str, ...] = ()
+    """Why it is not proved though it agrees, where keys were used."""
 
     @property
     def worst(self) -> Cell:
@@ -159,9 +169,16 @@ class Report:
         return tuple(reading for reading in self.readings if isinstance(reading.outcome, Failed))
 
     @property
+    def reasons(self) -> Mapping[str, int]:
+        """Why keys that agree are not proved, and how many those are, most first; empty where no key was used."""
+        return dict(Counter(reason for row in self.rows for reason in row.reasons).most_common())
+
+    @property
     def words(self) -> str:
         """The verdict as a sentence that states its scope and its proof."""
         if self.verdict is Verdict.NO_DIFFERENCE_SEEN:
+            if len(self.readings) == 1:
+                return f"nothing to compare: one replica only (keys seen: {len(self.rows):,})"
             seen = "no difference seen" if self.scope.full else "visible keys agree"
             return f"{seen} ({self.proved:,} proved, {self.unproven:,} unproven)"
         if self.verdict in (Verdict.NOT_IN_SYNC, Verdict.ATTRIBUTES_DIFFER):
@@ -191,6 +208,8 @@ def compare(readings: Sequence[Reading]) -> Report:
 
 _Holding = tuple[Key, ...]
 """What one replica holds under one identity; more than one key where label and id are shared."""
+_Prints = tuple[tuple[str, bytes], ...]
+"""Kinds and digests of a holding's keys, sorted; both empty where a key has none."""
 
 
 def _by_identity(reading: Reading) -> Mapping[Identity, _Holding] | None:
@@ -213,7 +232,9 @@ def _row(identity: Identity, columns: Sequence[Mapping[Identity, _Holding] | Non
         for column, held in zip(columns, holdings, strict=True)
     )
     row = Row(identity=identity, algorithm=present[0][0].algorithm, cells=_CELLS.setdefault(cells, cells))
-    return row if row.agrees else replace(row, holdings=holdings)
+    if not row.agrees:
+        return replace(row, holdings=holdings)
+    return row if row.worst is Cell.PROVED else replace(row, reasons=_reasons(present))
 
 
 _CELLS: dict[tuple[Cell, ...], tuple[Cell, ...]] = {}
@@ -223,21 +244,25 @@ _CELLS: dict[tuple[Cell, ...], tuple[Cell, ...]] = {}
 def _judge(holdings: Sequence[_Holding]) -> Iterator[Cell]:
     """The cell of each holding of one identity, in order."""
     if all(held == holdings[0] for held in holdings):
-        yield from repeat(_worth(holdings[0]), len(holdings))
+        yield from repeat(_worth(holdings[0], material=True, proof=True), len(holdings))
         return
     form = _usual(map(_form, holdings))
-    kinds = _usual(map(_kinds, holdings))
-    prints = {
-        kind: _usual(_prints(held) for held in holdings if _kinds(held) == kind) for kind in map(_kinds, holdings)
-    }
     attributes = _usual(map(_attributes, holdings))
-    for held in holdings:
-        if _form(held) != form or _prints(held) != prints[_kinds(held)]:
+    materials, proofs = (_compared([prints(held) for held in holdings]) for prints in (_materials, _proofs))
+    for held, material, proof in zip(holdings, materials, proofs, strict=True):
+        if _form(held) != form or material is False or proof is False:
             yield Cell.DIFFERENT
         elif _attributes(held) != attributes:
             yield Cell.ATTRIBUTES
         else:
-            yield _worth(held) if _kinds(held) == kinds else Cell.UNPROVEN
+            yield _worth(held, material=material is True, proof=proof is True)
+
+
+def _compared(prints: Sequence[_Prints]) -> list[bool | None]:
+    """For each holding whether its digests are the usual ones of its kinds; None where those are not the usual."""
+    kinds = _usual(map(_kinds, prints))
+    usual = {kind: _usual(each for each in prints if _kinds(each) == kind) for kind in map(_kinds, prints)}
+    return [each == usual[_kinds(each)] and (True if _kinds(each) == kinds else None) for each in prints]
 
 
 def _usual(values: Iterable[T]) -> T | None:
@@ -251,14 +276,27 @@ def _form(held: _Holding) -> tuple[str, ...]:
     return tuple(sorted(key.algorithm for key in held))
 
 
-def _kinds(held: _Holding) -> tuple[str, ...]:
-    """What the fingerprints of a holding were computed from; only equal kinds can be compared."""
-    return tuple(sorted(key.material.kind if key.material else "" for key in held))
+def _kinds(prints: _Prints) -> tuple[str, ...]:
+    """How the digests of a holding came about; only those of equal kinds can be compared."""
+    return tuple(kind for kind, _ in prints)
 
 
-def _prints(held: _Holding) -> tuple[bytes, ...]:
+def _materials(held: _Holding) -> _Prints:
     """The fingerprints of a holding."""
-    return tuple(sorted(key.material.digest for key in held if key.material))
+    return tuple(sorted(key.material or _NOTHING for key in held))
+
+
+def _proofs(held: _Holding) -> _Prints:
+    """The proofs of a holding."""
+    return tuple(
+        sorted(
+            (key.proof.how, key.proof.value) if key.proof and key.proof.kind is ProofKind.DIGEST else _NOTHING
+            for key in held
+        )
+    )
+
+
+_NOTHING = ("", b"")
 
 
 def _attributes(held: _Holding) -> tuple[tuple[str, ...], ...]:
@@ -266,18 +304,26 @@ def _attributes(held: _Holding) -> tuple[tuple[str, ...], ...]:
     return tuple(sorted(tuple(sorted(key.attributes)) for key in held))
 
 
-def _worth(held: _Holding) -> Cell:
-    """How much a holding that agrees is known to agree: as much as its weakest fingerprint."""
-    return max((_key_worth(key) for key in held), key=lambda cell: -_RANK[cell])
+def _worth(held: _Holding, *, material: bool, proof: bool) -> Cell:
+    """How much a holding that agrees is known to agree: as much as its weakest key, by the witnesses that count."""
+    return max((_key_worth(key, material=material, proof=proof) for key in held), key=lambda cell: -_RANK[cell])
 
 
-def _key_worth(key: Key) -> Cell:
-    """PROVED for a challenge or for bytes that are the object itself, REPORTED for what an HSM's attributes say."""
-    if key.material is None:
-        return Cell.UNPROVEN
-    if key.material.kind in (MaterialKind.CHALLENGE, MaterialKind.PUBLIC):
+def _key_worth(key: Key, *, material: bool, proof: bool) -> Cell:
+    """PROVED for an answer or for bytes that are the object itself, REPORTED for what an HSM's attributes say."""
+    if proof and key.proof and key.proof.kind is ProofKind.DIGEST:
         return Cell.PROVED
-    return Cell.REPORTED
+    if not material or key.material is None:
+        return Cell.UNPROVEN
+    return Cell.PROVED if key.material.kind is MaterialKind.PUBLIC else Cell.REPORTED
+
+
+def _reasons(holdings: Sequence[_Holding]) -> tuple[str, ...]:
+    """Why an identity is not proved, where its keys were asked to prove themselves."""
+    proofs = [key.proof for held in holdings for key in held if key.proof]
+    told = dict.fromkeys(proof.reason for proof in proofs if proof.reason)
+    answered = any(proof.kind is ProofKind.DIGEST for proof in proofs)
+    return tuple(told) or (("its replicas proved it in different ways",) if answered else ())
 
 
 def _judged_rank(cell: Cell) -> int:

@@ -18,6 +18,7 @@ from pathlib import Path
 from hsmctl.errors import HsmctlError
 from hsmctl.lab import command
 from hsmctl.lab.configuration import Options
+from hsmctl.lab.fault import Parameter, asked
 from hsmctl.lab.folder import LabFolder
 
 
@@ -48,6 +49,10 @@ def _run(lab: LabFolder, arguments: argparse.Namespace) -> None:
             command.reset(lab)
         case "logs":
             _copy_log(lab)
+        case "fault":
+            _answer(_fault(lab, arguments))
+        case "clone-for":
+            _answer(command.clone_for(lab, arguments.name, arguments.out))
         case "serve":
             _serve(lab, _options(arguments))
 
@@ -55,7 +60,7 @@ def _run(lab: LabFolder, arguments: argparse.Namespace) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m hsmctl.lab", description="The lab's own commands.")
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("start", "serve", "status", "activate", "stop", "reset", "logs"):
+    for name in ("start", "serve", "status", "activate", "stop", "reset", "logs", "fault", "clone-for"):
         each = commands.add_parser(name)
         each.add_argument("--home", required=True, help="the lab's folder")
         if name in ("start", "serve"):
@@ -64,9 +69,40 @@ def _parser() -> argparse.ArgumentParser:
             each.add_argument("--hsm-type", required=True)
             each.add_argument("--delay", type=float, required=True)
             each.add_argument("--seed-keys", type=int, required=True)
+            each.add_argument("--network", required=True)
         if name == "activate":
             each.add_argument("cluster_id")
+        if name == "clone-for":
+            each.add_argument("name")
+            each.add_argument("--out")
+        if name == "fault":
+            _add_fault_verbs(each)
     return parser
+
+
+def _add_fault_verbs(fault: argparse.ArgumentParser) -> None:
+    verbs = fault.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("list")
+    inject = verbs.add_parser("inject")
+    inject.add_argument("name")
+    for parameter in Parameter:
+        inject.add_argument(f"--{parameter}", type=float if parameter is Parameter.SECONDS else str)
+    inject.add_argument("--heal", type=float, help="seconds after which it clears by itself")
+    clear = verbs.add_parser("clear")
+    one_or_all = clear.add_mutually_exclusive_group(required=True)
+    one_or_all.add_argument("fault_id", nargs="?")
+    one_or_all.add_argument("--all", action="store_true")
+
+
+def _fault(lab: LabFolder, arguments: argparse.Namespace) -> Mapping[str, object]:
+    match arguments.verb:
+        case "list":
+            return command.faults(lab)
+        case "inject":
+            about = {parameter: getattr(arguments, parameter) for parameter in Parameter}
+            return command.inject(lab, asked(arguments.name, **about), arguments.heal)
+        case _:
+            return command.clear(lab, arguments.fault_id)
 
 
 def _options(arguments: argparse.Namespace) -> Options:
@@ -76,6 +112,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         hsm_type=arguments.hsm_type,
         delay=arguments.delay,
         seed_keys=arguments.seed_keys,
+        network=arguments.network,
     )
 
 

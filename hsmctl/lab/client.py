@@ -27,7 +27,7 @@ class Client:
     port: int
     token: str
 
-    def call(self, name: str, **arguments: object) -> Mapping[str, Any]:
+    def call(self, name: str, /, **arguments: object) -> Mapping[str, Any]:
         """The answer to a control call.
 
         Raises:

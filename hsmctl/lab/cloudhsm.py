@@ -6,9 +6,11 @@ is written before the answer goes out. Knows nothing of HTTP, signatures or proc
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Callable, Mapping
 
+from hsmctl.domain.cluster import ClusterState
 from hsmctl.errors import Conflict
 from hsmctl.lab.cloudhsm_backup import (
     copy_backup_to_region,
@@ -17,6 +19,7 @@ from hsmctl.lab.cloudhsm_backup import (
     modify_backup_attributes,
     restore_backup,
     settle_backups,
+    sweep_contents,
 )
 from hsmctl.lab.cloudhsm_cluster import (
     activate_cluster,
@@ -30,7 +33,7 @@ from hsmctl.lab.cloudhsm_hsm import create_hsm, delete_hsm
 from hsmctl.lab.cloudhsm_life import resume, settle_clusters
 from hsmctl.lab.cloudhsm_policy import delete_resource_policy, get_resource_policy, put_resource_policy
 from hsmctl.lab.cloudhsm_scene import INVALID, Operation, Scene, Site, Subnet
-from hsmctl.lab.cloudhsm_state import State
+from hsmctl.lab.cloudhsm_state import ClusterRecord, State
 from hsmctl.lab.cloudhsm_tag import list_tags, tag_resource, untag_resource
 from hsmctl.lab.folder import LabFolder
 from hsmctl.lab.machines import Machines
@@ -81,7 +84,9 @@ class CloudHsm:
         self._model = JsonModel("cloudhsmv2", "2017-04-28", INVALID)
         self._state = State(folder.aws / "cloudhsm.json")
         self._one_at_a_time = threading.Lock()
-        resume(self._scene(site.region))
+        scene = self._scene(site.region)
+        sweep_contents(scene)
+        resume(scene)
 
     def answer(self, call: Call) -> Answer:
         """The answer to a call.
@@ -105,6 +110,18 @@ class CloudHsm:
         except AwsError as error:
             raise Conflict(f"{cluster_id} not activated", error.message) from error
 
+    def clusters(self) -> list[ClusterRecord]:
+        """The clusters of the home region that are not deleted, as they are now; copies."""
+        return list(self._run(_standing, self._site.region, {})["Clusters"])
+
+    def intervene(self, operation: Operation, asked: Members) -> Members:
+        """What an operation of the lab's own answers, run on the home region like those of the service model.
+
+        Raises:
+            Conflict: it makes no sense as things are.
+        """
+        return self._run(operation, self._site.region, asked)
+
     def _run(self, operation: Operation, region: str, asked: Members) -> Members:
         """Run one operation on settled records and keep what it changed."""
         with self._one_at_a_time:
@@ -125,4 +142,11 @@ class CloudHsm:
             site=self._site,
             machines=self._machines,
             pki=self._folder.pki,
+            backups=self._folder.backups,
         )
+
+
+def _standing(scene: Scene, _: Members) -> Members:
+    """Copies of the clusters that are not deleted."""
+    there = (cluster for cluster in scene.region.clusters.values() if cluster.state is not ClusterState.DELETED)
+    return {"Clusters": [copy.deepcopy(cluster) for cluster in there]}

@@ -1,10 +1,11 @@
 """Emulated backups: when they are taken, how they are listed, copied, deleted, restored and purged.
 
-A backup here is a record without contents: the lab keeps no image of an HSM, so nothing can be rebuilt from one.
+A backup holds what an ACTIVE HSM held; copies in other regions share its contents, which go with the last of them.
 """
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 
 from hsmctl.domain.cluster import BackupState
@@ -29,9 +30,17 @@ _FILTERS: Mapping[str, Callable[[BackupRecord], str | None]] = {
 
 
 def take_backup(scene: Scene, cluster: ClusterRecord) -> None:
-    """Back a cluster up, as CloudHSM does at activation and whenever an HSM joins or leaves (user guide, backups)."""
-    backup = BackupRecord(
-        backup_id=new_id("backup"),
+    """Back a cluster up, as CloudHSM does at activation and whenever an HSM joins or leaves (user guide, backups).
+
+    Takes the first ACTIVE HSM that can be read; where none can, there is no backup.
+    """
+    backup_id = new_id("backup")
+    if not any(scene.machines.back_up(hsm.hsm_id, backup_id) for hsm in cluster.active_hsms):
+        return
+    scene.region.backups[backup_id] = BackupRecord(
+        backup_id=backup_id,
+        content=backup_id,
+        certificate=cluster.certificates["ClusterCertificate"],
         hsm_type=cluster.hsm_type,
         mode=cluster.mode,
         cluster_id=cluster.cluster_id,
@@ -39,7 +48,15 @@ def take_backup(scene: Scene, cluster: ClusterRecord) -> None:
         state=BackupState.CREATE_IN_PROGRESS,
         since=scene.now,
     )
-    scene.region.backups[backup.backup_id] = backup
+
+
+def restorable(scene: Scene, cluster: ClusterRecord) -> BackupRecord | None:
+    """The backup that an HSM of a cluster without HSMs is made from: its newest READY one, else its source."""
+    backups = scene.region.backups
+    source = backups.get(cluster.source_backup or "")
+    own = [backup for backup in backups.values() if backup.cluster_id == cluster.cluster_id]
+    ready = [backup for backup in (source, *own) if backup and backup.state is BackupState.READY]
+    return ready[-1] if ready else None
 
 
 def settle_backups(scene: Scene) -> None:
@@ -50,9 +67,17 @@ def settle_backups(scene: Scene) -> None:
         elif backup.state is BackupState.PENDING_DELETION and (backup.deleted or 0) <= scene.now:
             backup.state, backup.since = BackupState.DELETED, scene.now
         elif backup.state is BackupState.DELETED and backup.since + KEPT_DELETED <= scene.now:
-            del scene.region.backups[backup.backup_id]
+            _forget(scene, backup)
     for cluster in scene.region.clusters.values():
         _purge(scene, cluster)
+
+
+def sweep_contents(scene: Scene) -> None:
+    """Remove what belongs to no backup: a service was cut off before it wrote the backup down."""
+    folders = scene.backups.iterdir() if scene.backups.exists() else ()
+    for folder in folders:
+        if not scene.state.holds(folder.name):
+            shutil.rmtree(folder)
 
 
 def describe_backups(scene: Scene, asked: Members) -> Members:
@@ -111,10 +136,19 @@ def modify_backup_attributes(scene: Scene, asked: Members) -> Members:
     return {"Backup": _view(scene, backup)}
 
 
+def _forget(scene: Scene, backup: BackupRecord) -> None:
+    """Drop a backup, and what it holds unless a copy still holds it."""
+    del scene.region.backups[backup.backup_id]
+    if not scene.state.holds(backup.content):
+        shutil.rmtree(scene.backups / backup.content, ignore_errors=True)
+
+
 def _copy(scene: Scene, source: BackupRecord, destination: Region, tags: dict[str, str]) -> BackupRecord:
     """A new record of the backup in another region."""
     copy = BackupRecord(
         backup_id=new_id("backup"),
+        content=source.content,
+        certificate=source.certificate,
         hsm_type=source.hsm_type,
         mode=source.mode,
         created=source.created,

@@ -1,7 +1,8 @@
 """Emulated clusters: created, listed, initialized, activated, modified and deleted.
 
 What is legal in which state is the domain's decision, so that the tool and its lab cannot disagree. AWS's quotas of 4
-clusters and 6 HSMs are not imposed, because the lab shows larger estates. Restoring from a backup is not emulated.
+clusters and 6 HSMs are not imposed, because the lab shows larger estates.
+A cluster made from a backup is ACTIVE without HSMs; its first HSM brings users and keys back.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from hsmctl.lab.cloudhsm_scene import Scene, invalid, matching, page
 from hsmctl.lab.cloudhsm_state import ClusterRecord, new_ec2_id, new_id
 from hsmctl.lab.cloudhsm_tag import checked_tags, tag_list
 from hsmctl.lab.shapes import Members
-from hsmctl.lab.wire import not_implemented
 
 HSM_TYPE = "hsm2m.medium"
 """The only type CloudHSM still creates (user guide, deprecation notifications)."""
@@ -33,7 +33,7 @@ _FILTERS: Mapping[str, Callable[[ClusterRecord], str | None]] = {
 
 
 def create_cluster(scene: Scene, asked: Members) -> Members:
-    """Create a cluster without HSMs."""
+    """Create a cluster without HSMs, with the history of a backup if one is given."""
     if asked["HsmType"] != HSM_TYPE:
         raise invalid("Provided HsmType is not supported.")
     if "Mode" not in asked:
@@ -54,7 +54,7 @@ def create_cluster(scene: Scene, asked: Members) -> Members:
         tags=checked_tags(asked.get("TagList", ())),
     )
     if "SourceBackupId" in asked:
-        _refuse_restore(scene, asked["SourceBackupId"])
+        _inherit(scene, cluster, asked["SourceBackupId"])
     scene.region.clusters[cluster.cluster_id] = cluster
     return {"Cluster": _view(cluster)}
 
@@ -143,14 +143,17 @@ def _retention(asked: Members) -> str | None:
     return days
 
 
-def _refuse_restore(scene: Scene, source: str) -> None:
-    """Refuse what the backup itself forbids, then what the lab cannot do."""
+def _inherit(scene: Scene, cluster: ClusterRecord, source: str) -> None:
+    """Make a new cluster one that is restored from a backup (user guide, create-cluster-from-backup)."""
     backup = scene.backup(source.rpartition("/")[2])
     if "/" in source and source != scene.backup_arn(backup.backup_id):
         raise invalid(f"{source} is not a backup of this region and account.")
     if backup.state is not BackupState.READY:
         raise invalid(f"Backup '{backup.backup_id}' is {backup.state.upper()}, not READY.")
-    raise not_implemented("Restoring a cluster from a backup")
+    if backup.mode != cluster.mode:
+        raise invalid(f"Backup '{backup.backup_id}' is {backup.mode} and cannot be restored to {cluster.mode}.")
+    cluster.source_backup = backup.backup_id
+    cluster.certificates = {"ClusterCertificate": backup.certificate}
 
 
 def _view(cluster: ClusterRecord) -> Members:
@@ -163,6 +166,7 @@ def _view(cluster: ClusterRecord) -> Members:
         "Hsms": [hsm_view(cluster.cluster_id, hsm) for hsm in cluster.hsms.values()],
         "HsmType": cluster.hsm_type,
         "SecurityGroup": cluster.security_group,
+        "SourceBackupId": cluster.source_backup,
         "State": cluster.state.upper(),
         "StateMessage": cluster.message or None,
         "SubnetMapping": cluster.subnets,

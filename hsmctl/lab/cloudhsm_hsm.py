@@ -5,18 +5,17 @@ from __future__ import annotations
 from hsmctl.domain.cluster import ClusterState, HsmState, check_may_create_hsm
 from hsmctl.errors import Conflict
 from hsmctl.lab.cloudhsm_backup import take_backup
-from hsmctl.lab.cloudhsm_life import build
+from hsmctl.lab.cloudhsm_life import build, origin
 from hsmctl.lab.cloudhsm_scene import Scene, invalid, not_found
 from hsmctl.lab.cloudhsm_state import ClusterRecord, HsmRecord, new_ec2_id, new_id
 from hsmctl.lab.shapes import Members
-from hsmctl.lab.wire import AwsError, not_implemented
 
 _NAMES = {"HsmId": "hsm_id", "EniId": "eni_id", "EniIp": "address"}
 """What an HSM may be named by in DeleteHsm."""
 
 
 def create_hsm(scene: Scene, asked: Members) -> Members:
-    """Create an HSM; on an ACTIVE cluster it is a clone of one that is there, which is backed up first."""
+    """Create an HSM; on an ACTIVE cluster it is a clone of an HSM, which is backed up first, or of a backup."""
     cluster = scene.cluster(asked["ClusterId"])
     _check_may_create(scene, cluster, asked["AvailabilityZone"])
     hsm = HsmRecord(
@@ -81,15 +80,10 @@ def _check_may_create(scene: Scene, cluster: ClusterRecord, zone: str) -> None:
         check_may_create_hsm(cluster.in_domain(scene.region.name), zone)
     except Conflict as conflict:
         raise invalid(f"{conflict}.") from conflict
-    if cluster.state is ClusterState.ACTIVE and not cluster.active_hsms:
-        raise _nothing_to_clone(cluster)
-
-
-def _nothing_to_clone(cluster: ClusterRecord) -> AwsError:
-    """Why an activated cluster without an ACTIVE HSM gets no other."""
-    if cluster.hsms:
-        return invalid(f"Cluster '{cluster.cluster_id}' has no ACTIVE HSM at the moment.")
-    return not_implemented("Restoring the HSMs of a cluster that was scaled to zero")
+    if cluster.state is ClusterState.ACTIVE and cluster.hsms and not cluster.active_hsms:
+        raise invalid(f"Cluster '{cluster.cluster_id}' has no ACTIVE HSM at the moment.")
+    if cluster.state is ClusterState.ACTIVE and origin(scene, cluster) is None:
+        raise invalid(f"Cluster '{cluster.cluster_id}' has neither an HSM nor a READY backup.")
 
 
 def _address(scene: Scene, asked: Members) -> str:

@@ -7,7 +7,7 @@ process really runs. Refuses to know requests and answers.
 from __future__ import annotations
 
 from hsmctl.domain.cluster import ClusterState, HsmState
-from hsmctl.lab.cloudhsm_backup import KEPT_DELETED
+from hsmctl.lab.cloudhsm_backup import KEPT_DELETED, restorable
 from hsmctl.lab.cloudhsm_scene import Scene
 from hsmctl.lab.cloudhsm_state import ClusterRecord, HsmRecord
 from hsmctl.lab.machines import MachineState, Place
@@ -27,10 +27,15 @@ def become(scene: Scene, record: ClusterRecord, state: ClusterState, message: st
 
 
 def build(scene: Scene, cluster: ClusterRecord, hsm: HsmRecord) -> None:
-    """Have the HSM's process started: the first one empty, every other as a clone of one that is ACTIVE."""
-    original = next((other.hsm_id for other in cluster.active_hsms), None)
+    """Have the HSM's process started: empty, as a clone of an ACTIVE one, or in their absence from a backup."""
     place = Place(cluster_id=cluster.cluster_id, hsm_id=hsm.hsm_id, zone=hsm.zone, address=hsm.address)
-    scene.machines.build(place, original)
+    scene.machines.build(place, origin(scene, cluster))
+
+
+def origin(scene: Scene, cluster: ClusterRecord) -> str | None:
+    """The HSM or the backup that the next HSM of a cluster is made from, or None."""
+    backup = restorable(scene, cluster)
+    return next((hsm.hsm_id for hsm in cluster.active_hsms), backup.content if backup else None)
 
 
 def resume(scene: Scene) -> None:
@@ -66,7 +71,7 @@ def _settle_cluster(scene: Scene, cluster: ClusterRecord) -> None:
     elif not scene.due(cluster.since):
         return
     elif cluster.state is ClusterState.CREATE_IN_PROGRESS:
-        become(scene, cluster, ClusterState.UNINITIALIZED)
+        become(scene, cluster, ClusterState.ACTIVE if cluster.source_backup else ClusterState.UNINITIALIZED)
     elif cluster.state is ClusterState.INITIALIZE_IN_PROGRESS:
         _certify(scene, cluster)
         become(scene, cluster, ClusterState.INITIALIZED)

@@ -55,6 +55,8 @@ class Scene:
     site: Site
     machines: Machines
     pki: Path
+    backups: Path
+    """The contents of backups, a folder each."""
 
     @property
     def moment(self) -> datetime:

@@ -50,6 +50,8 @@ class ClusterRecord:
     state: ClusterState
     since: float
     message: str = ""
+    source_backup: str | None = None
+    """The backup it was made from."""
     tags: dict[str, str] = field(default_factory=dict)
     certificates: dict[str, str] = field(default_factory=dict)
     """By the names they have in DescribeClusters."""
@@ -84,6 +86,10 @@ class BackupRecord:
     created: float
     state: BackupState
     since: float
+    content: str
+    """The folder of what it holds: its own id, or that of the backup it is a copy of."""
+    certificate: str
+    """The cluster's certificate (PEM), which every cluster of the same history shows."""
     cluster_id: str | None = None
     """None for a copy from another region, which belongs to no cluster here."""
     copied: float | None = None
@@ -116,6 +122,11 @@ class State:
         self._regions: dict[str, Region] = {}
         if self._written:
             self._regions = {name: _region(raw) for name, raw in json.loads(self._written).items()}
+
+    def holds(self, content: str) -> bool:
+        """Whether a backup of any region has this content."""
+        backups = (backup for region in self._regions.values() for backup in region.backups.values())
+        return any(backup.content == content for backup in backups)
 
     def region(self, name: str) -> Region:
         """The region's records."""

@@ -18,16 +18,23 @@ from pathlib import Path
 from typing import Any
 
 from hsmctl.errors import Conflict, Unreachable, described
-from hsmctl.lab.client import find
+from hsmctl.lab.client import Client, find
+from hsmctl.lab.client_host import ClientHost, check_available
 from hsmctl.lab.configuration import Configuration, Options
 from hsmctl.lab.context import environment
+from hsmctl.lab.fault import KINDS, Fault, FaultBook
 from hsmctl.lab.folder import LabFolder, NodeFolder
+from hsmctl.lab.ground import Topology
+from hsmctl.lab.machine import Machine
+from hsmctl.lab.outside import OutsideClones
 from hsmctl.lab.owner import alone, end_owner, wait_free
 from hsmctl.lab.record import NodeRecord
 from hsmctl.lab.softhsm import module_path
 
 _START_SECONDS = 120.0
 _STOP_SECONDS = 15.0
+_GIVEN_BY_THE_LAB = ("fault_id", "since", "heals")
+"""What a fault gets only when it is injected."""
 
 
 def start(lab: LabFolder, options: Options) -> Mapping[str, Any]:
@@ -40,6 +47,8 @@ def start(lab: LabFolder, options: Options) -> Mapping[str, Any]:
     """
     options.check()
     check_machine()
+    if options.network != Topology.SAME_VPC:
+        check_available()
     lab.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     with alone(lab.start_lock):
         if known := Configuration.read(lab):
@@ -58,8 +67,10 @@ def check_machine() -> None:
         Conflict: SoftHSM or the extra `lab` is not installed.
     """
     module_path()
-    if find_spec("werkzeug") is None:
-        raise Conflict("werkzeug not found", "hsmctl is installed without its extra lab", "pip install 'hsmctl[lab]'")
+    for package in ("werkzeug", "moto", "flask"):
+        if find_spec(package) is None:
+            why = "hsmctl is installed without its extra lab"
+            raise Conflict(f"{package} not found", why, "pip install 'hsmctl[lab]'")
 
 
 def status(lab: LabFolder) -> Mapping[str, Any]:
@@ -70,10 +81,12 @@ def status(lab: LabFolder) -> Mapping[str, Any]:
     """
     configuration = Configuration.read(lab)
     running = find(lab)
-    nodes = [_measured(node) for node in running.call("status")["nodes"]] if running else _stopped(lab)
+    said = running.call("status") if running else {}
+    nodes = [_measured(node) for node in said["nodes"]] if running else _stopped(lab)
+    client = said.get("client_host") or {**ClientHost(lab.client).described(), "state": "stopped"}
     return {
         "running": running is not None,
-        "healthy": running is not None and all(node["state"] != "dead" for node in nodes),
+        "healthy": running is not None and "dead" not in [part["state"] for part in (*nodes, client)],
         "folder": str(lab.path),
         "endpoint_url": configuration.endpoint_url if configuration and running else None,
         "env": dict(environment(lab, configuration)) if configuration and running else {},
@@ -82,6 +95,7 @@ def status(lab: LabFolder) -> Mapping[str, Any]:
         "options": asdict(configuration.options) if configuration else None,
         "pid": running.pid if running else None,
         "subnets": dict(configuration.subnets) if configuration else None,
+        "client_host": client if configuration else None,
     }
 
 
@@ -91,10 +105,46 @@ def activate(lab: LabFolder, cluster_id: str) -> None:
     Raises:
         Conflict: the lab is down, or the cluster is not INITIALIZED.
     """
-    running = find(lab)
-    if running is None:
-        raise Conflict("the lab is down", "activation needs its HSMs", "hsmctl lab up")
-    running.call("activate", cluster_id=cluster_id)
+    _running(lab).call("activate", cluster_id=cluster_id)
+
+
+def faults(lab: LabFolder) -> Mapping[str, Any]:
+    """Every fault there can be, and those that are in force or will be when the lab is up."""
+    return {
+        "kinds": [
+            {"name": kind.name, "family": kind.family, "takes": kind.takes, "lasts": kind.lasts, "says": kind.says}
+            for kind in KINDS.values()
+        ],
+        "faults": [fault.described() for fault in FaultBook(lab.faults).all()],
+    }
+
+
+def inject(lab: LabFolder, fault: Fault, heal: float | None) -> Mapping[str, Any]:
+    """The fault that is in force now.
+
+    Raises:
+        HsmctlError: the lab is down, or the fault makes no sense as things are.
+    """
+    wanted = {name: value for name, value in fault.described().items() if name not in _GIVEN_BY_THE_LAB}
+    return _running(lab).call("inject", **wanted, heal=heal)
+
+
+def clear(lab: LabFolder, fault_id: str | None) -> Mapping[str, Any]:
+    """The faults that were cleared: one, or all.
+
+    Raises:
+        HsmctlError: the lab is down, there is no such fault, or it cannot be undone now.
+    """
+    return _running(lab).call("clear", fault_id=fault_id)
+
+
+def clone_for(lab: LabFolder, name: str, out: str | None) -> Mapping[str, Any]:
+    """Where an outside program finds its own clone of an HSM.
+
+    Raises:
+        HsmctlError: the lab is down, or the clone cannot be made.
+    """
+    return _running(lab).call("clone_for", name=name, out=out)
 
 
 def stop(lab: LabFolder) -> None:
@@ -121,6 +171,7 @@ def reset(lab: LabFolder) -> None:
         Unreachable: a process does not end.
     """
     stop(lab)
+    OutsideClones(lab).remove_all()
     for path in lab.everything():
         if path.is_dir():
             shutil.rmtree(path)
@@ -175,5 +226,21 @@ def _pss_kib(pid: int) -> int | None:
 
 def _stopped(lab: LabFolder) -> list[dict[str, Any]]:
     """The nodes of a lab that is down."""
-    places = [NodeRecord.read(NodeFolder(path.parent)).place for path in sorted(lab.nodes.glob("*/node.json"))]
-    return [{**asdict(place), "state": "stopped", "pid": None, "pss_kib": None} for place in places]
+    book, found = FaultBook(lab.faults), []
+    for path in sorted(lab.nodes.glob("*/node.json")):
+        machine = Machine(NodeRecord.read(NodeFolder(path.parent)).place, NodeFolder(path.parent))
+        about = [fault.name for fault in book.all() if machine.place.hsm_id in fault.hsms]
+        found.append({**machine.described(), "state": "stopped", "pss_kib": None, "waiting": 0, "faults": about})
+    return found
+
+
+def _running(lab: LabFolder) -> Client:
+    """The lab's supervisor.
+
+    Raises:
+        Conflict: none serves.
+    """
+    running = find(lab)
+    if running is None:
+        raise Conflict("the lab is down", "its HSMs have to run for this", "hsmctl lab up")
+    return running

@@ -18,6 +18,7 @@ from typing import Self
 from hsmctl import __version__
 from hsmctl.errors import Conflict, UsageError
 from hsmctl.lab.folder import LabFolder, write_private
+from hsmctl.lab.ground import Topology
 
 REGION = "us-east-1"
 SECRET_KEY_FILE = "aws_secret_access_key"  # noqa: S105 - a file's name
@@ -37,6 +38,8 @@ class Options:
     delay: float
     """Seconds each state transition of the emulated service takes."""
     seed_keys: int
+    network: str = Topology.SAME_VPC
+    """How the client host is connected."""
 
     def check(self) -> None:
         """Refuse what cannot be.
@@ -47,6 +50,8 @@ class Options:
         for name, value, most in (("hsms", self.hsms, MAX_HSMS), ("zones", self.zones, MAX_ZONES)):
             if not 1 <= value <= most:
                 raise UsageError(f"{name} {value} refused", f"a lab has 1 to {most}", f"choose 1 to {most}")
+        if self.network not in set(Topology):
+            raise UsageError(f"no network {self.network}", f"there are {', '.join(Topology)}", "--network same-vpc")
         if self.delay < 0 or self.seed_keys < 0:
             raise UsageError("negative number refused", "delay and seed keys count from 0", "choose 0 or more")
 

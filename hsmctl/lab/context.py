@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from hsmctl.lab.client_host import NAME, available
 from hsmctl.lab.configuration import REGION, SECRET_KEY_FILE, Configuration
 from hsmctl.lab.folder import LabFolder, write_private
 
@@ -12,8 +13,8 @@ CRYPTO_USER = "ops_cu"
 """The crypto user every lab cluster has; its password is in the lab's secrets."""
 
 
-def write_context(lab: LabFolder, configuration: Configuration) -> None:
-    """Write the lab's context; paths in it are relative to its folder."""
+def write_context(lab: LabFolder, configuration: Configuration, client: str) -> None:
+    """Write the lab's context, in which AWS knows the client host by this name; paths are relative to its folder."""
     values: Mapping[str, object] = {
         "kind": "lab",
         "region": REGION,
@@ -23,8 +24,10 @@ def write_context(lab: LabFolder, configuration: Configuration) -> None:
         "secret_access_key_file": f"secrets/{SECRET_KEY_FILE}",
         "user": CRYPTO_USER,
         "customer_ca": "ca/customer-ca.pem",
+        "ssh_config": "client/ssh_config",
         "hardware_roots": ["pki/aws-root.pem", "pki/manufacturer-root.pem"],
     }
+    client_host = {"name": NAME, **({"host": NAME} if available() else {}), "source": client}
     lines = [
         "# Written by the lab each time it starts.",
         "[context.lab]",
@@ -33,6 +36,9 @@ def write_context(lab: LabFolder, configuration: Configuration) -> None:
         "",
         "[context.lab.subnets]",
         *(f"{json.dumps(zone)} = {json.dumps(subnet)}" for zone, subnet in configuration.subnets.items()),
+        "",
+        "[[context.lab.clients]]",
+        *(f"{key} = {json.dumps(value)}" for key, value in client_host.items()),
     ]
     write_private(lab.context, "\n".join([*lines, ""]).encode())
 

@@ -1,39 +1,42 @@
 """All HSM processes of one lab: builds them, keeps them running, gives them certificates and users, removes them.
 
 Knows which HSMs there should be from their folders, so a supervisor that starts again goes on where the last one ended.
-Refuses to know the emulated service's states; a process that died is started again only when `repair` is called.
+Refuses to know the emulated service's states; a process that died is started again only when `repair` is called, and
+not while a fault keeps it down.
 """
 
 from __future__ import annotations
 
 import logging
 import secrets
-import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import IPv4Network
+from typing import Any
 
 from hsmctl.errors import Conflict, HsmctlError, Unreachable
 from hsmctl.lab import provision
+from hsmctl.lab.audit import AuditTrail
+from hsmctl.lab.cloning import Cloner
+from hsmctl.lab.content import Contents
+from hsmctl.lab.effect import Effects
 from hsmctl.lab.folder import LabFolder, NodeFolder, write_private
+from hsmctl.lab.machine import Machine
 from hsmctl.lab.machines import MachineState, Place
+from hsmctl.lab.outside import OutsideClones
 from hsmctl.lab.owner import end_owner
 from hsmctl.lab.process import Event, NodeProcess
 from hsmctl.lab.record import NodeRecord
-from hsmctl.lab.replication import Change, ChangeKind, Replicator
+from hsmctl.lab.replication import Change, ChangeKind, Delivery, Replicator
 from hsmctl.lab.softhsm import TOKEN_KEY_BYTES
-from hsmctl.lab.user import Role, Users
+from hsmctl.lab.user import User
 
 BUILDERS = 4
 """HSMs that are built at the same time; their start is work for the processors."""
-_READY_SECONDS = 60.0
-_ANSWER_SECONDS = 10.0
-_QUIT_SECONDS = 5.0
+_COUNT_SECONDS = 1.0
 _RESERVED_HOSTS = 3
 """What AWS keeps for itself of every subnet, from .1 (VPC user guide, subnet sizing)."""
 _FIRST_HOST = 10
@@ -42,36 +45,25 @@ _FIRST_HOST = 10
 _log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class Machine:
-    """One HSM of the fleet."""
-
-    place: Place
-    folder: NodeFolder
-    process: NodeProcess | None = None
-    meanwhile: MachineState | None = None
-    """What to say while its process is being changed."""
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    """Held by whoever changes its process or its folder."""
-
-    @property
-    def state(self) -> MachineState:
-        """How far it is."""
-        if self.meanwhile:
-            return self.meanwhile
-        return MachineState.RUNNING if self.process and self.process.alive else MachineState.DEAD
-
-
 class Fleet:
     """The HSM processes of one lab; implements machines.Machines."""
 
-    def __init__(self, lab: LabFolder, zones: Mapping[str, IPv4Network]) -> None:
+    def __init__(self, lab: LabFolder, zones: Mapping[str, IPv4Network], effects: Effects, audit: AuditTrail) -> None:
         self._lab = lab
         self._zones = zones
+        self._effects = effects
         self._machines: dict[str, Machine] = {}
         self._lock = threading.Lock()
         self._builders = ThreadPoolExecutor(BUILDERS, "builder")
-        self._replicator = Replicator(lab.node, self._siblings)
+        self._audit = audit
+        self._outside = OutsideClones(lab)
+        self._contents = Contents(lab, self.running, effects.mend)
+        self.on_change: Callable[[str | None], None] = lambda _: None
+        """Told of an HSM whose process was started, before it counts as running; None says that one is gone."""
+        self.replicator = Replicator(self._folder, self._replicas, effects)
+        self.cloner = Cloner(
+            contents=self._contents, replicator=self.replicator, clones=self._outside, machines=self.machines
+        )
 
     def load(self) -> None:
         """Take up every HSM that has a folder; returns before they run."""
@@ -82,12 +74,34 @@ class Fleet:
             if folder.removing.exists():
                 self._later(self._take_down, machine)
             else:
-                self._begin(machine)
+                self.begin(machine)
 
     def machines(self) -> tuple[Machine, ...]:
         """Every HSM there is."""
         with self._lock:
             return tuple(self._machines.values())
+
+    def machine(self, hsm_id: str) -> Machine:
+        """The HSM of this id.
+
+        Raises:
+            Conflict: there is none.
+        """
+        machine = self._machines.get(hsm_id)
+        if machine is None or machine.folder.removing.exists():
+            raise Conflict(f"no HSM {hsm_id}", "the lab has none of this id", "hsmctl lab status")
+        return machine
+
+    def siblings(self, hsm_id: str) -> list[str]:
+        """The other HSMs of a cluster that have tokens; one that is being cloned has not."""
+        cluster_id = self._machines[hsm_id].place.cluster_id
+        return [
+            machine.place.hsm_id
+            for machine in self.machines()
+            if machine.place.cluster_id == cluster_id
+            and machine.place.hsm_id != hsm_id
+            and machine.folder.tokens.exists()
+        ]
 
     def free_address(self, zone: str, wanted: str | None = None) -> str | None:
         """An address of the zone's subnet nobody uses (the wanted one or none), or None."""
@@ -100,37 +114,60 @@ class Fleet:
         return next(free, None)
 
     def build(self, place: Place, clone_of: str | None) -> None:
-        """Start the HSM's process, empty or as a clone of another HSM; returns before it is up."""
-        key = secrets.token_hex(TOKEN_KEY_BYTES)
-        if clone_of:
-            key = NodeRecord.read(self._lab.node(clone_of)).token_key
-        folder = self._lab.node(place.hsm_id)
-        NodeRecord(place=place, clone_of=clone_of, token_key=key).write(folder)
-        machine = Machine(place, folder)
-        with self._lock:
-            self._machines[place.hsm_id] = machine
-        self._begin(machine)
+        """Start the HSM's process, empty or as a clone of another HSM or a backup; returns before it is up."""
+        self.begin(self._add(place, clone_of))
+
+    def back_up(self, hsm_id: str, backup_id: str) -> bool:
+        """Keep what the HSM holds under the backup's id, for `build`; whether it could be read."""
+        return self.replicator.in_order(partial(self._contents.back_up, hsm_id, backup_id)).result()
+
+    def counts(self, hsm_id: str) -> Mapping[str, Any] | None:
+        """The number of the HSM's `objects` and `sessions`, its `users`; None where it does not answer."""
+        process = self.running(hsm_id)
+        try:
+            return process.call("counts", _COUNT_SECONDS) if process else None
+        except Unreachable:
+            return None
+
+    def running(self, hsm_id: str) -> NodeProcess | None:
+        """The HSM's process, if it runs."""
+        machine = self._machines.get(hsm_id)
+        return machine.running if machine else None
 
     def state(self, hsm_id: str) -> MachineState:
         """How far the process is."""
         machine = self._machines.get(hsm_id)
-        return machine.state if machine else MachineState.GONE
+        if machine is None:
+            return MachineState.GONE
+        return MachineState.BUILDING if self._effects.keeps_building() else machine.state
 
     def certify(self, hsm_id: str, certificate: str, key: str) -> None:
         """Give the HSM the certificate and the private key (PEM) its inner TLS presents from now on."""
         machine = self._machines[hsm_id]
         write_private(machine.folder.certificate, f"{key}\n{certificate}".encode())
-        if machine.process:
-            try:
-                machine.process.call("certify", _ANSWER_SECONDS)
-            except Unreachable as error:
-                _log.warning("%s shows its certificate only after its next start: %s", hsm_id, error)
+        machine.certify()
+
+    def show_certificate(self, hsm_id: str) -> None:
+        """Have the HSM look at its certificates again."""
+        self.machine(hsm_id).certify()
+
+    def put_user(self, hsm_id: str, name: str, user: User | None, place: int) -> None:
+        """Make the user of a name be this one on the HSM, or nobody."""
+        self.machine(hsm_id).put_user(name, user, place)
 
     def remove(self, hsm_id: str) -> None:
         """End the process and move its folder away; returns before it is gone."""
         machine = self._machines[hsm_id]
         machine.folder.removing.touch()
         self._later(self._take_down, machine)
+
+    def succeed(self, hsm_id: str, place: Place) -> None:
+        """Put a clone of an HSM in its place, at its address perhaps; returns before it is up."""
+        old = self._machines[hsm_id]
+        new = self._add(place, hsm_id)
+        new.meanwhile = MachineState.BUILDING
+        old.folder.removing.touch()
+        self._later(partial(self._take_over, old), new)
 
     def activate(self, cluster_id: str, admin: str, users: Mapping[str, str]) -> None:
         """Give the admin of a cluster's HSMs a password, and make crypto users, by name, with theirs.
@@ -145,16 +182,23 @@ class Fleet:
         if not any(machine.state is MachineState.RUNNING for machine in machines):
             raise Conflict(f"{cluster_id} has no running HSM", "activation logs in to one", "hsmctl lab up")
         for machine in machines:
-            with machine.lock, _saying(machine, MachineState.RUNNING):
-                self._quit(machine)
-                _activate(machine.folder, admin, users)
+            with machine.lock, machine.saying(MachineState.RUNNING):
+                machine.quit()
+                provision.activate(machine.folder, admin, users)
+                self._audit.activated(machine.place, tuple(users))
                 self._start(machine)
 
     def repair(self) -> None:
-        """Start every HSM again that is not running; returns before they run."""
+        """Start every HSM again that is not running and may run; returns before they run."""
         for machine in self.machines():
             if machine.state is MachineState.DEAD and not machine.folder.removing.exists():
-                self._begin(machine)
+                self.begin(machine)
+
+    def begin(self, machine: Machine) -> None:
+        """Start an HSM, built or not, unless a fault keeps it down; returns before it runs."""
+        if not self._effects.keeps_down(machine.place.hsm_id):
+            machine.meanwhile = MachineState.BUILDING
+            self._later(self._bring_up, machine)
 
     def settle(self, seconds: float) -> None:
         """Return when no HSM is being built any more, or `seconds` have passed."""
@@ -168,29 +212,33 @@ class Fleet:
         self._quit_all()
         self._builders.shutdown()
         self._quit_all()  # what a builder had not started before
-        self._replicator.close()
+        self.replicator.close()
 
-    def _siblings(self, hsm_id: str) -> list[str]:
-        """The other HSMs of a cluster that have tokens; one that is being cloned has not."""
-        cluster_id = self._machines[hsm_id].place.cluster_id
-        return [
-            machine.place.hsm_id
-            for machine in self.machines()
-            if machine.place.cluster_id == cluster_id
-            and machine.place.hsm_id != hsm_id
-            and machine.folder.tokens.exists()
-        ]
+    def _add(self, place: Place, clone_of: str | None) -> Machine:
+        """One more HSM, whose folder says what it is to be."""
+        key = secrets.token_hex(TOKEN_KEY_BYTES)
+        if clone_of:
+            key = NodeRecord.read(self._lab.node(clone_of)).token_key
+        folder = self._lab.node(place.hsm_id)
+        NodeRecord(place=place, clone_of=clone_of, token_key=key).write(folder)
+        machine = Machine(place, folder)
+        with self._lock:
+            self._machines[place.hsm_id] = machine
+        return machine
 
-    def _begin(self, machine: Machine) -> None:
-        machine.meanwhile = MachineState.BUILDING
-        self._later(self._bring_up, machine)
+    def _replicas(self, hsm_id: str) -> list[str]:
+        """Where an HSM's changes go: its siblings, and the clones of its cluster for outside programs."""
+        return [*self.siblings(hsm_id), *self._outside.of(self._machines[hsm_id].place.cluster_id)]
+
+    def _folder(self, replica: str) -> NodeFolder:
+        return self._outside.folder(replica) or self._lab.node(replica)
 
     def _later(self, task: Callable[[Machine], None], machine: Machine) -> None:
         self._builders.submit(task, machine).add_done_callback(partial(_log_failure, machine.place.hsm_id))
 
     def _bring_up(self, machine: Machine) -> None:
         """Fill the folder if need be, and start the process."""
-        with machine.lock, _saying(machine, MachineState.BUILDING):
+        with machine.lock, machine.saying(MachineState.BUILDING):
             end_owner(machine.folder.lock)
             if not machine.folder.tokens.exists():
                 self._fill(machine)
@@ -200,88 +248,63 @@ class Fleet:
         record = NodeRecord.read(machine.folder)
         if record.clone_of is None:
             provision.build_empty(machine.folder, record)
+            self._audit.initialized(machine.place)
         else:
-            self._replicator.in_order(partial(self._clone, machine, record, record.clone_of)).result()
+            self.replicator.in_order(partial(self._clone, machine, record, record.clone_of)).result()
 
     def _clone(self, machine: Machine, record: NodeRecord, origin: str) -> None:
-        """Fill a folder with what another HSM holds, asking the HSM itself if it runs."""
-        snapshot = machine.folder.path / "snapshot"
-        shutil.rmtree(snapshot, ignore_errors=True)
-        source, running = self._lab.node(origin), self._machines.get(origin)
-        if running and running.process and running.process.alive:
-            running.process.call("snapshot", _ANSWER_SECONDS, destination=str(snapshot))
-        else:
-            shutil.copytree(source.tokens, snapshot / "tokens")
-            shutil.copyfile(source.users, snapshot / "users.json")
-        if source.certificate.exists():
-            write_private(machine.folder.certificate, source.certificate.read_bytes())
-        provision.build_clone(machine.folder, record, snapshot)
+        self._contents.clone(machine.folder, record, origin)
+        self.replicator.inherit(origin, machine.place.hsm_id)
 
     def _start(self, machine: Machine) -> None:
-        """Start the process and wait for it.
-
-        Raises:
-            Unreachable: it does not get ready.
-        """
         hsm_id = machine.place.hsm_id
-        machine.process = NodeProcess(machine.folder.path, partial(self._heard, machine))
-        if not machine.process.wait_ready(_READY_SECONDS):
-            raise Unreachable(f"{hsm_id} did not start", "its process ended or hangs", "hsmctl lab logs")
-        _log.info("%s (pid %d) listens on %s", hsm_id, machine.process.pid, machine.place.address)
+        machine.start(partial(self._heard, machine.place))
+        self.on_change(hsm_id)
+        machine.be(self._effects.temper(hsm_id))
 
     def _quit_all(self) -> None:
         machines = self.machines()
         with ThreadPoolExecutor(max(1, len(machines))) as pool:
-            list(pool.map(self._quit, machines))
+            list(pool.map(Machine.quit, machines))
 
-    def _quit(self, machine: Machine) -> None:
-        if machine.process:
-            machine.process.quit(_QUIT_SECONDS)
+    def _take_over(self, old: Machine, new: Machine) -> None:
+        self._take_down(old)
+        self._bring_up(new)
 
     def _take_down(self, machine: Machine) -> None:
         with machine.lock:
-            if self._machines.get(machine.place.hsm_id) is not machine:
-                return
-            self._quit(machine)
-            self._lab.removed.mkdir(mode=0o700, exist_ok=True)
-            machine.folder.path.replace(self._lab.removed / machine.place.hsm_id)
-            with self._lock:
-                del self._machines[machine.place.hsm_id]
+            if self._machines.get(machine.place.hsm_id) is machine:
+                machine.quit()
+                self.replicator.in_order(partial(self._move_away, machine)).result()
 
-    def _heard(self, machine: Machine, event: Event) -> None:
-        """Act on what an HSM says."""
+    def _move_away(self, machine: Machine) -> None:
         hsm_id = machine.place.hsm_id
+        self._lab.removed.mkdir(mode=0o700, exist_ok=True)
+        machine.folder.path.replace(self._lab.removed / hsm_id)
+        with self._lock:
+            del self._machines[hsm_id]
+        self.replicator.forget(hsm_id)
+        self._effects.forget(hsm_id)
+        self.on_change(None)
+
+    def _heard(self, place: Place, process: NodeProcess, event: Event) -> None:
+        """Act on what an HSM says."""
         if event["event"] == "said":
-            _log.warning("%s: %s", hsm_id, event["text"])
+            _log.warning("%s: %s", place.hsm_id, event["text"])
             return
+        self._audit.heard(place, event)
+        if event["event"] == "login":
+            return
+        hsm_id = place.hsm_id
         change = Change(hsm_id=hsm_id, kind=ChangeKind(event["event"]), user=event["user"], names=tuple(event["names"]))
-        process = machine.process
-        self._replicator.submit(change, lambda: process.tell("replicated", number=event["number"]) if process else None)
+        self.replicator.submit(change, partial(_acknowledge, process, event["number"]))
 
 
-def _activate(folder: NodeFolder, admin: str, users: Mapping[str, str]) -> None:
-    """Do to a folder what activation and user creation do to an HSM, as far as it is not done."""
-    known = Users(folder.users)
-    for name, password in users.items():
-        if known.get(name) is None:
-            provision.add_crypto_user(folder, name, password)
-    known = Users(folder.users)
-    factory = known.get("admin")
-    if factory and factory.role is Role.UNACTIVATED:
-        known.activate(admin)
+def _acknowledge(process: NodeProcess, number: int, delivery: Delivery) -> None:
+    process.tell("replicated", number=number, settled=delivery is Delivery.SETTLED)
 
 
 def _log_failure(hsm_id: str, done: Future[None]) -> None:
     """Let no failure pass unseen: nobody waits for a builder's result, they ask for the machine's state."""
     if not done.cancelled() and (error := done.exception()):
         _log.error("%s: %s", hsm_id, error, exc_info=None if isinstance(error, HsmctlError) else error)
-
-
-@contextmanager
-def _saying(machine: Machine, state: MachineState) -> Iterator[None]:
-    """Let a machine be in this state meanwhile."""
-    machine.meanwhile = state
-    try:
-        yield
-    finally:
-        machine.meanwhile = None

@@ -39,6 +39,16 @@ class NodeFolder:
         return self.path / "quarantine"
 
     @property
+    def outbox(self) -> Path:
+        """Reports of changes that not every sibling has acted on."""
+        return self.path / "outbox"
+
+    @property
+    def held(self) -> Path:
+        """Objects as they would be without the faults that hold them, in a folder for each token."""
+        return self.path / "held"
+
+    @property
     def users(self) -> Path:
         """The HSM's users."""
         return self.path / "users.json"
@@ -59,9 +69,35 @@ class NodeFolder:
         return self.path / "tls" / "inner.pem"
 
     @property
+    def false_certificate(self) -> Path:
+        """Key and certificate of the inner TLS layer while a fault has it show another one."""
+        return self.path / "tls" / "false.pem"
+
+    @property
+    def pin(self) -> Path:
+        """The PIN of a clone for an outside program."""
+        return self.path / "pin"
+
+    @property
     def removing(self) -> Path:
         """Present once the HSM is deleted, until its folder is moved away."""
         return self.path / "removing"
+
+    @property
+    def foreign_certificate(self) -> Path:
+        """Key and certificate the outer TLS layer shows instead, while there is one."""
+        return self.path / "tls" / "foreign.pem"
+
+    @property
+    def closed(self) -> Path:
+        """Present while clients cannot reach the HSM."""
+        return self.path / "closed"
+
+    def configure(self) -> None:
+        """Write SoftHSM's configuration."""
+        self.configuration.write_text(
+            f"directories.tokendir = {self.tokens}\nobjectstore.backend = file\nlog.level = ERROR\n"
+        )
 
     @property
     def lock(self) -> Path:
@@ -121,9 +157,34 @@ class LabFolder:
         return self.path / "nodes"
 
     @property
+    def faults(self) -> Path:
+        """The faults that last."""
+        return self.path / "faults.json"
+
+    @property
+    def clones(self) -> Path:
+        """The folders of clones for outside programs, and where else such clones are."""
+        return self.path / "clones"
+
+    @property
     def removed(self) -> Path:
         """The folders of HSMs that were deleted."""
         return self.path / "removed"
+
+    @property
+    def backups(self) -> Path:
+        """What the emulated backups hold: the contents of an HSM, a folder each."""
+        return self.path / "backups"
+
+    @property
+    def audit(self) -> Path:
+        """The HSMs' audit logs."""
+        return self.aws / "audit"
+
+    @property
+    def client(self) -> Path:
+        """The client host's files."""
+        return self.path / "client"
 
     @property
     def start_lock(self) -> Path:
@@ -138,12 +199,13 @@ class LabFolder:
     def everything(self) -> tuple[Path, ...]:
         """Every file and folder a lab makes; what else is in its folder is not the lab's."""
         files = (self.configuration, self.supervisor, self.lock, self.start_lock, self.log, self.context)
-        return (*files, self.aws, self.pki, self.ca, self.nodes, self.removed, self.secrets)
+        folders = (self.aws, self.pki, self.ca, self.nodes, self.removed, self.backups, self.clones, self.client)
+        return (*files, self.faults, *folders, self.secrets)
 
     def node(self, hsm_id: str) -> NodeFolder:
-        """The folder of an HSM, or of one that was deleted."""
-        removed = NodeFolder(self.removed / hsm_id)
-        return removed if removed.path.exists() else NodeFolder(self.nodes / hsm_id)
+        """The folder of an HSM, of one that was deleted, or of a backup, which has the same layout."""
+        kept = (folder / hsm_id for folder in (self.removed, self.backups))
+        return NodeFolder(next((path for path in kept if path.exists()), self.nodes / hsm_id))
 
     def secret(self, name: str) -> Path:
         """The file of a password or key."""

@@ -1,8 +1,7 @@
 """The lab's one HTTP endpoint: signed AWS requests go to the emulated services, the lab's own calls to handlers.
 
-An AWS request belongs to the service in its SigV4 credential scope; a service nobody emulates is refused in AWS's
-shape, so that no client tries again. Below `/_hsmctl/` the lab's own commands speak: `health` answers anybody, the
-rest holders of the control token. Knows nothing of CloudHSM.
+An AWS request is let in by its access key and answered by the router, every refusal in AWS's shape. Below `/_hsmctl/`
+the lab's own commands speak: `health` answers anybody, the rest holders of the control token. Knows no service.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ import json
 import logging
 import os
 import socket
+import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -21,13 +21,12 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from hsmctl.errors import HsmctlError
+from hsmctl.lab.routing import Router
 from hsmctl.lab.wire import (
     Answer,
     AwsError,
     Call,
-    Service,
     foreign_key,
-    not_implemented,
     refusal,
     signed_call,
     unsigned,
@@ -58,29 +57,32 @@ class Credentials:
 
 
 class Gateway:
-    """A WSGI application over these services, by signing name, and these control handlers, by name.
+    """A WSGI application over the emulated services and these control handlers, by name.
 
     `GET /_hsmctl/health` answers `{"pid": ...}`. `POST /_hsmctl/NAME` with the header X-Hsmctl-Token and a JSON object
     calls the handler NAME: its answer comes with status 200, an HsmctlError as
     `{"error": {"what", "why", "hint", "exit_code"}}` with status 409.
     """
 
-    def __init__(
-        self, services: Mapping[str, Service], credentials: Credentials, control: Mapping[str, Control]
-    ) -> None:
-        self._services = services
+    def __init__(self, router: Router, credentials: Credentials, control: Mapping[str, Control]) -> None:
+        self._router = router
         self._credentials = credentials
+        self.last_call = time.monotonic()
+        """When somebody last asked for something."""
         self._control = control
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """The answer to one HTTP request (PEP 3333)."""
+        self.last_call = time.monotonic()
         headers = _headers(environ)
         body = environ["wsgi.input"].read(int(headers.get("content-length") or 0))
         path = environ["PATH_INFO"]
         if path.startswith(CONTROL):
             answer = self._controlled(path.removeprefix(CONTROL), headers, body)
         else:
-            answer = self._aws(headers, body)
+            query = environ.get("QUERY_STRING", "")
+            call = signed_call(headers, body, method=environ["REQUEST_METHOD"], path=path, query=query)
+            answer = self._aws(call) if call else refusal(unsigned(headers), headers)
         status = HTTPStatus(answer.status)
         start_response(
             f"{status.value} {status.phrase}",
@@ -93,24 +95,15 @@ class Gateway:
         )
         return [answer.body]
 
-    def _aws(self, headers: Mapping[str, str], body: bytes) -> Answer:
-        """The answer of the service the request is signed for."""
-        call = signed_call(headers, body)
-        if call is None:
-            return refusal(unsigned(headers), headers)
+    def _aws(self, call: Call) -> Answer:
+        """The answer to a call, or why there is none."""
         try:
-            return self._service(call).answer(call)
+            if not _same(call.access_key_id, self._credentials.access_key_id) and not self._router.issued(call):
+                raise foreign_key(call)
+            return self._router.answer(call)
         except AwsError as error:
             _log.info("%s refused: %s", call.service, error)
-            return refusal(error, headers, call.service)
-
-    def _service(self, call: Call) -> Service:
-        """The service a call is for."""
-        if not _same(call.access_key_id, self._credentials.access_key_id):
-            raise foreign_key(call)
-        if call.service not in self._services:
-            raise not_implemented(f"The service {call.service}")
-        return self._services[call.service]
+            return refusal(error, call.headers, call.service)
 
     def _controlled(self, name: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """The answer to one of the lab's own calls."""

@@ -9,15 +9,17 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import closing
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hsmctl import __version__
 from hsmctl.agent import stream
 from hsmctl.agent.inventory import Conversation, Malformed, Module, Operation, Refused, Session, serve
-from hsmctl.lab.softhsm import object_files
+from hsmctl.agent.proof import LISTINGS
+from hsmctl.lab.black_hole import close_to_clients, open_to_clients
 
 if TYPE_CHECKING:
     from hsmctl.lab.node import Node
@@ -32,15 +34,29 @@ class Listener:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._outer = _context(node.folder.outer_certificate)
-        self._outer.load_verify_locations(node.folder.outer_certificate)
-        self._outer.verify_mode = ssl.CERT_OPTIONAL
+        self._listening: socket.socket | None = None
+        self._count_lock = threading.Lock()
+        self.connections = 0
+        """How many clients are connected now."""
+        self.face_clients()
         self.certify()
 
+    def face_clients(self) -> None:
+        """Meet clients from now on as the folder says: with which outer certificate, and whether at all."""
+        folder = self._node.folder
+        shown = folder.foreign_certificate if folder.foreign_certificate.exists() else folder.outer_certificate
+        self._outer = _context(shown)
+        self._outer.load_verify_locations(shown)
+        self._outer.verify_mode = ssl.CERT_OPTIONAL
+        if self._listening:
+            meet = close_to_clients if folder.closed.exists() else open_to_clients
+            meet(self._listening)
+
     def certify(self) -> None:
-        """Show the HSM's certificate of its folder from now on; before there is one, AWS's is shown again."""
-        certificate = self._node.folder.certificate
-        self._inner = _context(certificate) if certificate.exists() else self._outer
+        """Show the HSM's certificate of its folder from now on, a false one first; without any, AWS's again."""
+        folder = self._node.folder
+        shown = next((path for path in (folder.false_certificate, folder.certificate) if path.exists()), None)
+        self._inner = _context(shown) if shown else self._outer
 
     def start(self) -> None:
         """Listen.
@@ -48,8 +64,22 @@ class Listener:
         Raises:
             OSError: the address is not this machine's, or taken.
         """
-        listening = socket.create_server((self._node.record.place.address, PORT), backlog=128)
-        threading.Thread(target=self._accept, args=(listening,), daemon=True).start()
+        self._listening = socket.create_server((self._node.record.place.address, PORT), backlog=128)
+        self.face_clients()
+        threading.Thread(target=self._accept, args=(self._listening,), daemon=True).start()
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """Count one connection meanwhile."""
+        self._count(1)
+        try:
+            yield
+        finally:
+            self._count(-1)
+
+    def _count(self, change: int) -> None:
+        with self._count_lock:
+            self.connections += change
 
     def _accept(self, listening: socket.socket) -> None:
         while True:
@@ -58,7 +88,7 @@ class Listener:
 
     def _answer(self, connection: socket.socket) -> None:
         """Talk to one client until it leaves; one that does not speak our protocols is left."""
-        with closing(connection):
+        with closing(connection), self._counted():
             try:
                 with closing(stream.accept(connection, self._outer, self._inner, _HANDSHAKE_SECONDS)) as layers:
                     visit = _Visit(self._node, layers.write)
@@ -79,6 +109,7 @@ class _Visit:
             node.module,
             version=__version__,
             operations={name: self._creating(operation) for name, operation in _CREATING.items()},
+            listings=LISTINGS,
             authenticate=self._authenticate,
             total=node.total,
             lock=node.lock,
@@ -88,6 +119,7 @@ class _Visit:
     def write(self, data: bytes) -> None:
         """Answer, once the siblings have what the request changed."""
         self._node.wait_replicated(self._reported)
+        time.sleep(self._node.delay)
         self._write(data)
 
     def _authenticate(self, user: str, password: str, _: Mapping[str, Any]) -> tuple[int, str]:
@@ -99,13 +131,11 @@ class _Visit:
         """The operation, which also reports the object files that appeared."""
 
         def run(module: Module, session: Session, arguments: Mapping[str, Any]) -> Mapping[str, object]:
-            token = self._node.folder.tokens / self._user
-            before = set(object_files(token))
+            making = self._node.begin(self._user)
             try:
                 return operation(module, session, arguments)
             finally:
-                if made := set(object_files(token)) - before:
-                    self._reported = self._node.report("created", self._user, sorted(made))
+                self._reported = self._node.finish(making)
 
         return run
 

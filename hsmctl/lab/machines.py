@@ -38,7 +38,11 @@ class Machines(Protocol):
         ...
 
     def build(self, place: Place, clone_of: str | None) -> None:
-        """Start the HSM's process, empty or as a clone of another HSM; returns before it is up."""
+        """Start the HSM's process, empty or as a clone of another HSM or a backup; returns before it is up."""
+        ...
+
+    def back_up(self, hsm_id: str, backup_id: str) -> bool:
+        """Keep what the HSM holds under the backup's id, for `build`; whether it could be read."""
         ...
 
     def state(self, hsm_id: str) -> MachineState:

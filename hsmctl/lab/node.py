@@ -18,21 +18,68 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from hsmctl.agent.inventory import Module, Refused, Session
 from hsmctl.lab.folder import NodeFolder
 from hsmctl.lab.listener import Listener
+from hsmctl.lab.outbox import Entry, Outbox
 from hsmctl.lab.owner import own
 from hsmctl.lab.record import NodeRecord
-from hsmctl.lab.softhsm import module_path, object_files, sweep
-from hsmctl.lab.user import Role, Users, Verdict
+from hsmctl.lab.softhsm import bump, module_path, object_files, sweep
+from hsmctl.lab.user import Role, Users, Verdict, user_from
 
 REPLICATION_SECONDS = 2.0
 """How long a reply waits for its changes to reach the siblings."""
 
 Say = Callable[[Mapping[str, object]], None]
 """Sends one message to the supervisor."""
+
+
+class Gate:
+    """The one lock around every call into the module; whoever enters finds SoftHSM knowing what the folders hold.
+
+    SoftHSM looks at a folder again only when its counter was raised. Whoever takes a file away or puts one back by hand
+    does not raise it, so the folder's time of change decides; and SoftHSM itself, when it makes an object, takes the
+    counter for its own and misses what arrived shortly before, so every making is followed by a look.
+    """
+
+    def __init__(self, tokens: Path) -> None:
+        self._tokens = tokens
+        self._lock = threading.Lock()
+        self._seen: dict[Path, int] = {}
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        for token, changed in self._changes():
+            if self._seen.get(token) != changed:
+                with suppress(OSError):  # locked or gone: looked at again next time
+                    bump(token)
+                    self._seen[token] = changed
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def look_again(self) -> None:
+        """Have SoftHSM look at every folder before the next call; called with the lock held."""
+        self._seen.clear()
+
+    def close(self) -> None:
+        """Let nobody enter any more."""
+        self._lock.acquire()
+
+    def _changes(self) -> Iterator[tuple[Path, int]]:
+        """Each token's folder, and when an entry of it last appeared or vanished."""
+        with suppress(FileNotFoundError), os.scandir(self._tokens) as entries:
+            for entry in entries:
+                yield Path(entry.path), entry.stat().st_mtime_ns
+
+
+class Making(NamedTuple):
+    """A call that may make objects: its entry in the outbox, and the object files there were before it."""
+
+    entry: Entry
+    before: frozenset[str]
 
 
 class Node:
@@ -42,13 +89,15 @@ class Node:
         self.folder = folder
         self.record = NodeRecord.read(folder)
         self.users = Users(folder.users)
-        self.lock = threading.Lock()
+        self.lock = Gate(folder.tokens)
         """Held around every call into the module."""
         self.module = Module(str(module_path()))
+        self.delay = 0.0
+        """Seconds every answer is late."""
         self._say = say
         self._kept: dict[str, Session] = {}
         self._replication = threading.Condition()
-        self._reported = self._replicated = 0
+        self._replicated = 0
 
     def start(self) -> None:
         """Take the folder, heal it and open the module.
@@ -60,15 +109,16 @@ class Node:
         own(self.folder.lock)
         for sentence in sweep(self.folder.tokens, self.folder.backups, self.folder.quarantine):
             self._say({"event": "said", "text": sentence})
-        self.folder.configuration.write_text(
-            f"directories.tokendir = {self.folder.tokens}\nobjectstore.backend = file\nlog.level = ERROR\n"
-        )
+        self.folder.configure()
         os.environ["SOFTHSM2_CONF"] = str(self.folder.configuration)
         self.module.initialize()
+        self._outbox = Outbox(self.folder.outbox, self.folder.tokens)
+        for entry in self._outbox.unsettled():
+            self._say(_created(entry))
 
     def stop(self) -> None:
         """Close the module when the current call is done; nothing is called after it."""
-        self.lock.acquire()
+        self.lock.close()
         self.module.finalize()
 
     def authenticate(self, user: str, password: str) -> tuple[int, str]:
@@ -78,6 +128,7 @@ class Node:
             Refused: not a crypto user of this HSM, a wrong password, or locked out.
         """
         verdict = self.users.authenticate(user, password)
+        self._say({"event": "login", "user": user.lower(), "response": verdict})
         known = self.users.get(user)
         if verdict is Verdict.LOCKED:
             raise Refused(verdict, f"{user} is locked on {self.record.place.hsm_id}")
@@ -91,17 +142,26 @@ class Node:
         """The token objects of all crypto users; counted as files, because only their owners could list them."""
         return sum(1 for user in self.record.tokens for _ in object_files(self.folder.tokens / user))
 
-    def report(self, change: str, user: str, names: list[str]) -> int:
-        """Tell the supervisor which objects a user's call changed; the report's number."""
-        with self._replication:
-            self._reported += 1
-            self._say({"event": change, "user": user, "names": names, "number": self._reported})
-            return self._reported
+    def begin(self, user: str) -> Making:
+        """Note that a call which may make objects of a user is about to be made; called with the lock held."""
+        return Making(self._outbox.begin(user), frozenset(object_files(self.folder.tokens / user)))
 
-    def replicated(self, number: int) -> None:
-        """Note that the siblings have what was reported up to this number."""
+    def finish(self, making: Making) -> int:
+        """Tell the supervisor which objects the call made; the number to wait for, 0 if there is nothing to."""
+        token = self.folder.tokens / making.entry.user
+        self.lock.look_again()
+        entry = self._outbox.finish(making.entry, tuple(sorted(set(object_files(token)) - making.before)))
+        if not entry.names:
+            return 0
+        self._say(_created(entry))
+        return entry.number
+
+    def replicated(self, number: int, *, settled: bool) -> None:
+        """Note that every sibling has what was reported up to this number, or, not yet settled, waits for it."""
+        if settled:
+            self._outbox.settle(number)
         with self._replication:
-            self._replicated = number
+            self._replicated = max(self._replicated, number)
             self._replication.notify_all()
 
     def wait_replicated(self, number: int) -> None:
@@ -163,6 +223,11 @@ def main() -> None:
     os._exit(0)  # the threads of connections may be anywhere, and nothing is left to do
 
 
+def _created(entry: Entry) -> Mapping[str, object]:
+    """The event that tells the supervisor of new objects."""
+    return {"event": "created", "user": entry.user, "names": entry.names, "number": entry.number}
+
+
 def _serve(node: Node, pipe: Pipe) -> None:
     """Obey the supervisor until it hangs up or says quit."""
     listener = Listener(node)
@@ -171,7 +236,9 @@ def _serve(node: Node, pipe: Pipe) -> None:
     for command in pipe.commands():
         match command["command"]:
             case "replicated":
-                node.replicated(command["number"])
+                node.replicated(command["number"], settled=command["settled"])
+            case "delay":
+                node.delay = command["seconds"]
             case "quit":
                 return
             case name:
@@ -186,8 +253,14 @@ def _obey(node: Node, listener: Listener, name: str, command: Mapping[str, Any])
                 node.snapshot(Path(command["destination"]))
             case "certify":
                 listener.certify()
+            case "user":
+                user = command["user"]
+                node.users.put(command["name"], user_from(user) if user else None, command["place"])
+            case "face_clients":
+                listener.face_clients()
             case "counts":
-                return {"ok": {"objects": node.total(), "users": [user.name for user in node.users.all()]}}
+                users = [user.name for user in node.users.all()]
+                return {"ok": {"objects": node.total(), "users": users, "sessions": listener.connections}}
             case _:
                 return {"error": f"no command {name}"}
     except OSError as error:

@@ -16,9 +16,11 @@ from typing import BinaryIO, NamedTuple
 LABEL, SERIAL, FLAGS, SO_BLOB, USER_BLOB = range(0x80005349, 0x8000534E)
 """The attributes of `token.object`."""
 
-_CKA_CLASS, _CKA_KEY_TYPE = 0x000, 0x100
-_CKA_VALUE, _CKA_MODULUS, _CKA_PRIVATE_EXPONENT, _CKA_EC_POINT = 0x011, 0x120, 0x123, 0x181
-_CKK_RSA, _EC_KEY_TYPES = 0x00, (0x03, 0x40, 0x41)
+CKA_CLASS, CKA_KEY_TYPE, CKA_PRIVATE, CKA_LABEL, CKA_EXTRACTABLE = 0x000, 0x100, 0x002, 0x003, 0x162
+CKA_VALUE, CKA_MODULUS, CKA_PRIVATE_EXPONENT, CKA_EC_POINT = 0x011, 0x120, 0x123, 0x181
+CKO_PUBLIC_KEY, CKO_PRIVATE_KEY, CKO_SECRET_KEY = 2, 3, 4
+CKK_RSA, CKK_EC = 0x00, 0x03
+_CURVE_TYPES = (CKK_EC, 0x40, 0x41)
 
 
 class Torn(ValueError):
@@ -49,6 +51,11 @@ class StoredObject:
     generation: int
     """Counts the writes of this file; a process reloads the object when it grew."""
     attributes: Mapping[int, Attribute]
+
+    def boolean(self, attribute: int) -> bool | None:
+        """A boolean attribute, or None."""
+        stored = self.attributes.get(attribute)
+        return stored.value != b"\0" if stored and stored.kind is Kind.BOOLEAN else None
 
     def number(self, attribute: int) -> int | None:
         """An unsigned long attribute, or None."""
@@ -128,15 +135,15 @@ def _required(stored: StoredObject) -> tuple[int, ...]:
     """The attributes a finished token or object has, and not empty."""
     if LABEL in stored.attributes:
         return (SERIAL, FLAGS, SO_BLOB, USER_BLOB)
-    key_type = stored.number(_CKA_KEY_TYPE)
-    match stored.number(_CKA_CLASS):
-        case 3 if key_type == _CKK_RSA:
-            return (_CKA_MODULUS, _CKA_PRIVATE_EXPONENT)
-        case 2 if key_type == _CKK_RSA:
-            return (_CKA_MODULUS,)
-        case 2 if key_type in _EC_KEY_TYPES:
-            return (_CKA_EC_POINT,)
+    key_type = stored.number(CKA_KEY_TYPE)
+    match stored.number(CKA_CLASS):
+        case 3 if key_type == CKK_RSA:
+            return (CKA_MODULUS, CKA_PRIVATE_EXPONENT)
+        case 2 if key_type == CKK_RSA:
+            return (CKA_MODULUS,)
+        case 2 if key_type in _CURVE_TYPES:
+            return (CKA_EC_POINT,)
         case 2 | 3 | 4:
-            return (_CKA_VALUE,)
+            return (CKA_VALUE,)
         case _:
-            return (_CKA_CLASS,)
+            return (CKA_CLASS,)

@@ -46,6 +46,14 @@ def own(path: Path) -> int:
     return descriptor
 
 
+def still_owned(descriptor: int, path: Path) -> bool:
+    """Whether a descriptor holds the lock file that others find at this path."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
 def is_owned(path: Path) -> bool:
     """Whether a process holds the lock file now."""
     try:

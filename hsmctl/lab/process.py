@@ -27,8 +27,8 @@ _log = logging.getLogger(__name__)
 class NodeProcess:
     """One HSM process, from its start to its end."""
 
-    def __init__(self, folder: Path, on_event: Callable[[Event], None]) -> None:
-        """Start the process; `on_event` gets its events, in order, on a thread of its own."""
+    def __init__(self, folder: Path, on_event: Callable[[NodeProcess, Event], None]) -> None:
+        """Start the process; `on_event` gets it and its events, in order, on a thread of its own."""
         self._name = folder.name
         self._on_event = on_event
         self._lock = threading.Lock()
@@ -88,6 +88,10 @@ class NodeProcess:
             self._commands.write(line)
             self._commands.flush()
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send the process a signal, if it has not ended."""
+        self._process.send_signal(number)
+
     def quit(self, seconds: float) -> None:
         """End the process after its current call, frozen or not; kill it where that takes longer than `seconds`."""
         self._hang_up()
@@ -115,7 +119,7 @@ class NodeProcess:
         if message.get("event") == "ready":
             self._ready.set()
         elif "event" in message:
-            self._on_event(message)
+            self._on_event(self, message)
         elif awaited := self._awaited.get(message["answer"]):
             awaited.set_result(message)
 

@@ -15,6 +15,8 @@ import shutil
 import struct
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 
 from hsmctl.errors import Conflict
@@ -88,53 +90,97 @@ def object_files(folder: Path) -> Iterator[str]:
                 yield entry.name
 
 
-def copy_object(source: Path, target: Path, name: str) -> None:
-    """Copy an object between two tokens with the same token key; a process that runs on the target sees it at once.
+def read_object(token: Path, name: str) -> StoredObject:
+    """An object of a token.
 
-    Not so where it has known a file of this name that vanished without `remove_object`: it sees the copy when it starts
-    anew.
+    Raises:
+        FileNotFoundError: the token has no such object (any more).
+        Torn: it is unfinished.
+    """
+    return check_whole((token / name).read_bytes())
+
+
+def write_object(token: Path, name: str, stored: StoredObject) -> None:
+    """Put an object into a token, in place of one of this name; a process that runs on the token sees it at once.
+
+    Raises:
+        TimeoutError: somebody holds the token's lock.
+    """
+    with _locked(token) as counter:
+        path = token / name
+        if path.exists():
+            # A process that has read the old object reloads it only for a higher count.
+            stored = StoredObject(max(stored.generation, _generation(path)) + 1, stored.attributes)
+        _lock_file(token, name).touch(mode=0o600)
+        temporary = token / f".{name}.new"
+        _write(temporary, serialize(stored))
+        temporary.replace(path)
+        _count(counter)
+
+
+def copy_object(source: Path, target: Path, name: str) -> None:
+    """Copy an object between two tokens with the same token key; one the target has already is left alone.
 
     Raises:
         FileNotFoundError: the source has no such object (any more).
         Torn: the source's object is unfinished.
         TimeoutError: somebody holds the target's lock.
     """
-    stored = check_whole((source / name).read_bytes())
-    overwritten = target / name
-    if overwritten.exists():
-        # A process that has read the old object reloads it only for a higher count.
-        generation = max(stored.generation, _generation(overwritten)) + 1
-        stored = StoredObject(generation, stored.attributes)
-    _lock_file(target, name).touch(mode=0o600)
-    temporary = target / f".{name}.new"
-    _write(temporary, serialize(stored))
-    temporary.replace(overwritten)
-    _bump(target)
+    stored = read_object(source, name)
+    if holds(target, name, stored):
+        bump(target)  # what put it there may have been cut off before it said so
+    else:
+        write_object(target, name, stored)
 
 
-def remove_object(folder: Path, name: str) -> None:
+def remove_object(token: Path, name: str) -> None:
     """Remove an object from a token, if it is there; a process that runs on the token sees it at once.
 
     Raises:
         TimeoutError: somebody holds the token's lock.
     """
-    (folder / name).unlink(missing_ok=True)
-    _lock_file(folder, name).unlink(missing_ok=True)
-    _bump(folder)
+    with _locked(token) as counter:
+        (token / name).unlink(missing_ok=True)
+        _lock_file(token, name).unlink(missing_ok=True)
+        _count(counter)
+
+
+def holds(token: Path, name: str, stored: StoredObject) -> bool:
+    """Whether a token has this very object, however often it was written."""
+    try:
+        return read_object(token, name).attributes == stored.attributes
+    except (FileNotFoundError, Torn):
+        return False
+
+
+def bump(token: Path) -> None:
+    """Tell processes that have the token open to look at its folder again (Generation.cpp).
+
+    Raises:
+        TimeoutError: somebody, possibly a stopped process, holds the lock.
+    """
+    with _locked(token) as counter:
+        _count(counter)
 
 
 def sweep(tokens: Path, backups: Path, quarantine: Path) -> tuple[str, ...]:
     """Heal what a killed process left in a folder of tokens nobody uses now; what was done, a sentence each.
 
     `backups` holds each token's `token.object` as `<token>.object`: C_Login rewrites the file in place, so a process
-    killed meanwhile destroys it, and what it says never changes.
+    killed meanwhile destroys it, and what it says never changes. Each token is locked while it is healed: a sibling's
+    objects may be on their way into it.
+
+    Raises:
+        TimeoutError: somebody holds a token's lock.
     """
     done: list[str] = []
     for token in sorted(path for path in tokens.iterdir() if path.is_dir()):
-        done += _heal_token(token, backups / f"{token.name}.object")
-        for name in sorted(object_files(token)):
-            done += _heal_object(token, name, quarantine / token.name)
-        done += _tidy(token)
+        with _locked(token) as counter:
+            done += _heal_counter(token, counter)
+            done += _heal_token(token, backups / f"{token.name}.object")
+            for name in sorted(object_files(token)):
+                done += _heal_object(token, name, quarantine / token.name)
+            done += _tidy(token)
     return tuple(done)
 
 
@@ -153,9 +199,9 @@ def _seal(token_key: bytes, pin: str) -> bytes:
     return salt + vector + encryptor.update(clear) + encryptor.finalize()
 
 
-def _lock_file(folder: Path, name: str) -> Path:
+def _lock_file(token: Path, name: str) -> Path:
     """The lock SoftHSM wants beside each object; without it the object cannot be destroyed."""
-    return (folder / name).with_suffix(".lock")
+    return (token / name).with_suffix(".lock")
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -171,37 +217,50 @@ def _generation(path: Path) -> int:
     return int.from_bytes(data) if len(data) == 8 else 0
 
 
-def _bump(folder: Path) -> None:
-    """Tell processes that have the token open to look at its folder again (Generation.cpp).
+@contextmanager
+def _locked(token: Path) -> Iterator[FileIO]:
+    """The token's counter, locked as SoftHSM locks it.
 
     Raises:
         TimeoutError: somebody, possibly a stopped process, holds the lock.
     """
-    with (folder / "generation").open("r+b", buffering=0) as stream:
-        _lock(stream.fileno(), folder)
-        generation = int.from_bytes(stream.read(8)) + 1
-        stream.seek(0)
-        stream.write(struct.pack(">Q", generation))
+    descriptor = os.open(token / "generation", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with FileIO(descriptor, "r+") as counter:
+        _lock(descriptor, token)
+        yield counter
 
 
-def _lock(descriptor: int, folder: Path) -> None:
+def _count(counter: FileIO) -> None:
+    """Add one to a counter."""
+    counter.seek(0)
+    generation = int.from_bytes(counter.read(8)) + 1
+    counter.seek(0)
+    counter.write(struct.pack(">Q", generation))
+
+
+def _lock(descriptor: int, token: Path) -> None:
     deadline = time.monotonic() + _BUSY_SECONDS
     while True:
         try:
             fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{folder.name} is locked") from None
+                raise TimeoutError(f"{token.name} is locked") from None
             time.sleep(0.002)
         else:
             return
 
 
-def _heal_token(token: Path, backup: Path) -> Iterator[str]:
-    """Restore `token.object` and the counter where they are torn."""
-    if _size(token / "generation") != 8:
-        _write(token / "generation", struct.pack(">Q", 1))
+def _heal_counter(token: Path, counter: FileIO) -> Iterator[str]:
+    """Make the counter anew where it is torn; through the descriptor that holds its lock, which another would drop."""
+    if len(counter.read(9)) != 8:
+        counter.truncate(0)
+        _count(counter)
         yield f"{token.name}: generation counter made anew"
+
+
+def _heal_token(token: Path, backup: Path) -> Iterator[str]:
+    """Restore `token.object` where it is torn."""
     if _whole(token / TOKEN_OBJECT):
         return
     if _whole(backup):
@@ -236,7 +295,3 @@ def _whole(path: Path) -> bool:
     except (FileNotFoundError, Torn):
         return False
     return True
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0

@@ -1,11 +1,10 @@
-"""The emulated Security Token Service: says who the caller is, which is always the lab's only user."""
+"""The emulated Security Token Service's GetCallerIdentity: the holder of the lab's own key is the lab's only user."""
 
 from __future__ import annotations
 
 import uuid
-from urllib.parse import parse_qs
 
-from hsmctl.lab.wire import Answer, Call, not_implemented
+from hsmctl.lab.wire import Answer, Call
 
 _IDENTITY = """\
 <GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
@@ -20,20 +19,13 @@ _IDENTITY = """\
 
 
 class Sts:
-    """A lab.wire.Service; its signing name is `sts`."""
+    """Answers for one account."""
 
     def __init__(self, account_id: str) -> None:
         self._account_id = account_id
 
     def answer(self, call: Call) -> Answer:
-        """The answer to GetCallerIdentity.
-
-        Raises:
-            AwsError: any other operation.
-        """
-        action = parse_qs(call.body.decode(errors="replace")).get("Action", ["(none)"])[0]
-        if action != "GetCallerIdentity":
-            raise not_implemented(f"The operation {action} of sts")
+        """The answer to GetCallerIdentity."""
         body = _IDENTITY.format(
             account_id=self._account_id, user_id=f"AIDA{call.access_key_id[4:]}", request_id=uuid.uuid4()
         )

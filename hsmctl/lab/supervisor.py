@@ -9,28 +9,41 @@ from __future__ import annotations
 import json
 import logging
 import os
-import secrets
 import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
+from hsmctl.lab.audit import AuditTrail
+from hsmctl.lab.client_host import ClientHost
 from hsmctl.lab.cloudhsm import CloudHsm, Site, Subnet
 from hsmctl.lab.configuration import REGION, Configuration, Options, claim, make
 from hsmctl.lab.context import CRYPTO_USER, write_context
-from hsmctl.lab.fleet import Fleet, Machine
+from hsmctl.lab.control import SETTLE_SECONDS, Control
+from hsmctl.lab.effect import Effects
+from hsmctl.lab.emulation import Sources, moto, router, warm_when_quiet
+from hsmctl.lab.fault import Family, FaultBook
+from hsmctl.lab.fault_certificate import CertificateFaults
+from hsmctl.lab.fault_key import KeyFaults
+from hsmctl.lab.fault_process import CloudFaults, ProcessFaults, ReplicationFaults
+from hsmctl.lab.fault_service import ServiceFaults
+from hsmctl.lab.fault_user import UserFaults
+from hsmctl.lab.fleet import Fleet
 from hsmctl.lab.folder import LabFolder, write_private
-from hsmctl.lab.gateway import Control, Credentials, Gateway, serve
-from hsmctl.lab.owner import Owned, end_owner, own
-from hsmctl.lab.sts import Sts
-from hsmctl.lab.wire import Service
+from hsmctl.lab.gap_network import network_gaps
+from hsmctl.lab.gateway import Credentials, Gateway, serve
+from hsmctl.lab.network import LabNetwork
+from hsmctl.lab.owner import Owned, end_owner, own, still_owned
+from hsmctl.lab.trouble import Trouble
+from hsmctl.lab.weather import TamperedService, Weather
 
 if TYPE_CHECKING:
     from werkzeug.serving import BaseWSGIServer
 
-_SETTLE_SECONDS = 60.0
+_LOOK_SECONDS = 0.25
+"""How often the supervisor looks whether a fault heals and whether its folder is still there."""
 _POLL_SECONDS = 0.1
 """How soon the gateway notices that it is to stop."""
 
@@ -38,34 +51,35 @@ _log = logging.getLogger(__name__)
 
 
 def run(lab: LabFolder, options: Options, announce: Callable[[], None]) -> None:
-    """Serve the lab until SIGTERM or the control call `stop`; `announce` is called when it is up.
+    """Serve the lab until SIGTERM, the control call `stop`, or the end of its folder; `announce` says that it is up.
 
     Raises:
         Conflict: the lab was made with other options or by another version, or its network is taken.
     """
-    _take(lab)
+    held = _take(lab)
     configuration, claimed = _open(lab, options)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     with claimed:
-        fleet = Fleet(lab, configuration.networks)
+        parts = _Parts(lab, configuration)
         try:
-            _serve(lab, configuration, fleet, stopping, announce)
+            _serve(lab, configuration, parts, stopping, held, announce)
         finally:
             lab.supervisor.unlink(missing_ok=True)
-            fleet.close()
+            parts.fleet.close()
             _log.info("the lab is down")
 
 
-def _take(lab: LabFolder) -> None:
-    """Own the folder, in place of a supervisor that no longer answers if need be."""
+def _take(lab: LabFolder) -> int:
+    """Own the folder, in place of a supervisor that no longer answers if need be; what holds its lock."""
     try:
-        own(lab.lock)
+        held = own(lab.lock)
     except Owned:
         _log.warning("supervisor %s does not answer and is ended", end_owner(lab.lock))
-        own(lab.lock)
+        held = own(lab.lock)
     lab.supervisor.unlink(missing_ok=True)
+    return held
 
 
 def _open(lab: LabFolder, options: Options) -> tuple[Configuration, socket.socket]:
@@ -77,32 +91,82 @@ def _open(lab: LabFolder, options: Options) -> tuple[Configuration, socket.socke
     return make(lab, options)
 
 
+class _Parts:
+    """What a supervisor is made of."""
+
+    def __init__(self, lab: LabFolder, configuration: Configuration) -> None:
+        book = FaultBook(lab.faults)
+        effects, site = Effects(lab, book), _site(configuration)
+        self.audit = AuditTrail(lab.audit, time.time)
+        self.fleet = Fleet(lab, configuration.networks, effects, self.audit)
+        self.fleet.load()
+        self.service = CloudHsm(lab, site, self.fleet, time.time, configuration.options.delay)
+        sources = Sources(site=site, cloudhsm=self.service, counts=self.fleet.counts, audit=self.audit)
+        self.rest = moto(lab, configuration.access_key_id, sources, time.time)
+        self.network = LabNetwork(lab, configuration, book, self.service.clusters, self.fleet.running)
+        self.fleet.on_change = self.network.tell
+        self.client = ClientHost(lab.client)
+        self.router = router(
+            TamperedService(self.service, book),
+            self.rest,
+            site.account_id,
+            configuration.access_key_id,
+            Weather(book, REGION).before,
+            network_gaps(self.network.document, REGION, self.rest, beside=lambda: self.rest.changed),
+        )
+        self.trouble = Trouble(
+            book=book,
+            clock=time.time,
+            exists=self.fleet.machine,
+            handlers={
+                Family.PROCESS: ProcessFaults(book=book, effects=effects, fleet=self.fleet),
+                Family.SERVICE: ServiceFaults(book=book, run=self.service.intervene, succeed=self.fleet.succeed),
+                Family.KEYS: KeyFaults(
+                    lab=lab, book=book, siblings=self.fleet.siblings, replicator=self.fleet.replicator
+                ),
+                Family.REPLICATION: ReplicationFaults(self.fleet.replicator),
+                Family.USERS: UserFaults(lab=lab, book=book, put=self.fleet.put_user, default=CRYPTO_USER),
+                Family.CERTIFICATE: CertificateFaults(lab=lab, book=book, certify=self.fleet.show_certificate),
+                Family.CLOUD: CloudFaults(),
+                Family.NETWORK: self.network,
+            },
+        )
+
+
 def _serve(
     lab: LabFolder,
     configuration: Configuration,
-    fleet: Fleet,
+    parts: _Parts,
     stopping: threading.Event,
+    held: int,
     announce: Callable[[], None],
 ) -> None:
-    """Run everything until `stopping`."""
-    fleet.load()
-    service = CloudHsm(lab, _site(configuration), fleet, time.time, configuration.options.delay)
-    control = _Control(lab, configuration, fleet, service, stopping)
-    server = _listen(configuration, service, control)
+    """Run everything until `stopping`, or until the folder is gone whose lock is held."""
+    control = Control(lab, parts.fleet, parts.service, parts.client, parts.trouble, stopping)
+    credentials = Credentials(access_key_id=configuration.access_key_id, control_token=configuration.control_token)
+    gateway = Gateway(parts.router, credentials, control.calls())
+    server = _listen(gateway, configuration.port)
     configuration = configuration.listening(server.port)
     configuration.write(lab)
-    write_context(lab, configuration)
+    write_context(lab, configuration, parts.network.ground.client_name)
     thread = threading.Thread(target=server.serve_forever, args=(_POLL_SECONDS,), name="gateway")
     thread.start()
     try:
-        fleet.settle(_SETTLE_SECONDS)
+        parts.client.start()
+        parts.fleet.settle(SETTLE_SECONDS)
+        parts.network.tell()
+        parts.trouble.resume()
         write_private(lab.supervisor, json.dumps({"pid": os.getpid(), "port": server.port}).encode())
         _log.info("the lab is up at port %d", server.port)
         announce()
-        stopping.wait()
+        warm_when_quiet(parts.rest, lambda: gateway.last_call, stopping)
+        while still_owned(held, lab.lock) and not stopping.wait(_LOOK_SECONDS):
+            parts.trouble.heal()
     finally:
+        stopping.set()
         server.shutdown()
         thread.join()
+        parts.client.stop()
 
 
 def _site(configuration: Configuration) -> Site:
@@ -114,75 +178,9 @@ def _site(configuration: Configuration) -> Site:
     return Site(account_id=configuration.account_id, region=REGION, vpc_id=configuration.vpc_id, subnets=subnets)
 
 
-def _listen(configuration: Configuration, service: CloudHsm, control: _Control) -> BaseWSGIServer:
+def _listen(gateway: Gateway, port: int) -> BaseWSGIServer:
     """The gateway's server, at the port it had before if that is free: clients out there know it."""
-    services: Mapping[str, Service] = {"cloudhsm": service, "sts": Sts(configuration.account_id)}
-    credentials = Credentials(access_key_id=configuration.access_key_id, control_token=configuration.control_token)
-    app = Gateway(services, credentials, control.calls())
     try:
-        return serve(app, "127.0.0.1", configuration.port)
+        return serve(gateway, "127.0.0.1", port)
     except OSError:
-        return serve(app, "127.0.0.1")
-
-
-class _Control:
-    """The supervisor's own calls, for the lab's commands."""
-
-    def __init__(
-        self,
-        lab: LabFolder,
-        configuration: Configuration,
-        fleet: Fleet,
-        service: CloudHsm,
-        stopping: threading.Event,
-    ) -> None:
-        self._lab = lab
-        self._configuration = configuration
-        self._fleet = fleet
-        self._service = service
-        self._stopping = stopping
-
-    def calls(self) -> Mapping[str, Control]:
-        """The handlers by name."""
-        return {"status": self._status, "repair": self._repair, "activate": self._activate, "stop": self._stop}
-
-    def _status(self, _: Mapping[str, Any]) -> Mapping[str, Any]:
-        there = (machine for machine in self._fleet.machines() if not machine.folder.removing.exists())
-        return {"nodes": [_described(machine) for machine in there]}
-
-    def _repair(self, _: Mapping[str, Any]) -> Mapping[str, Any]:
-        self._fleet.repair()
-        self._fleet.settle(_SETTLE_SECONDS)
-        return {}
-
-    def _activate(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
-        """What `cloudhsm-cli cluster activate` does on the HSMs, then what the service makes of it."""
-        cluster_id = str(asked["cluster_id"])
-        self._fleet.activate(cluster_id, self._password("admin"), {CRYPTO_USER: self._password(CRYPTO_USER)})
-        self._service.activate(cluster_id)
-        return {}
-
-    def _stop(self, _: Mapping[str, Any]) -> Mapping[str, Any]:
-        self._stopping.set()
-        return {}
-
-    def _password(self, user: str) -> str:
-        """The user's password in this lab, chosen when it is first needed."""
-        path = self._lab.secret(user)
-        if not path.exists():
-            write_private(path, secrets.token_urlsafe(24).encode())
-        return path.read_text()
-
-
-def _described(machine: Machine) -> Mapping[str, object]:
-    """A node as the lab's status shows it."""
-    process = machine.process
-    place = machine.place
-    return {
-        "hsm_id": place.hsm_id,
-        "cluster_id": place.cluster_id,
-        "zone": place.zone,
-        "address": place.address,
-        "state": str(machine.state),
-        "pid": process.pid if process and process.alive else None,
-    }
+        return serve(gateway, "127.0.0.1")

@@ -12,9 +12,11 @@ import json
 import re
 import secrets
 import threading
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from hsmctl.errors import Conflict, UsageError
 from hsmctl.lab.folder import write_private
@@ -64,7 +66,7 @@ class Users:
         self._path = path
         self._lock = threading.Lock()
         loaded = json.loads(path.read_text()) if path.exists() else [asdict(user) for user in _FACTORY]
-        self._users = {entry["name"]: User(**{**entry, "role": Role(entry["role"])}) for entry in loaded}
+        self._users = {entry["name"]: user_from(entry) for entry in loaded}
 
     def all(self) -> tuple[User, ...]:
         """Every user, in the order of creation."""
@@ -125,11 +127,37 @@ class Users:
                 self._store(replace(user, failures=failures))
             return Verdict.OK if right else Verdict.INCORRECT
 
+    def place(self, name: str) -> int:
+        """Where a user stands in the order of creation; behind the last one where there is none of this name."""
+        names = list(self._users)
+        return names.index(name.lower()) if name.lower() in names else len(names)
+
+    def put(self, name: str, user: User | None, place: int) -> None:
+        """Make the user of a name be this one, standing there, or nobody; nobody's rules are asked."""
+        with self._lock:
+            others = [each for each in self._users.values() if each.name != name.lower()]
+            if user:
+                others.insert(place, user)
+            self._keep({each.name: each for each in others})
+
     def _store(self, user: User) -> User:
-        users = {**self._users, user.name: user}
+        self._keep({**self._users, user.name: user})
+        return user
+
+    def _keep(self, users: dict[str, User]) -> None:
         write_private(self._path, json.dumps([asdict(each) for each in users.values()], indent=1).encode())
         self._users = users
-        return user
+
+
+def user_from(entry: Mapping[str, Any]) -> User:
+    """The user that was written as JSON, field by field."""
+    return User(**{**entry, "role": Role(entry["role"])})
+
+
+def verifier(password: str) -> str:
+    """What proves a password later; whether it is one that CloudHSM takes is not asked."""
+    salt = secrets.token_bytes(16)
+    return (salt + _derive(salt, password)).hex()
 
 
 _FACTORY = (User(name="admin", role=Role.UNACTIVATED), User(name="app_user", role=Role.APPLIANCE))
@@ -137,15 +165,14 @@ _FACTORY = (User(name="admin", role=Role.UNACTIVATED), User(name="app_user", rol
 
 
 def _verifier(password: str) -> str:
-    """What proves the password later.
+    """What proves a new password later.
 
     Raises:
         UsageError: it is not 8 to 32 characters without a colon (which parts user and password in a PIN).
     """
     if not 8 <= len(password) <= 32 or ":" in password:
         raise UsageError("password refused", "8 to 32 characters without a colon are allowed", "choose another one")
-    salt = secrets.token_bytes(16)
-    return (salt + _derive(salt, password)).hex()
+    return verifier(password)
 
 
 def _matches(verifier: str, password: str) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
 from typing import Protocol
+from urllib.parse import parse_qs
 
 _SCOPE = re.compile(r"AWS4-HMAC-SHA256 Credential=([^/,\s]+)/\d{8}/([^/,\s]+)/([^/,\s]+)/aws4_request")
 """Access key id, region and signing name in an Authorization header (IAM user guide, SigV4 request elements)."""
@@ -32,6 +33,18 @@ class Call:
     headers: Mapping[str, str]
     """By lower-case name."""
     body: bytes
+    method: str = "POST"
+    path: str = "/"
+    query: str = ""
+
+    @property
+    def operation(self) -> str:
+        """The operation's name; of services that speak REST, method and path."""
+        if target := self.headers.get("x-amz-target"):
+            return target.rpartition(".")[2]
+        if _is_query(self.headers):
+            return parse_qs(self.body.decode(errors="replace")).get("Action", ["(none)"])[0]
+        return f"{self.method} {self.path}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,13 +84,24 @@ def not_implemented(what: str) -> AwsError:
     return AwsError("NotImplementedInLab", f"{what} is not emulated by the hsmctl lab.", 501)
 
 
-def signed_call(headers: Mapping[str, str], body: bytes) -> Call | None:
+def signed_call(
+    headers: Mapping[str, str], body: bytes, *, method: str = "POST", path: str = "/", query: str = ""
+) -> Call | None:
     """The call, or None where the request is not signed with SigV4 in its Authorization header."""
     scope = _SCOPE.match(headers.get("authorization", ""))
     if scope is None:
         return None
     access_key_id, region, service = scope.groups()
-    return Call(access_key_id=access_key_id, region=region, service=service, headers=headers, body=body)
+    return Call(
+        access_key_id=access_key_id,
+        region=region,
+        service=service,
+        headers=headers,
+        body=body,
+        method=method,
+        path=path,
+        query=query,
+    )
 
 
 def unsigned(headers: Mapping[str, str]) -> AwsError:

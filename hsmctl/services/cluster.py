@@ -27,10 +27,14 @@ class ClusterService:
     identity: Identity
     operations: Operations
     lifecycle: Lifecycle
+    wanted: Sequence[str] = ()
+    """The context's clusters; none named means all."""
 
     def list(self, ids: Sequence[str] = ()) -> tuple[Cluster, ...]:
-        """These clusters, or all, deleted ones left out."""
-        return tuple(cluster for cluster in self.plane.clusters(ids) if cluster.state is not ClusterState.DELETED)
+        """These clusters, or the context's, deleted ones left out."""
+        return tuple(
+            cluster for cluster in self.plane.clusters(ids or self.wanted) if cluster.state is not ClusterState.DELETED
+        )
 
     def show(self, cluster_id: str) -> Cluster:
         """The cluster.
@@ -80,6 +84,12 @@ class ClusterService:
         """
         for zone in zones:
             check_may_create_hsm(cluster, zone)
+        if len(zones) > 1 and cluster.state is ClusterState.UNINITIALIZED:
+            raise Conflict(
+                f"{cluster.cluster_id} is {cluster.state}",
+                "before activation it takes exactly one HSM",
+                "add one, initialize and activate, then add the rest",
+            )
         creations = [_create_hsm(zone, f"hsm_{place}", cluster.state) for place, zone in enumerate(zones)]
         waits = [_wait_hsm(f"hsm_{place}") for place in range(len(zones))]
         pairs = zip(creations, waits, strict=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hsmctl.domain.evidence import Ok
 from hsmctl.domain.key import Key, KeySpec, check_spec, text
 from hsmctl.domain.sync import Inventory, Replica
-from hsmctl.errors import Conflict, HsmctlError
+from hsmctl.errors import Conflict, Denied, HsmctlError, Unreachable
 from hsmctl.ports import Clock, Journal, Login, Tokens
 from hsmctl.services.sync import SyncService
 
@@ -48,14 +48,18 @@ class KeyService:
         """What the first replica that answers shows; to PKCS#11 a cluster is one token.
 
         Raises:
+            Denied: one refused the login; the PIN is not tried on another.
             HsmctlError: none answered; the error is the last one's.
         """
         error: Exception = Conflict("no HSM to ask", "the cluster has none that is ACTIVE", "hsmctl hsm list")
+        deadline = self.clock.monotonic() + seconds
         for replica in replicas:
-            reading = next(self.sync.readings([replica], seconds=seconds))
+            reading = next(self.sync.readings([replica], seconds=deadline - self.clock.monotonic()))
             if isinstance(reading.outcome, Ok):
                 return Listing(replica=replica, inventory=reading.outcome.value)
             error = reading.outcome.error
+            if isinstance(error, Denied):
+                break
         raise error
 
     def generate(self, replicas: Sequence[Replica], spec: KeySpec, *, seconds: float) -> Made:
@@ -70,33 +74,43 @@ class KeyService:
         break_glass = self.guard()
         if not replicas:
             raise Conflict("no HSM to make a key on", "the cluster has none that is ACTIVE", "hsmctl hsm list")
+        login = self.login(replicas[0])
         deadline = self.clock.monotonic() + seconds
+        for reading in self.sync.readings(replicas, seconds=seconds):
+            if isinstance(reading.outcome, Ok):
+                _check_new(spec, reading.outcome.value, reading.replica)
         self.journal.append("key-generate", {"spec": spec, "on": replicas[0].name, "break_glass": break_glass})
-        try:
-            keys = self._make(replicas[0], spec, deadline)
-        except HsmctlError as error:
-            self.journal.append("key-not-generated", {"label": spec.label, "error": str(error)})
-            raise
+        keys = self._make(replicas[0], login, spec, deadline)
         made = self._seen(keys, replicas, deadline)
         self.journal.append("key-generated", {"label": spec.label, "seen_on": made.seen_on})
         return made
 
-    def _make(self, replica: Replica, spec: KeySpec, deadline: float) -> tuple[Key, ...]:
-        """The new objects, made where nothing with their label or id was."""
-        with self.tokens.open(replica, self.login(replica), deadline) as token:
-            _check_new(spec, token.inventory(), replica)
-            return token.generate(spec)
+    def _make(self, replica: Replica, login: Login, spec: KeySpec, deadline: float) -> tuple[Key, ...]:
+        """The new objects; the journal says whether there are any, or that nobody knows."""
+        asked = False
+        try:
+            with self.tokens.open(replica, login, deadline) as token:
+                asked = True
+                return token.generate(spec)
+        except HsmctlError as error:
+            unknown = asked and isinstance(error, Unreachable)
+            kind = "key-generate-unknown" if unknown else "key-not-generated"
+            self.journal.append(kind, {"label": spec.label, "error": str(error)})
+            if unknown:
+                raise Unreachable(error.what, f"{error.why}; the key may have been made", "hsmctl key list") from error
+            raise
 
     def _seen(self, keys: tuple[Key, ...], replicas: Sequence[Replica], deadline: float) -> Made:
-        """Look until every replica lists the new objects or the deadline has passed."""
-        wanted = {key.identity for key in keys}
+        """Look until every replica lists the new objects, the same material too, or the deadline has passed."""
+        wanted = {(key.identity, key.material) for key in keys}
         while True:
             left = max(0.5, deadline - self.clock.monotonic())
             readings = list(self.sync.readings(replicas, seconds=left))
             seen = {
                 reading.replica.name
                 for reading in readings
-                if isinstance(reading.outcome, Ok) and wanted <= {key.identity for key in reading.outcome.value.keys}
+                if isinstance(reading.outcome, Ok)
+                and wanted <= {(key.identity, key.material) for key in reading.outcome.value.keys}
             }
             if len(seen) == len(replicas) or self.clock.monotonic() >= deadline:
                 names = [replica.name for replica in replicas]

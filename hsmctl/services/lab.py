@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import cycle, islice
 from typing import assert_never
 
@@ -16,11 +17,12 @@ from hsmctl.domain.event import Event, Finished, Progress, Started, StepDone, St
 from hsmctl.domain.key import SIZES, KeyKind, KeySpec
 from hsmctl.domain.plan import Plan
 from hsmctl.domain.sync import Replica
-from hsmctl.errors import Conflict
+from hsmctl.errors import Conflict, Unreachable
 from hsmctl.ports import Clock, LabControl, LabOptions, LabStatus, Login, Tokens
 from hsmctl.services.cluster import ClusterService
 
 SEED_SECONDS = 600.0
+_PATIENCE = timedelta(seconds=5)
 RSA_SEEDS = 4
 """RSA pairs among the seed keys: their generation is what takes time."""
 
@@ -49,12 +51,16 @@ class LabService:
 
         Raises:
             Conflict: a lab with other options exists, or its cluster is in a state nothing follows.
+            Unreachable: an HSM's process does not run.
         """
         status = self.control.start(options)
         yield f"lab at {status.endpoint_url}"
         tools = self.connect()
         while (cluster := self._cluster(tools)) is None or not self._complete(cluster, options):
             yield from self._next(tools, cluster, status, options)
+        if len(cluster.hsms) == 1:
+            yield from self._seed(tools, cluster, options.seed_keys)
+        self._check_nodes()
         yield f"{cluster.cluster_id} is ACTIVE with {len(cluster.active_hsms)} HSMs"
 
     def status(self) -> LabStatus:
@@ -110,25 +116,42 @@ class LabService:
         if missing <= 0:
             self.clock.sleep(0.1)
             return
-        if len(cluster.hsms) == 1 and options.seed_keys:
-            made = self._seed(tools, cluster, options.seed_keys)
-            yield f"{made} seed keys made"
+        if len(cluster.hsms) == 1:
+            yield from self._seed(tools, cluster, options.seed_keys)
         # The lab takes creations side by side; for AWS that is UNCONFIRMED, so only the lab asks for it.
         yield from self._apply(tools, tools.cluster.plan_add_hsms(cluster, zones(cluster, missing), together=True))
 
-    def _seed(self, tools: LabTools, cluster: Cluster, count: int) -> int:
-        """Make the seed keys that are not there yet; how many were made."""
+    def _check_nodes(self) -> None:
+        """Refuse to call a lab up whose HSMs do not all run.
+
+        Raises:
+            Unreachable: some do not, whatever the control plane says of them.
+        """
+        dead = [node for node in self.control.status().nodes if node.state != "running"]
+        if dead:
+            why = ", ".join(f"{node.hsm_id} is {node.state}" for node in dead)
+            raise Unreachable("the lab is not whole", why, "hsmctl lab logs")
+
+    def _seed(self, tools: LabTools, cluster: Cluster, count: int) -> Iterator[str]:
+        """Make the seed keys that are not there yet."""
+        if not count:
+            return
         replica = tools.replicas(cluster)[0]
         with tools.tokens.open(replica, tools.login(replica), self.clock.monotonic() + SEED_SECONDS) as token:
             there = {key.identity.label for key in token.inventory().keys}
             specs = [spec for spec in seed_specs(count) if spec.label not in there]
             for spec in specs:
                 token.generate(spec)
-        return len(specs)
+        if specs:
+            yield f"{len(specs)} seed keys made"
 
     def _apply(self, tools: LabTools, plan: Plan) -> Iterator[str]:
+        said = ""
         for event in tools.cluster.apply(plan):
-            yield from _words(event)
+            for words in _words(event):
+                if words != said:
+                    yield words
+                said = words
 
 
 def zones(cluster: Cluster, count: int) -> tuple[str, ...]:
@@ -164,12 +187,14 @@ def _seed_kind(number: int) -> tuple[KeyKind, str]:
 
 
 def _words(event: Event) -> Iterator[str]:
-    """An operation's event as a line of narration; waiting is silent, the lab does not take long."""
+    """An operation's event as a line of narration; waiting is silent until it takes longer than it should here."""
     match event:
         case Started(_, plan):
             yield plan.title
         case StepStarted(number, step):
             yield f"  {number} {step.says}"
+        case Progress(_, text, elapsed) if elapsed > _PATIENCE:
+            yield f"    {text}"
         case Progress() | StepDone() | Finished():
             return
         case _:

@@ -92,7 +92,7 @@ class Lifecycle:
         hsm = yield from until(
             lambda: self._hsm(found["cluster_id"], hsm_id),
             lambda hsm: hsm.state is HsmState.ACTIVE,
-            lambda hsm: f"{hsm.hsm_id} is {hsm.state}",
+            lambda hsm: f"{hsm.hsm_id} is {hsm.state}" + (f": {hsm.message}" if hsm.message else ""),
             clock=self.clock,
             every=self.every,
             limit=_LIMIT,

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from hsmctl.domain.cluster import Cluster, Hsm
 from hsmctl.domain.net_endpoint import Client
-from hsmctl.domain.net_snapshot import read_snapshot
+from hsmctl.domain.net_snapshot import Snapshot, read_snapshot
 from hsmctl.errors import Conflict, UsageError
 from hsmctl.ports import Clock, Identity, NetworkCache, NetworkReader
 from hsmctl.services.net_ends import Ends
@@ -48,6 +48,11 @@ class Collection:
         return self.newest - self.oldest <= MIXED
 
     @property
+    def snapshot(self) -> Snapshot:
+        """The snapshot, read."""
+        return read_snapshot(self.sections)
+
+    @property
     def document(self) -> dict[str, object]:
         """The document that `services.net` reads, ready for JSON; how it came about is in `_collection`."""
         cluster, clients = self.ends.cluster, [_client_row(client, self.ends.families) for client in self.ends.clients]
@@ -69,6 +74,7 @@ class Collection:
             "newest": self.newest.isoformat(),
             "consistency": "consistent" if self.consistent else "mixed",
             "calls": self.calls,
+            "members": self.ends.members,
             "unreadable": [asdict(hole) for hole in self.holes],
         }
 
@@ -94,7 +100,7 @@ class NetCollectService:
             UsageError: no client is named.
             Denied: the credentials are not accepted, or are of another account than the context's.
         """
-        if not ends.clients:
+        if not (ends.clients or ends.members):
             raise UsageError("nobody to collect for", "no client is named", "hsmctl net collect --client ID|IP|CIDR")
         asked = _asked(ends.cluster, hsm_id)
         caller = self.identity.caller()

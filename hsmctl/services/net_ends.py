@@ -18,6 +18,8 @@ class Ends:
     cluster: Cluster
     clients: tuple[Client, ...]
     families: tuple[int, ...] = (4,)
+    members: bool = False
+    """Whether everybody is looked for who carries a security group that the HSMs' groups let in."""
 
     @property
     def region(self) -> str:

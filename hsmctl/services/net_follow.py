@@ -57,6 +57,8 @@ class _Walk:
             if interface is not None and self._ends.own(interface):
                 self._wants.vpc(text(row, "VpcId"), region)
                 self._wants.groups(interface, region)
+                if self._ends.members and any(hsm.eni_id == interface.id for hsm in self._ends.hsms):
+                    self._wants.members(interface, region)
         for family in self._ends.families:
             located = [locate_hsm(self._snapshot, hsm, family).endpoint for hsm in self._ends.hsms]
             self._there = [endpoint for endpoint in located if endpoint is not None]

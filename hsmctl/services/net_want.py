@@ -62,6 +62,14 @@ class Wants:
             asked |= self.add(kind, region, Chosen.BY_VPC, vpc_id)
         return asked
 
+    def members(self, interface: Interface, region: str) -> None:
+        """Whoever carries a group that an HSM's groups let in."""
+        for group_id in interface.group_ids or ():
+            group = self._found.snapshot.groups.get(group_id)
+            for rule in group.ingress if group else ():
+                if rule.ports[0] <= HSM_PORTS[1] and rule.ports[1] >= HSM_PORTS[0]:
+                    self.add(NetworkKind.INTERFACES, region, Chosen.BY_GROUP, *rule.group_ids)
+
     def groups(self, interface: Interface, region: str) -> None:
         """The security groups an interface carries, and the prefix lists of those rules that matter to an HSM."""
         for group_id in interface.group_ids or ():

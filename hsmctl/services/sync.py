@@ -1,13 +1,17 @@
-"""Reading every replica of a cluster's keys at once, and the report on what they hold."""
+"""Reading every replica of a cluster's keys at once, and having the keys prove themselves where that is asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from hsmctl.domain.proof import NONCE_BYTES, USES_PER_SECOND, Permission, refusals, refused, settle, usable
 from hsmctl.domain.sync import Inventory, Reading, Replica, Report, compare
-from hsmctl.ports import Clock, Login, Tokens
+from hsmctl.errors import Denied, Unreachable
+from hsmctl.ports import Clock, Login, SignatureVerifier, Token, Tokens
 from hsmctl.services.fanout import each
+from hsmctl.words import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,22 +22,73 @@ class SyncService:
     tokens: Tokens
     login: Callable[[Replica], Login]
     """The crypto user to read a replica with."""
+    permission: Permission
+    """Which keys may be used for proofs."""
+    verifier: Callable[[], SignatureVerifier]
+    """Asked for only where keys prove themselves."""
 
-    def readings(self, replicas: Sequence[Replica], *, seconds: float) -> Iterator[Reading]:
-        """What each replica answered, as the answers come; none later than `seconds` from now."""
+    def nonce(self) -> bytes:
+        """What one run of proofs is about; nobody could foresee it.
+
+        Raises:
+            Denied: no key may be used.
+        """
+        if not self.permission.everything and not self.permission.patterns:
+            raise Denied(
+                "no key may be used for proofs",
+                "the context has no deep_allow",
+                'add deep_allow = ["LABEL", "app-*"] to the context: each key it names is used once on every replica',
+            )
+        return secrets.token_bytes(NONCE_BYTES)
+
+    def readings(self, replicas: Sequence[Replica], *, seconds: float, nonce: bytes | None = None) -> Iterator[Reading]:
+        """What each replica answered, as the answers come; none later than `seconds` from now.
+
+        With a nonce the keys that may be used are used, and the readings are to be settled.
+        """
+        # Logins are made before the clock runs and the fan-out begins: a prompt or a keyring is asked once, from here.
+        logins = {replica.name: self.login(replica) for replica in replicas if not replica.absent}
         deadline = self.clock.monotonic() + seconds
-        # Logins are made before the fan-out: a prompt or a keyring is asked once, from this thread.
-        logins = {replica.name: self.login(replica) for replica in replicas}
 
         def read(replica: Replica) -> Inventory:
+            if replica.absent:
+                raise Unreachable(replica.name, replica.absent, "hsmctl hsm list")
             with self.tokens.open(replica, logins[replica.name], deadline) as token:
-                return token.inventory()
+                return self._prove(token, replica, nonce, deadline) if nonce else token.inventory()
 
         for replica, outcome in each(replicas, read, clock=self.clock, deadline=deadline):
             yield Reading(replica, outcome)
+
+    def settled(self, readings: Iterable[Reading], nonce: bytes) -> tuple[Reading, ...]:
+        """The readings of one run with every signature verified, once all of them are there."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        verifier = self.verifier()
+        with ThreadPoolExecutor() as pool:
+            return settle(readings, nonce, verifier.fits, verifier.certify, pool.map)
 
     def check(self, replicas: Sequence[Replica], *, seconds: float) -> Report:
         """The report on these replicas, columns in the order given."""
         order = {replica.name: place for place, replica in enumerate(replicas)}
         readings = sorted(self.readings(replicas, seconds=seconds), key=lambda reading: order[reading.replica.name])
         return compare(readings)
+
+    def _prove(self, token: Token, replica: Replica, nonce: bytes, deadline: float) -> Inventory:
+        """The inventory with the proofs of the keys that may be used, which is decided before any of them is.
+
+        Raises:
+            Unreachable: they are too many for the time that is left.
+        """
+        if self.permission.everything:
+            return token.prove(nonce)
+        untouched = token.prove(nonce, only=())
+        why = refusals(replica, untouched, self.permission, self.verifier().certify)
+        allowed = usable(untouched) - set(why)
+        needed = len(allowed) / USES_PER_SECOND
+        if self.clock.monotonic() + needed > deadline:
+            raise Unreachable(
+                f"{replica.name}: no time to use {counted(len(allowed), 'key')}",
+                f"at {USES_PER_SECOND:.0f} in a second that takes {needed:.0f} s",
+                "give it more with --deadline",
+            )
+        return refused(token.prove(nonce, allowed, USES_PER_SECOND), why)

@@ -31,6 +31,7 @@ from hsmctl.agent.inventory import (
     write_frame,
 )
 from hsmctl.agent.operations import OPERATIONS
+from hsmctl.agent.proof import LISTINGS
 from hsmctl.agent.stream import accept
 
 HELLO = {"protocol": PROTOCOL, "version": __version__}
@@ -79,7 +80,8 @@ def talk(mode: str, module: Module, read_exactly: ReadExactly, write: Write) -> 
         return
     version = "0.0.0" if mode == "other version" else __version__
     hsm_id = "hsm-other" if mode == "replaced" else None
-    serve(read_exactly, write, Conversation(module, version=version, operations=OPERATIONS, hsm_id=hsm_id))
+    conversation = Conversation(module, version=version, operations=OPERATIONS, listings=LISTINGS, hsm_id=hsm_id)
+    serve(read_exactly, write, conversation)
 
 
 def listen(mode: str, module: Module, outer: str, inner: str) -> None:

@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,13 +16,14 @@ from tls_files import Authority
 from token_world import LOGIN, NOW, PATIENCE, FixedClock, ModuleWorld, NodeWorld, World, module_replica
 
 from hsmctl.adapters.token import AgentTokens
-from hsmctl.domain.key import KeyKind, KeySpec, MaterialKind, ObjectClass
-from hsmctl.domain.sync import Replica
+from hsmctl.domain.key import KeyKind, KeySpec, MaterialKind, ObjectClass, ProofKind
+from hsmctl.domain.sync import Inventory, Replica
 from hsmctl.errors import Denied, DeviceError, Unreachable, UsageError
 from hsmctl.ports import Login, Token
 from hsmctl.secret import Secret
 
 SOON = 0.3
+NONCE = bytes(range(32))
 AES = KeySpec(kind=KeyKind.AES, size="256", label=b"\xff\nodd", key_id=b"")
 
 
@@ -46,6 +48,10 @@ def fill_and_list(token: Token) -> None:
     token.inventory()
 
 
+def kinds(inventory: Inventory) -> dict[ObjectClass, ProofKind]:
+    return {key.identity.object_class: key.proof.kind for key in inventory.keys if key.proof}
+
+
 class TokensContract:
     """What holds whatever the way to the agent."""
 
@@ -63,6 +69,28 @@ class TokensContract:
         assert pair[1].material is None
         assert set(inventory.keys) == {secret, *pair}
         assert (inventory.taken_at, inventory.user, inventory.total) == (NOW, USER, None)
+
+    def test_keys_prove_themselves_if_they_may(self, world: World) -> None:
+        with world.open() as token:
+            (secret,) = token.generate(AES)
+            token.generate(KeySpec(kind=KeyKind.EC, size="P-256", label=b"jwt", key_id=b"\x01"))
+            everything = token.prove(NONCE)
+            only = token.prove(NONCE, {secret.identity}, per_second=1000.0)
+            untouched = token.prove(NONCE, only=())
+            listed = token.inventory()
+
+        assert kinds(everything) == {
+            ObjectClass.SECRET: ProofKind.DIGEST,
+            ObjectClass.PUBLIC: ProofKind.PUBLIC,
+            ObjectClass.PRIVATE: ProofKind.SIGNATURE,
+        }
+        assert kinds(only) == {**kinds(everything), ObjectClass.PRIVATE: ProofKind.NONE}
+        assert kinds(untouched) == {**kinds(only), ObjectClass.SECRET: ProofKind.NONE}
+        assert [replace(key, proof=None) for key in everything.keys] == list(listed.keys)
+
+    def test_a_nonce_that_is_none_is_refused(self, world: World) -> None:
+        with world.open() as token, pytest.raises(DeviceError, match="a nonce of 3 bytes"):
+            token.prove(b"abc")
 
     def test_an_empty_token_has_no_keys(self, world: World) -> None:
         with world.open() as token:

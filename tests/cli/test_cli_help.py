@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
+from connectivity import scenario
 from transcript import hsmctl
 from world import World
 
@@ -48,9 +50,11 @@ def test_help_ends_with_examples(command: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("example", examples())
-def test_an_example_is_understood(example: str, tmp_path: Path) -> None:
+def test_an_example_is_understood(example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words = shlex.split(example.removeprefix('eval "$(').split(" && ")[0].removesuffix(')"'))
     (tmp_path / "config.toml").write_text("[context.prod]\n")
+    (tmp_path / "net.json").write_text(json.dumps(scenario("S01")))
+    monkeypatch.chdir(tmp_path)
     ran = hsmctl(World(), *words[1:], folder=tmp_path)
 
     assert words[0] == "hsmctl"

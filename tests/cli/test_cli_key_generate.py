@@ -8,7 +8,7 @@ import pytest
 from transcript import hsmctl
 from world import ACCOUNT, HSMS, World, lab_context
 
-from hsmctl.errors import ExitCode
+from hsmctl.errors import ExitCode, Unreachable
 from hsmctl.settings import Context
 
 
@@ -43,7 +43,8 @@ def test_a_key_that_did_not_arrive_is_partial_and_says_where_it_is_not() -> None
 def test_the_journal_knows_before_and_after() -> None:
     world = World()
     hsmctl(world, "key", "generate", "AES", "--label", "payments")
-    hsmctl(world, "key", "generate", "AES", "--label", "payments")
+    world.tokens.errors[HSMS[0]] = Unreachable(HSMS[0], "down")
+    hsmctl(world, "key", "generate", "AES", "--label", "refunds", "--deadline", "1s")
 
     kinds = [record["kind"] for record in world.journal.written]
     assert kinds == ["key-generate", "key-generated", "key-generate", "key-not-generated"]

@@ -19,6 +19,7 @@ from world import HSMS, World
 from hsmctl.cli.root import NOUNS
 from hsmctl.cli.schema import of_view
 from hsmctl.cli.view import View
+from hsmctl.domain.key import Proof, ProofKind
 from hsmctl.errors import Unreachable
 
 FOLDER = Path(__file__).parents[1] / "data" / "schemas"
@@ -29,11 +30,17 @@ COMMANDS = {
     "hsm.list@1": ["hsm", "list"],
     "key.list@1": ["key", "list"],
     "key.generate@1": ["key", "generate", "EC", "--label", "tls"],
-    "sync.check@1": ["sync", "check"],
+    "sync.check@1": ["sync", "check", "--deep"],
+    "net.explain@1": ["net", "explain", "--client", "10.0.0.9"],
+    "net.exposure@1": ["net", "exposure"],
+    "net.collect@1": ["net", "collect", "--client", "10.0.0.9", "-o", "{folder}/net.json"],
+    "net.probe@1": ["net", "probe", "--local", "--deadline", "1s"],
     "lab.up@1": ["lab", "up"],
     "lab.status@1": ["lab", "status"],
     "lab.env@1": ["lab", "env"],
     "lab.logs@1": ["lab", "logs"],
+    "login.status@1": ["login", "status"],
+    "login.reset@1": ["login", "reset"],
     "config.path@1": ["config", "path"],
     "config.init@1": ["config", "init"],
     "config.show@1": ["config", "show"],
@@ -63,13 +70,15 @@ def odd() -> World:
     world = World()
     world.tokens.held[HSMS[1]].pop()
     world.tokens.errors[HSMS[2]] = Unreachable(HSMS[2], "no answer")
+    world.tokens.answers["", "db-kek-000"] = Proof(ProofKind.NONE, reason="it can only unwrap")
     return world
 
 
 @pytest.mark.parametrize("schema", COMMANDS)
 @pytest.mark.parametrize("world", [World, odd])
 def test_what_a_command_writes_fits_its_schema(schema: str, world: Callable[[], World], tmp_path: Path) -> None:
-    document = hsmctl(world(), *COMMANDS[schema], "-o", "json", folder=tmp_path).document
+    words = [word.format(folder=tmp_path) for word in COMMANDS[schema]]
+    document = hsmctl(world(), "-o", "json", *words, folder=tmp_path).document
     assert document["schema"] == f"hsmctl/{schema}"
     jsonschema.validate(document, json.loads((FOLDER / f"{schema}.json").read_text()))
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from transcript import hsmctl
-from world import ACCOUNT, HSMS, World, aes
+from world import ACCOUNT, HSMS, World, aes, seed_keys
 
-from hsmctl.domain.key import Material, MaterialKind
+from hsmctl.domain.key import Proof, ProofKind
 from hsmctl.errors import Denied, ExitCode, Unreachable
 from hsmctl.secret import Source, SourceKind
 from hsmctl.settings import Context, TokenEntry
@@ -33,10 +35,7 @@ def unreadable(*names: str, error: type[Denied] | type[Unreachable] = Unreachabl
 
 
 def proved() -> World:
-    from dataclasses import replace
-
-    keys = [replace(key, material=Material(MaterialKind.CHALLENGE, b"x")) for key in World().keys]
-    return World(keys=keys)
+    return World(keys=[replace(key, proof=Proof(ProofKind.DIGEST, b"x", "encrypt")) for key in World().keys])
 
 
 @pytest.mark.parametrize(
@@ -121,6 +120,66 @@ def test_requiring_proof_or_scope_makes_agreement_partial() -> None:
     assert document["warnings"] == ["3 objects not visible to crypto_user: unproven"]
     assert hsmctl(half, "sync", "check", "--require-scope", "full").code == ExitCode.PARTIAL
     assert hsmctl(missing(), "sync", "check", "--require", "proved").code == ExitCode.NO
+
+
+def test_keys_that_prove_themselves_are_in_sync_and_those_that_do_not_are_named_with_the_reason() -> None:
+    world = World()
+    assert hsmctl(world, "sync", "check", "--deep", "--require", "proved").out.startswith("● in sync\n")
+    assert len(world.tokens.used) == len(world.keys) * len(HSMS)
+
+    world.tokens.answers["", "db-kek-001"] = Proof(ProofKind.NONE, reason="it can only unwrap")
+    told = hsmctl(world, "sync", "check", "--deep")
+    assert told.code == ExitCode.OK
+    assert told.out.startswith("◍ no difference seen (4 proved, 1 unproven)\n")
+    assert "\n  1 unproven: it can only unwrap\n" in told.out
+    assert "db-kek-001" not in told.out
+    assert (
+        "?  db-kek-001  AES-256  secret-key  00000001  it can only unwrap"
+        in hsmctl(world, "sync", "check", "--deep", "-o", "wide").out
+    )
+    assert hsmctl(world, "sync", "check", "--deep", "--require", "proved").code == ExitCode.PARTIAL
+    data = hsmctl(world, "sync", "check", "--deep", "-o", "json").document["data"]
+    assert data["reasons"] == {"it can only unwrap": 1}
+    assert [(key["label"], key["reasons"]) for key in data["unproven_keys"]] == [("db-kek-001", ["it can only unwrap"])]
+
+
+def test_a_twin_of_the_same_name_and_check_value_is_found_only_by_using_it() -> None:
+    world = World()
+    world.tokens.answers[HSMS[1], "db-kek-002"] = Proof(ProofKind.DIGEST, b"of a twin", "encrypt")
+    assert hsmctl(world, "sync", "check").code == ExitCode.OK
+
+    told = hsmctl(world, "sync", "check", "--deep")
+    assert told.code == ExitCode.NO
+    assert "≠  db-kek-002  AES-256  secret-key  different on hsm-bbbbbbbbbbb" in told.out
+
+
+def onprem(*deep_allow: str) -> Context:
+    tokens = tuple(TokenEntry(name=name, module="/usr/lib/p11.so", password=Source(SourceKind.PROMPT)) for name in HSMS)
+    return Context(name="onprem", tokens=tokens, deep_allow=deep_allow)
+
+
+def test_outside_the_lab_keys_are_used_only_by_permission_and_on_demand() -> None:
+    world = World()
+    denied = hsmctl(world, "sync", "check", "--deep", "--yes", context=onprem())
+    assert denied.code == ExitCode.DENIED
+    assert "add deep_allow" in denied.err
+    asked = hsmctl(world, "sync", "check", "--deep", context=onprem("db-kek-00[01]", "app-*"))
+    assert asked.code == ExitCode.USAGE
+    assert "each key named db-kek-00[01], app-* once; HSMs log that" in asked.err
+    assert world.tokens.used == []
+
+    told = hsmctl(world, "sync", "check", "--deep", "--yes", context=onprem("db-kek-00[01]", "app-*"))
+    assert told.out.startswith("◍ no difference seen (2 proved, 3 unproven)\n")
+    assert "  3 unproven: deep_allow does not name it\n" in told.out
+    assert {label for _, label in world.tokens.used} == {b"db-kek-000", b"db-kek-001"}
+
+
+def test_keys_that_there_is_no_time_for_are_not_used() -> None:
+    world = World(keys=seed_keys(60))
+    told = hsmctl(world, "sync", "check", "--deep", "--yes", "--deadline", "2s", context=onprem("db-*"))
+    assert told.code == ExitCode.UNKNOWN
+    assert "no time to use 60 keys: at 20 in a second that takes 3 s" in told.out
+    assert world.tokens.used == []
 
 
 def test_tokens_of_a_context_without_an_account_need_no_aws() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hsmctl.domain.evidence import Failed, Ok
-from hsmctl.domain.key import Identity, Key, Material, MaterialKind, ObjectClass
+from hsmctl.domain.key import Identity, Key, Material, MaterialKind, ObjectClass, Proof, ProofKind
 from hsmctl.domain.sync import Cell, Inventory, Reading, Replica, Verdict, compare
 from hsmctl.errors import Denied, ExitCode, Unreachable
 
@@ -22,6 +22,7 @@ def key(
     kind: MaterialKind = MaterialKind.CHECK_VALUE,
     attributes: str = "token sensitive",
     bits: int = 256,
+    proof: Proof | None = None,
 ) -> Key:
     return Key(
         identity=Identity(ObjectClass.SECRET, b"\x01", label.encode()),
@@ -29,7 +30,16 @@ def key(
         bits=bits,
         attributes=frozenset(attributes.split()),
         material=None if digest is None else Material(kind, digest),
+        proof=proof,
     )
+
+
+def answer(value: bytes = b"answer", how: str = "encrypt") -> Proof:
+    return Proof(ProofKind.DIGEST, value, how)
+
+
+def silence(reason: str = "it can only unwrap") -> Proof:
+    return Proof(ProofKind.NONE, reason=reason)
 
 
 def reading(name: str, *keys: Key, total: int | None = -1, user: str = "ops_cu") -> Reading:
@@ -81,7 +91,7 @@ def test_attributes_that_differ_are_a_finding_of_their_own() -> None:
 
 
 def test_fingerprints_of_different_kinds_are_unproven_and_never_different() -> None:
-    vendor = key(digest=b"\x09\x09", kind=MaterialKind.CHALLENGE)
+    vendor = key(digest=b"\x09\x09", kind=MaterialKind.MODULUS)
     assert cells(reading("a", key()), reading("b", key()), reading("c", vendor)) == ["reported", "reported", "unproven"]
 
 
@@ -115,7 +125,7 @@ def test_nothing_readable_is_unknown_and_denied_only_if_all_refused() -> None:
 
 
 def test_in_sync_is_said_only_when_all_is_proved_in_full_scope() -> None:
-    proved = key(kind=MaterialKind.CHALLENGE)
+    proved = key(proof=answer())
     assert compare([reading("a", proved), reading("b", proved)]).verdict is Verdict.IN_SYNC
     assert compare([reading("a", key()), reading("b", key())]).words == "no difference seen (0 proved, 1 unproven)"
     half = compare([reading("a", proved, total=2), reading("b", proved, total=2)])
@@ -124,7 +134,9 @@ def test_in_sync_is_said_only_when_all_is_proved_in_full_scope() -> None:
 
 
 def test_one_replica_alone_is_never_in_sync() -> None:
-    assert compare([reading("a", key(kind=MaterialKind.CHALLENGE))]).verdict is Verdict.NO_DIFFERENCE_SEEN
+    report = compare([reading("a", key(proof=answer()))])
+    assert report.verdict is Verdict.NO_DIFFERENCE_SEEN
+    assert report.words == "nothing to compare: one replica only (keys seen: 1)"
 
 
 def test_replicas_without_any_key_are_not_called_in_sync() -> None:
@@ -135,11 +147,57 @@ def test_no_replica_at_all_is_unknown() -> None:
     assert compare([]).verdict is Verdict.UNKNOWN
 
 
+def test_a_key_that_answers_otherwise_is_different_whatever_it_lists() -> None:
+    same = key(proof=answer())
+    assert cells(reading("a", same), reading("b", key(proof=answer(b"else"))), reading("c", same)) == [
+        "proved",
+        "different",
+        "proved",
+    ]
+
+
+def test_a_check_that_uses_keys_sees_no_less_where_a_key_does_not_answer() -> None:
+    proved = reading("a", key(proof=answer())), reading("b", key(proof=answer()))
+    other = reading("c", key(digest=b"zzz", proof=silence()))
+    same = reading("c", key(proof=silence("C_SignInit failed (CKR_DEVICE_ERROR)")))
+
+    assert cells(*proved, other) == ["proved", "proved", "different"]
+    assert cells(*proved, same) == ["proved", "proved", "reported"]
+    assert cells(proved[0], same) == ["reported", "reported"]
+    assert compare([*proved, same]).reasons == {"C_SignInit failed (CKR_DEVICE_ERROR)": 1}
+
+
+def test_answers_of_different_mechanisms_are_not_compared() -> None:
+    readings = [reading("a", key(proof=answer())), reading("b", key(proof=answer(b"else", "sign")))]
+
+    assert cells(*readings) == ["reported", "reported"]
+    assert compare(readings).reasons == {"its replicas proved it in different ways": 1}
+
+
+def test_the_reasons_of_keys_that_agree_are_counted_most_first() -> None:
+    held = [key(label, proof=silence()) for label in "ab"] + [key("c", proof=silence("it may not be used"))]
+    report = compare([reading("a", *held, key("d", proof=answer())), reading("b", *held)])
+
+    assert list(report.reasons.items()) == [("it can only unwrap", 2), ("it may not be used", 1)]
+    assert [row.reasons for row in report.rows] == [
+        (),
+        ("it can only unwrap",),
+        ("it can only unwrap",),
+        ("it may not be used",),
+    ]
+
+
+def test_a_replica_that_cannot_be_read_is_no_reason_of_the_keys() -> None:
+    report = compare([reading("a", key(proof=answer())), unreadable("b"), reading("c", key(proof=answer()))])
+    assert (report.unproven, report.reasons) == (1, {})
+
+
 KEYS = st.builds(
     key,
     st.sampled_from(["a", "b", "c"]),
     digest=st.sampled_from([None, b"x", b"y"]),
-    kind=st.sampled_from([MaterialKind.CHECK_VALUE, MaterialKind.CHALLENGE]),
+    kind=st.sampled_from([MaterialKind.CHECK_VALUE, MaterialKind.PUBLIC]),
+    proof=st.sampled_from([None, silence(), answer(), answer(b"else"), answer(how="sign")]),
     attributes=st.sampled_from(["token", "token sign"]),
 )
 REPLICAS = st.lists(st.one_of(st.none(), st.lists(KEYS, max_size=5)), min_size=1, max_size=5)

@@ -126,20 +126,74 @@ def test_old_backups_are_purged_by_policy_but_never_the_last(aws: EmulatedAws, h
     assert [backup["BackupId"] for backup in backups(hsms, neverExpires=["true"])] == [kept]
 
 
-def test_restoring_from_a_backup_is_refused_as_not_emulated(aws: EmulatedAws, hsms: BotoClient) -> None:
+def test_a_cluster_scaled_to_zero_comes_back_from_its_newest_backup(aws: EmulatedAws, hsms: BotoClient) -> None:
+    cluster_id = active(aws, hsms)
+    [hsm] = cluster(hsms, cluster_id)["Hsms"]
+    aws.now.advance(60)
+    hsms.delete_hsm(ClusterId=cluster_id, HsmId=hsm["HsmId"])
+    assert cluster(hsms, cluster_id)["Hsms"] == []
+    newest, activation = (backup["BackupId"] for backup in backups(hsms))
+    restored = add_hsm(hsms, cluster_id)
+    assert aws.machines.originals[restored["HsmId"]] == newest
+    assert len(backups(hsms)) == 2, "there was no HSM to back up"
+    hsms.delete_hsm(ClusterId=cluster_id, HsmId=cluster(hsms, cluster_id)["Hsms"][0]["HsmId"])
+    for backup in backups(hsms):
+        if backup["BackupId"] != activation:
+            hsms.delete_backup(BackupId=backup["BackupId"])
+    assert aws.machines.originals[add_hsm(hsms, cluster_id)["HsmId"]] == activation
+
+
+def test_a_cluster_made_from_a_backup_is_active_and_shares_its_certificate(aws: EmulatedAws, hsms: BotoClient) -> None:
+    source = active(aws, hsms)
+    backup = backups(hsms)[0]
+    hsms.copy_backup_to_region(BackupId=backup["BackupId"], DestinationRegion=OTHER_REGION)
+    for name in (backup["BackupId"], backup["BackupArn"]):
+        restored = cluster(hsms, create(hsms, SourceBackupId=name))
+        assert (restored["State"], restored["Hsms"]) == ("ACTIVE", [])
+        assert restored["SourceBackupId"] == backup["BackupId"]
+        assert restored["Certificates"] == cluster(hsms, source)["Certificates"]
+        hsm = add_hsm(hsms, restored["ClusterId"])
+        assert aws.machines.originals[hsm["HsmId"]] == backup["BackupId"]
+
+
+def test_what_a_backup_forbids_is_not_restored(aws: EmulatedAws, hsms: BotoClient) -> None:
     active(aws, hsms)
     backup = backups(hsms)[0]
     asked: dict[str, Any] = {"HsmType": "hsm2m.medium", "SubnetIds": SUBNET_IDS, "Mode": "FIPS"}
-    for source in (backup["BackupId"], backup["BackupArn"]):
-        code, why = refusal(hsms, "create_cluster", SourceBackupId=source, **asked)
-        assert (code, why) == (
-            "NotImplementedInLab",
-            "Restoring a cluster from a backup is not emulated by the hsmctl lab.",
-        )
-    foreign = backup["BackupArn"].replace(ACCOUNT, "999999999999")
-    assert refusal(hsms, "create_cluster", SourceBackupId=foreign, **asked)[0] == "CloudHsmInvalidRequestException"
-    missing = refusal(hsms, "create_cluster", SourceBackupId="backup-aaaaaaaaaaa", **asked)
-    assert missing[0] == "CloudHsmResourceNotFoundException"
+    for other, expected in (
+        ({"SourceBackupId": backup["BackupArn"].replace(ACCOUNT, "999999999999")}, "is not a backup of this region"),
+        ({"SourceBackupId": "backup-aaaaaaaaaaa"}, "does not exist"),
+        ({"SourceBackupId": backup["BackupId"], "Mode": "NON_FIPS"}, "is FIPS and cannot be restored to NON_FIPS"),
+    ):
+        assert expected in refusal(hsms, "create_cluster", **(asked | other))[1]
+    hsms.delete_backup(BackupId=backup["BackupId"])
+    refused = refusal(hsms, "create_cluster", SourceBackupId=backup["BackupId"], **asked)
+    assert "PENDING_DELETION, not READY" in refused[1]
+
+
+def test_the_contents_of_a_backup_go_with_its_last_copy(aws: EmulatedAws, hsms: BotoClient) -> None:
+    active(aws, hsms)
+    [backup] = backups(hsms)
+    content = aws.folder.backups / backup["BackupId"]
+    content.mkdir(parents=True)
+    hsms.copy_backup_to_region(BackupId=backup["BackupId"], DestinationRegion=OTHER_REGION)
+    elsewhere = aws.client(region=OTHER_REGION)
+    [copy] = backups(elsewhere)
+    for client, backup_id, kept in ((hsms, backup["BackupId"], True), (elsewhere, copy["BackupId"], False)):
+        client.delete_backup(BackupId=backup_id)
+        for seconds in (7 * DAY, 3600):
+            aws.now.advance(seconds)
+            backups(client)
+        assert content.exists() is kept
+
+
+def test_contents_without_a_backup_are_swept_by_the_next_service(aws: EmulatedAws, hsms: BotoClient) -> None:
+    active(aws, hsms)
+    known = backups(hsms)[0]["BackupId"]
+    for name in (known, "backup-aaaaaaaaaaa", ".backup-bbbbbbbbbbb"):
+        (aws.folder.backups / name).mkdir(parents=True)
+    aws.restart()
+    assert [folder.name for folder in aws.folder.backups.iterdir()] == [known]
 
 
 def test_tags_are_added_changed_listed_and_removed(hsms: BotoClient) -> None:

@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 
 from hsmctl.errors import Conflict
 from hsmctl.lab.gateway import CONTROL_HEADER, Credentials, Gateway, serve
+from hsmctl.lab.routing import Router
 
 FOREIGN = "AKIAIOSFODNN7EXAMPLE"
 
@@ -126,4 +127,4 @@ def test_an_error_of_ours_travels_whole(tmp_path: Path) -> None:
         error = {"what": "no", "why": "because", "hint": "do this", "exit_code": 5}
         assert control(aws, "refuse", {}) == (HTTPStatus.CONFLICT, {"error": error})
         with pytest.raises(OSError, match="in use"):
-            serve(Gateway({}, credentials, {}), "127.0.0.1", int(aws.url.rpartition(":")[2]))
+            serve(Gateway(Router(), credentials, {}), "127.0.0.1", int(aws.url.rpartition(":")[2]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import queue
 import secrets
@@ -49,16 +50,22 @@ class Running:
         for name in ("ops_cu", "app_cu"):
             provision.add_crypto_user(self.folder, name, PASSWORD)
         self.events: queue.Queue[Mapping[str, Any]] = queue.Queue()
+        self.answers = True
+        """Whether reports are answered, as a supervisor does when every sibling has what they are about."""
+        self.logins: list[tuple[str, str]] = []
         self.start()
 
     def start(self) -> None:
         self.process = NodeProcess(self.folder.path, self._heard)
         assert self.process.wait_ready(20)
 
-    def _heard(self, event: Mapping[str, Any]) -> None:
+    def _heard(self, process: NodeProcess, event: Mapping[str, Any]) -> None:
+        if event["event"] == "login":
+            self.logins.append((event["user"], event["response"]))
+            return
         self.events.put(event)
-        if "number" in event:
-            self.process.tell("replicated", number=event["number"])
+        if "number" in event and self.answers:
+            process.tell("replicated", number=event["number"], settled=True)
 
     def open(
         self, user: str = "ops_cu", password: str = PASSWORD, name: str = "hsm-lonely"
@@ -89,6 +96,7 @@ def test_a_key_pair_is_made_listed_reported_and_owned(running: Running) -> None:
     assert (len(made), listed.total) == (2, len(listed.keys))
     assert (others.keys, others.total) == ((), listed.total)
     event = running.events.get(timeout=5)
+    assert running.logins == [("ops_cu", "CKR_OK"), ("app_cu", "CKR_OK")]
     assert (event["event"], event["user"], len(event["names"])) == ("created", "ops_cu", 2)
     assert all((running.folder.tokens / "ops_cu" / name).exists() for name in event["names"])
 
@@ -144,8 +152,48 @@ def test_a_command_it_cannot_obey_is_answered(running: Running) -> None:
         running.process.call("dance", 10)
 
 
+def test_what_vanishes_and_comes_back_by_hand_is_noticed(running: Running) -> None:
+    with running.open() as token:
+        token.generate(SPEC)
+        before = len(token.inventory().keys)
+        taken = max((running.folder.tokens / "ops_cu").glob("*-*.object"), key=lambda path: path.stat().st_mtime_ns)
+        aside = taken.rename(running.folder.path / taken.name)
+        assert len(token.inventory().keys) == before - 1
+        aside.rename(taken)
+        assert len(token.inventory().keys) == before
+
+
+def test_a_report_nobody_settled_is_repeated_by_the_next_process_until_it_is(running: Running) -> None:
+    _drain(running)
+    running.answers = False
+    with running.open() as token:
+        token.generate(SPEC)
+    first = running.events.get(timeout=5)
+    running.process.quit(5)
+    running.answers = True
+    for expected in ([first], []):
+        running.start()
+        assert [event for event in _drain(running) if "number" in event] == expected
+        until(lambda: not list(running.folder.outbox.iterdir()))
+        running.process.quit(5)
+    running.start()
+
+
+def test_objects_of_a_call_that_was_cut_off_are_reported(running: Running) -> None:
+    _drain(running)
+    running.process.quit(5)
+    (running.folder.outbox / "999").write_text(json.dumps({"user": "ops_cu", "names": None}))
+    known = max((running.folder.tokens / "ops_cu").glob("*-*.object"), key=lambda path: path.stat().st_mtime_ns)
+    whole, half = (known.with_name(f"{name}-made.object") for name in ("whole", "half"))
+    whole.write_bytes(known.read_bytes())
+    half.write_bytes(known.read_bytes()[:100])
+    running.start()
+    (event,) = (event for event in _drain(running) if "number" in event)
+    assert (event["number"], event["names"]) == (999, [whole.name])
+
+
 def test_nobody_else_gets_its_folder(running: Running) -> None:
-    second = NodeProcess(running.folder.path, running.events.put)
+    second = NodeProcess(running.folder.path, lambda *_: None)
     assert not second.wait_ready(20)
     with running.open() as token:
         token.inventory()
@@ -161,3 +209,11 @@ def test_a_frozen_owner_is_ended_and_the_folder_is_free(running: Running) -> Non
     until(lambda: not process.alive)
     assert not owner.is_owned(held)
     running.start()
+
+
+def _drain(running: Running) -> list[Mapping[str, Any]]:
+    """Every event so far."""
+    events = []
+    while not running.events.empty():
+        events.append(running.events.get())
+    return events

@@ -39,7 +39,7 @@ class Lab:
 
     def submit(self, kind: ChangeKind, hsm_id: str, *names: str, user: str = "cu") -> threading.Event:
         done = threading.Event()
-        self.replicator.submit(Change(hsm_id=hsm_id, kind=kind, user=user, names=names), done.set)
+        self.replicator.submit(Change(hsm_id=hsm_id, kind=kind, user=user, names=names), lambda _: done.set())
         return done
 
     def names(self) -> dict[str, list[str]]:

@@ -151,6 +151,13 @@ def test_hsms_are_created_one_after_the_other_unless_together_is_asked_for() -> 
     assert len(estate.service.only(None).active_hsms) == 5
 
 
+def test_before_activation_a_plan_holds_one_hsm_at_most() -> None:
+    estate = Estate(replace(world.three_hsms(), state=ClusterState.UNINITIALIZED, hsms=()))
+    assert estate.service.plan_add_hsms(estate.service.only(None), world.ZONES[:1]).steps
+    with pytest.raises(Conflict, match="exactly one"):
+        estate.service.plan_add_hsms(estate.service.only(None), world.ZONES[:2])
+
+
 def test_every_step_is_journaled_before_and_after_and_the_cluster_is_locked() -> None:
     estate = Estate(world.three_hsms())
     plan = estate.service.plan_add_hsms(estate.service.only(None), world.ZONES[:1])
@@ -239,6 +246,13 @@ def test_the_only_cluster_need_not_be_named_and_two_must_be() -> None:
         Estate(world.three_hsms(), other).service.only(None)
     with pytest.raises(Conflict, match="not found"):
         Estate().service.show("cluster-zzzzzzzzzzz")
+
+
+def test_a_context_that_names_clusters_lists_those() -> None:
+    other = replace(world.three_hsms(), cluster_id="cluster-zzzzzzzzzzz")
+    service = replace(Estate(world.three_hsms(), other).service, wanted=[other.cluster_id])
+    assert [cluster.cluster_id for cluster in service.list()] == [other.cluster_id]
+    assert service.only(None).cluster_id == other.cluster_id
 
 
 def test_deleted_clusters_are_not_listed() -> None:

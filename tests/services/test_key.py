@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import world
 
+from hsmctl.domain.cluster import HsmState
 from hsmctl.domain.key import KeyKind, KeySpec
 from hsmctl.domain.sync import Cell, Verdict
 from hsmctl.errors import Conflict, Denied, Unreachable
@@ -23,6 +26,19 @@ def test_columns_stand_in_the_order_asked_for() -> None:
     assert {row.cells[1] for row in report.rows} == {Cell.UNREADABLE}
 
 
+def test_an_hsm_that_is_being_created_is_not_passed_over_in_silence() -> None:
+    here = world.World()
+    hsmctl = here.hsmctl()
+    cluster = world.three_hsms()
+    joining = replace(cluster.hsms[0], state=HsmState.CREATE_IN_PROGRESS)
+    report = hsmctl.sync.check(hsmctl.replicas(replace(cluster, hsms=(joining, *cluster.hsms[1:]))), seconds=10)
+
+    assert report.verdict is Verdict.INCOMPLETE
+    assert [str(reading.outcome) for reading in report.unreadable] == [
+        f"Failed(error=Unreachable('{world.HSMS[0]}: it is create_in_progress'))"
+    ]
+
+
 def test_the_first_replica_that_answers_is_listed() -> None:
     here = world.World()
     here.tokens.errors[world.HSMS[0]] = Unreachable("hsm-a", "down")
@@ -35,12 +51,30 @@ def test_the_first_replica_that_answers_is_listed() -> None:
 
 def test_listing_fails_with_the_last_answer_when_none_answers() -> None:
     here = world.World()
-    here.tokens.errors = {name: Denied(name, "PIN refused") for name in world.HSMS}
+    here.tokens.errors = {name: Unreachable(name, "down") for name in world.HSMS}
     hsmctl = here.hsmctl()
-    with pytest.raises(Denied, match=world.HSMS[2]):
+    with pytest.raises(Unreachable, match=world.HSMS[2]):
         hsmctl.key.list(hsmctl.replicas(hsmctl.cluster.only(None)), seconds=10)
     with pytest.raises(Conflict):
         hsmctl.key.list((), seconds=10)
+
+
+def test_a_refused_pin_is_not_tried_on_the_next_replica() -> None:
+    here = world.World()
+    here.tokens.errors = {name: Denied(name, "PIN refused") for name in world.HSMS}
+    hsmctl = here.hsmctl()
+    with pytest.raises(Denied, match=world.HSMS[0]):
+        hsmctl.key.list(hsmctl.replicas(hsmctl.cluster.only(None)), seconds=10)
+
+
+def test_another_key_under_the_same_name_elsewhere_is_found_before_anything_is_made() -> None:
+    here = world.World()
+    here.tokens.held[world.HSMS[2]].append(world.aes("twin"))
+    spec = KeySpec(kind=KeyKind.AES, size="256", label=b"twin", key_id=b"\x99")
+    hsmctl = here.hsmctl()
+    with pytest.raises(Conflict, match=world.HSMS[2]):
+        hsmctl.key.generate(hsmctl.replicas(hsmctl.cluster.only(None)), spec, seconds=3)
+    assert [record["kind"] for record in here.journal.records()] == []
 
 
 def test_a_new_key_is_seen_on_every_replica() -> None:

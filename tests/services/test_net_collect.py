@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 from connectivity import NAMES, Document, codes, scenario
-from network_world import REGION, NoCache, SnapshotNetwork, cluster_of, collected, collector
-from world import FakeClock
+from network_world import REGION, SnapshotNetwork, cluster_of, collected, collector
+from world import FakeClock, NoCache
 
 from hsmctl.domain.net_code import Code
 from hsmctl.domain.net_endpoint import parse_client

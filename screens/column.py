@@ -1,0 +1,83 @@
+"""Columns of a table: what they are called, what they show of an item, and spans made to fit a width."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from rich.cells import cell_len, set_cell_size
+
+from hsmctl.words import printable
+
+from .glyph import Role, Span, Spans
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column(Generic[Item]):
+    """One column: its head, how wide it is, and what it shows of an item."""
+
+    heads: tuple[str, ...]
+    """The lines of its head, which stand at the bottom of the table's; filters know it by the first."""
+    text: Callable[[Item], str]
+    """What filters look into, and what is shown unless it is drawn otherwise."""
+    width: int
+    """Cells; the least width where `grows`."""
+    role: Role = Role.PLAIN
+    draw: Callable[[Item], Spans] | None = None
+    """Shows an item in more than one role."""
+    grows: bool = False
+    """Whether it takes the room the others leave; of several each gets an equal part."""
+    right: bool = False
+    """Whether its text ends at the right edge, as numbers do."""
+    room: int = 0
+    """The table's width from which on it is shown."""
+
+    def spans(self, item: Item) -> Spans:
+        """What it shows of an item."""
+        return self.draw(item) if self.draw else ((self.text(item), self.role),)
+
+    def head(self, line: int, height: int) -> str:
+        """Its head in one line of a head `height` lines high."""
+        place = line - height + len(self.heads)
+        return self.heads[place] if place >= 0 else ""
+
+
+def fitted(spans: Spans, width: int, *, right: bool = False) -> Iterator[Span]:
+    """The spans cut or padded to exactly `width` cells; a cut ends with an ellipsis, and nothing moves a cursor."""
+    spans = tuple((printable(text), role) for text, role in spans)
+    spare = width - sum(cell_len(text) for text, _ in spans)
+    if spare < 0:
+        yield from _cut(spans, width - 1)
+        return
+    if right:
+        yield " " * spare, Role.PLAIN
+    yield from spans
+    if not right:
+        yield " " * spare, Role.PLAIN
+
+
+def joined(spans: Iterable[Span]) -> Iterator[Span]:
+    """The spans, blanks joined to what they follow: a terminal line of few pieces is drawn faster."""
+    whole, its = "", Role.PLAIN
+    for text, role in spans:
+        if role is its or (its is not Role.LOUD and text.isspace()):
+            whole += text
+        else:
+            if whole:
+                yield whole, its
+            whole, its = text, role
+    if whole:
+        yield whole, its
+
+
+def _cut(spans: Spans, room: int) -> Iterator[Span]:
+    """The spans up to `room` cells, and an ellipsis."""
+    for text, role in spans:
+        if cell_len(text) > room:
+            yield set_cell_size(text, room) + "…", role
+            return
+        yield text, role
+        room -= cell_len(text)
