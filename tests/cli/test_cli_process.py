@@ -90,7 +90,11 @@ def test_an_interrupted_prompt_is_130(environ: dict[str, str], tmp_path: Path) -
         '[context.t]\n[[context.t.tokens]]\nname = "a"\nmodule = "/x.so"\nuser = "u"\n'
     )
     variables = environ | {"HSMCTL_CONFIG": str(tmp_path / "config.toml")}
-    code = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+    # A test run in the background of a shell ignores SIGINT, and what it starts would inherit that.
+    code = (
+        "import os, pty, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+    )
     run = subprocess.Popen(
         [sys.executable, "-c", code, *PROGRAM, "-c", "t", "key", "list"],
         env=variables,
@@ -104,7 +108,7 @@ def test_an_interrupted_prompt_is_130(environ: dict[str, str], tmp_path: Path) -
         shown += more
     run.stdin.write(b"\x03")
     run.stdin.flush()
-    assert run.wait() == 130
+    assert run.wait(30) == 130
     run.stdin.close()
     run.stdout.close()
 
