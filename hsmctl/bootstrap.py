@@ -172,15 +172,16 @@ class Hsmctl:
     def net(self) -> NetCollectService:
         """Snapshots of the network between clients and HSMs, which `services.net` explains."""
         from hsmctl.adapters.network import AwsNetwork
-        from hsmctl.adapters.network_cache import FileNetworkCache
+        from hsmctl.adapters.network_cache import FileNetworkCache, NoNetworkCache
         from hsmctl.services.net_collect import NetCollectService
 
-        owner = "lab" if self.context.kind is ContextKind.LAB else self.context.account_id or "default"
+        of_lab = self.context.kind is ContextKind.LAB
+        file = self.settings.state_folder / f"network-{self.context.account_id or 'default'}.json"
         return NetCollectService(
             clock=self.clock,
             identity=self.aws.identity(self.context.account_id),
             reader=AwsNetwork(self.aws.client, self.clock),
-            cache=FileNetworkCache(self.settings.state_folder / f"network-{owner}.json", self.clock),
+            cache=NoNetworkCache() if of_lab else FileNetworkCache(file, self.clock),
         )
 
     @cached_property

@@ -44,6 +44,7 @@ class ClusterScreen(Place):
         self._cluster = cluster
         self._backups: tuple[Backup, ...] | HsmctlError | None = None
         self.hsms: Lines[Hsm] = Lines(self._columns(), lambda hsm: hsm.hsm_id, id="hsms", empty=_NO_HSM)
+        self.verdict = Detail(id="verdict")
         super().__init__(survey, ("fleet", cluster_name(cluster)), self.hsms)
 
     @property
@@ -58,9 +59,9 @@ class ClusterScreen(Place):
 
     def body(self) -> ComposeResult:
         """The verdict, the HSMs, the facts."""
-        yield Detail(id="verdict")
+        yield self.verdict
         yield self.hsms
-        yield Detail(id="detail")
+        yield self.detail
 
     def on_mount(self) -> None:
         """Ask for the backups, too."""
@@ -70,8 +71,8 @@ class ClusterScreen(Place):
     def show(self) -> None:
         """Show the cluster as it is now."""
         self.hsms.show(sorted(self.cluster.hsms, key=lambda hsm: (hsm.zone, hsm.hsm_id)))
-        self.query_one("#verdict", Detail).draw(lambda room: self._verdict(room.width))
-        self.query_one("#detail", Detail).draw(self._detail)
+        self.verdict.draw(lambda room: self._verdict(room.width))
+        self.detail.draw(self._detail)
 
     def describe(self, width: int) -> Description | None:
         """The HSM under the cursor."""
@@ -95,7 +96,7 @@ class ClusterScreen(Place):
 
     @on(Lines.Moved)
     def _moved(self) -> None:
-        self.query_one("#detail", Detail).draw(self._detail)
+        self.detail.draw(self._detail)
 
     def _verdict(self, width: int) -> list[Spans]:
         cluster, check = self.cluster, self.survey.estate.check(self.cluster)

@@ -54,6 +54,7 @@ class FleetScreen(Place):
             self._columns(), lambda cluster: cluster.cluster_id, id="clusters", empty=_ASKING
         )
         self.attention: Lines[Problem] = Lines((), _told_apart, id="attention")
+        self.calm = Detail(id="calm")
         super().__init__(survey, ("fleet",), self.clusters)
 
     @property
@@ -74,10 +75,10 @@ class FleetScreen(Place):
     def body(self) -> ComposeResult:
         """Attention and clusters, and beside or below them the detail."""
         with Vertical(id="main"):
-            yield Detail(id="calm")
+            yield self.calm
             yield self.attention
             yield self.clusters
-        yield Detail(id="detail")
+        yield self.detail
 
     def show(self) -> None:
         """Put the worst on top."""
@@ -85,9 +86,8 @@ class FleetScreen(Place):
         found = attention(estate)
         self.attention.show(found, _attention_columns(len(found)))
         self.attention.display = bool(found)
-        calm = self.query_one("#calm", Detail)
-        calm.display = not found and bool(estate.clusters)
-        calm.draw(lambda _: [((" ", Role.PLAIN), *_calm(estate))])
+        self.calm.display = not found and bool(estate.clusters)
+        self.calm.draw(lambda _: [((" ", Role.PLAIN), *_calm(estate))])
         if estate.clusters is not None:
             self.clusters.teach(_NONE)
             self.clusters.show(sorted(estate.clusters, key=self._order))
@@ -113,7 +113,7 @@ class FleetScreen(Place):
 
     @on(Lines.Moved)
     def _moved(self) -> None:
-        self.query_one("#detail", Detail).draw(self._detail)
+        self.detail.draw(self._detail)
 
     def _detail(self, room: Size) -> list[Spans]:
         """The cluster under the cursor: what is wrong with it, how that is known, its HSMs, its facts."""

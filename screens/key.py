@@ -48,6 +48,7 @@ class KeyScreen(Place):
         self._error: HsmctlError | None = None
         self._asking = False
         self.keys_table: Lines[Key] = Lines(_COLUMNS, lambda key: key.identity, id="keys", empty=_READING)
+        self.verdict = Detail(id="verdict")
         super().__init__(survey, ("fleet", cluster_name(cluster), "keys"), self.keys_table)
 
     @property
@@ -68,14 +69,14 @@ class KeyScreen(Place):
 
     def body(self) -> ComposeResult:
         """Who showed the keys, the keys, the one under the cursor."""
-        yield Detail(id="verdict")
+        yield self.verdict
         yield self.keys_table
-        yield Detail(id="detail")
+        yield self.detail
 
     def on_mount(self) -> None:
         """Ask for the keys."""
         super().on_mount()
-        self.query_one("#verdict", Detail).draw(lambda _: [((" ", Role.PLAIN), *self._source())])
+        self.verdict.draw(lambda _: [((" ", Role.PLAIN), *self._source())])
         self.ask_keys()
 
     def describe(self, width: int) -> Description | None:
@@ -107,10 +108,10 @@ class KeyScreen(Place):
 
     @on(Lines.Moved)
     def _moved(self) -> None:
-        self.query_one("#detail", Detail).draw(self._detail)
+        self.detail.draw(self._detail)
 
     def _redraw(self) -> None:
-        self.query_one("#verdict", Detail).refresh()
+        self.verdict.refresh()
         self.tick()
 
     def _source(self) -> Spans:

@@ -19,6 +19,7 @@ from hsmctl.domain.cluster import Cluster
 from hsmctl.words import age
 
 from .command import COMMON, FILTER, HELP, LINE, OPEN, Command, Takes, bindings, completions, declared_as
+from .detail import Detail
 from .estate import Estate
 from .glyph import ROLES, Spans
 from .header import Header, KeyLine
@@ -57,6 +58,9 @@ class Place(Screen[None]):
         self.survey = survey
         self.path = tuple(path)
         self.table = table
+        self.detail = Detail(id="detail")
+        self._header = Header(survey.hsmctl.context)
+        self._key_line = KeyLine()
 
     @property
     def hsmctl_app(self) -> HsmctlApp:
@@ -95,10 +99,10 @@ class Place(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Header, body, keys."""
-        yield Header(self.survey.hsmctl.context)
+        yield self._header
         with Container(id="body"):
             yield from self.body()
-        yield KeyLine()
+        yield self._key_line
 
     def on_mount(self) -> None:
         """Take the keyboard, show what is known already, and listen for news."""
@@ -116,8 +120,8 @@ class Place(Screen[None]):
         """Keep the ages true."""
         if self.is_current:
             now = self.survey.hsmctl.clock.now()
-            self.query_one(Header).show(self.path, self.survey.estate, age(now, self.aged))
-            self.query_one(KeyLine).show([command for command in self.offered if command.available(self)])
+            self._header.show(self.path, self.survey.estate, age(now, self.aged))
+            self._key_line.show([command for command in self.offered if command.available(self)])
             for line in self.query(FilterLine):
                 line.say(*self.table.counts)
 
@@ -166,14 +170,15 @@ class Place(Screen[None]):
         """Open the filter line."""
         if not self.query(FilterLine):
             await self.table.prepare()
-            await self.mount(FilterLine(), before=self.query_one(KeyLine))
-        self.query_one(FilterLine).take_keyboard()
+            await self.mount(FilterLine(), before=self._key_line)
+        for line in self.query(FilterLine):
+            line.take_keyboard()
 
     async def action_line(self) -> None:
         """Open the command line."""
         if not self.query(CommandLine):
             complete = CommandLine(lambda line: completions(line, self.available_commands(), self.arguments))
-            await self.mount(complete, before=self.query_one(KeyLine))
+            await self.mount(complete, before=self._key_line)
 
     def action_help(self) -> None:
         """Explain this place."""
@@ -237,18 +242,17 @@ class Place(Screen[None]):
         self.tick()
 
     @on(FilterLine.Left)
-    def _filter_left(self) -> None:
-        self._leave_filter(drop=not self.query_one(FilterLine).query_text)
+    def _filter_left(self, event: FilterLine.Left) -> None:
+        self._leave_filter(drop=not event.query)
 
     @on(CommandLine.Entered)
     async def _entered(self, event: CommandLine.Entered) -> None:
-        line = self.query_one(CommandLine)
         name, _, argument = event.line.partition(" ")
         command = _named(name, self.available_commands())
         if name and command is None:
-            line.refuse(f"{name}: no such command here; ? lists what there is")
+            event.asked.refuse(f"{name}: no such command here; ? lists what there is")
             return
-        await line.remove()
+        await event.asked.remove()
         self.table.focus()
         if command:
             await self.perform(command, argument.strip())

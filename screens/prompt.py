@@ -25,32 +25,32 @@ class FilterLine(Horizontal):
             super().__init__()
             self.query = query
 
-    class Left(Message):
+    class Left(Changed):
         """The operator is done typing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._input = Input(placeholder="text  !text  column:value", compact=True, select_on_focus=False)
+        self._count = Static("", classes="count", markup=False)
 
     def compose(self) -> ComposeResult:
         """The sign, the query, and how many rows it keeps."""
         yield Static("/", classes="sign", markup=False)
-        yield Input(placeholder="text  !text  column:value", compact=True, select_on_focus=False)
-        yield Static("", classes="count", markup=False)
-
-    @property
-    def query_text(self) -> str:
-        """The query."""
-        return self.query_one(Input).value
+        yield self._input
+        yield self._count
 
     def take_keyboard(self) -> None:
         """Let the operator type."""
-        self.query_one(Input).focus()
+        self._input.focus()
 
     def say(self, kept: int, total: int) -> None:
         """Say how many rows the filter keeps."""
-        self.query_one(".count", Static).update(f"{kept:,} of {total:,}")
+        self._count.update(f"{kept:,} of {total:,}")
 
     def action_drop(self) -> None:
         """Forget the query."""
-        self.query_one(Input).value = ""
-        self.post_message(self.Left())
+        self._input.value = ""
+        self.post_message(self.Left(""))
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
@@ -60,7 +60,7 @@ class FilterLine(Horizontal):
     @on(Input.Submitted)
     def _kept(self, event: Input.Submitted) -> None:
         event.stop()
-        self.post_message(self.Left())
+        self.post_message(self.Left(event.value))
 
 
 class CommandLine(Vertical):
@@ -74,41 +74,43 @@ class CommandLine(Vertical):
     class Entered(Message):
         """A line was entered; an empty one means nothing is wanted."""
 
-        def __init__(self, line: str) -> None:
+        def __init__(self, asked: CommandLine, line: str) -> None:
             super().__init__()
+            self.asked = asked
             self.line = line
 
     def __init__(self, complete: Callable[[str], Sequence[str]]) -> None:
         """`complete` gives the lines a half-typed one can become, best first."""
         super().__init__()
         self._complete = complete
+        self._candidates = Static("", classes="candidates", markup=False)
+        self._input = Input(compact=True, select_on_focus=False)
 
     def compose(self) -> ComposeResult:
         """What could be typed, and what is."""
-        yield Static("", classes="candidates", markup=False)
+        yield self._candidates
         with Horizontal():
             yield Static(":", classes="sign", markup=False)
-            yield Input(compact=True, select_on_focus=False)
+            yield self._input
 
     def on_mount(self) -> None:
         """Take the keyboard."""
-        self.query_one(Input).focus()
+        self._input.focus()
         self._offer("")
 
     def refuse(self, why: str) -> None:
         """Say why the line cannot be run; it can be corrected."""
-        self.query_one(".candidates", Static).update(why)
+        self._candidates.update(why)
 
     def action_leave(self) -> None:
         """Want nothing."""
-        self.post_message(self.Entered(""))
+        self.post_message(self.Entered(self, ""))
 
     def action_complete(self) -> None:
         """Take the best completion."""
-        line = self.query_one(Input)
-        best = next(iter(self._complete(line.value)), line.value)
-        line.value = best
-        line.cursor_position = len(best)
+        best = next(iter(self._complete(self._input.value)), self._input.value)
+        self._input.value = best
+        self._input.cursor_position = len(best)
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
@@ -118,8 +120,8 @@ class CommandLine(Vertical):
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        self.post_message(self.Entered(event.value.strip()))
+        self.post_message(self.Entered(self, event.value.strip()))
 
     def _offer(self, line: str) -> None:
         last = [candidate.rpartition(" ")[2] for candidate in self._complete(line)]
-        self.query_one(".candidates", Static).update("  ".join(last) or "nothing is called so; esc leaves")
+        self._candidates.update("  ".join(last) or "nothing is called so; esc leaves")

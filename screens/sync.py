@@ -40,6 +40,7 @@ class SyncScreen(Place):
         self._searching = False
         self._shown: Check | None = None
         self.matrix: Lines[Line] = Lines((), identity, id="matrix")
+        self.verdict = Detail(id="verdict")
         super().__init__(survey, ("fleet", cluster_name(cluster), "sync"), self.matrix)
 
     @property
@@ -65,14 +66,14 @@ class SyncScreen(Place):
 
     def body(self) -> ComposeResult:
         """The verdict, the matrix, the evidence."""
-        yield Detail(id="verdict")
+        yield self.verdict
         yield self.matrix
-        yield Detail(id="detail")
+        yield self.detail
 
     def show(self) -> None:
         """Show the check, however far it is."""
         check = self.check
-        self.query_one("#verdict", Detail).draw(lambda room: long(check, room.width))
+        self.verdict.draw(lambda room: long(check, room.width))
         shown, self._shown = self._shown, check
         if shown is None or shown.judgement is not check.judgement or shown.awaited != check.awaited:
             self._fill()
@@ -121,7 +122,7 @@ class SyncScreen(Place):
 
     @on(Lines.Moved)
     def _moved(self) -> None:
-        self.query_one("#detail", Detail).draw(self._detail)
+        self.detail.draw(self._detail)
 
     def _detail(self, room: Size) -> list[Spans]:
         line = self.matrix.current

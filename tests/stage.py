@@ -59,9 +59,8 @@ class Stage:
         await self._until(lambda text: part not in text, (f"the absence of {part}",))
 
     async def settle(self) -> None:
-        """Wait until nothing is being asked any more and everything is drawn."""
+        """Wait until nothing is being asked any more."""
         await self.app.workers.wait_for_complete()
-        await self.pilot.pause()
 
     async def press(self, *keys: str) -> None:
         """Press keys and let what they asked for be answered."""

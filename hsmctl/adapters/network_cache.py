@@ -55,6 +55,17 @@ class FileNetworkCache:
             return {}
 
 
+class NoNetworkCache:
+    """ports.NetworkCache that holds nothing: for the lab, which answers at once and whose network changes at a word."""
+
+    def answer(self, key: str) -> NetworkAnswer | None:  # noqa: ARG002 - the port's signature
+        """Nothing was kept."""
+        return None
+
+    def keep(self, answers: Mapping[str, NetworkAnswer]) -> None:
+        """Let them go."""
+
+
 def _read(entry: Mapping[str, Any]) -> NetworkAnswer:
     """An answer as it was kept; one of another shape was written by somebody else."""
     rows, fetched_at = entry["rows"], datetime.fromisoformat(entry["fetched_at"])
