@@ -21,6 +21,7 @@ from hsmctl.settings_loader import with_lab_context
 if TYPE_CHECKING:
     from hsmctl.adapters.aws import Aws
     from hsmctl.adapters.breaker import FileBreaker
+    from hsmctl.adapters.lab import LabProgram
     from hsmctl.domain.cluster import Cluster
     from hsmctl.domain.sync import Replica
     from hsmctl.ports import (
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
         Clock,
         HardwareIdentity,
         Journal,
-        LabControl,
         SignatureVerifier,
         Tokens,
     )
@@ -208,7 +208,8 @@ class Hsmctl:
         """The lab in the settings' lab folder, whatever the context."""
         from hsmctl.services.lab import LabService
 
-        return LabService(clock=self.clock, control=self._lab_control, connect=self._lab_tools)
+        program = self._lab_program
+        return LabService(clock=self.clock, control=program, faults=program, connect=self._lab_tools)
 
     def replicas(self, cluster: Cluster) -> tuple[Replica, ...]:
         """Where the keys of a cluster can be asked: its nodes in the lab, the context's tokens elsewhere.
@@ -299,7 +300,7 @@ class Hsmctl:
         return FileBreaker(self.settings.state_folder, self.clock)
 
     @cached_property
-    def _lab_control(self) -> LabControl:
+    def _lab_program(self) -> LabProgram:
         from hsmctl.adapters.lab import LabProgram
 
         return LabProgram(self.settings.lab_home)

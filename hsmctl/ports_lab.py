@@ -186,3 +186,7 @@ class LabFaults(Protocol):
             Conflict: there is none of this id.
         """
         ...
+
+    def scenarios(self) -> Mapping[str, str]:
+        """The scripts that come with the lab, by name: TOML, for `services.scenario`."""
+        ...

@@ -59,8 +59,9 @@ class Stage:
         await self._until(lambda text: part not in text, (f"the absence of {part}",))
 
     async def settle(self) -> None:
-        """Wait until nothing is being asked any more."""
+        """Wait until nothing is being asked any more and everything is drawn."""
         await self.app.workers.wait_for_complete()
+        await self.pilot.pause()
 
     async def press(self, *keys: str) -> None:
         """Press keys and let what they asked for be answered."""

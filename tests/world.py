@@ -14,6 +14,8 @@ from hashlib import sha256
 from hmac import digest
 from pathlib import Path
 
+from lab_faults import FakeFaults
+
 from hsmctl.bootstrap import Hsmctl
 from hsmctl.domain.cluster import Backup, BackupState, Certificates, Cluster, ClusterState, Hsm, HsmState
 from hsmctl.domain.key import Identity, Key, KeyKind, KeySpec, Material, MaterialKind, ObjectClass, Proof, ProofKind
@@ -209,6 +211,8 @@ class FakeLab:
         self.exists = True
         self.dead: set[str] = set()
         """The ids of HSMs whose process has died."""
+        self.waiting: dict[str, int] = {}
+        """How many changes an HSM waits for."""
         self.options = LabOptions()
 
     def start(self, options: LabOptions) -> LabStatus:
@@ -262,6 +266,7 @@ class FakeLab:
             state=state,
             pid=100 if alive else None,
             pss_kib=12_000 if alive else None,
+            waiting=self.waiting.get(hsm.hsm_id, 0),
         )
 
 
@@ -384,6 +389,7 @@ class World:
         self.aws = FakeAws(self.plane)
         self.tokens = FakeTokens(dict.fromkeys(HSMS, self.keys))
         self.lab = FakeLab(self.plane)
+        self.faults = FakeFaults()
         self.network: NetworkReader = SilentNetwork()
         self.probe: ProbeService | None = None
         """None is the real one."""
@@ -398,7 +404,7 @@ class World:
         """The façade over this world, in the lab's context unless told; `folder` is where plans keep their locks."""
         settings = Settings(context=context or lab_context(), state_folder=folder, lab_home=folder / "lab")
         facade = Hsmctl(settings, ask)
-        lab = LabService(clock=self.clock, control=self.lab, connect=lambda: _tools(facade))
+        lab = LabService(clock=self.clock, control=self.lab, faults=self.faults, connect=lambda: _tools(facade))
         vars(facade).update(clock=self.clock, journal=self.journal, aws=self.aws, tokens=self.tokens, lab=lab)
         vars(facade).update(_authority=FakeAuthority(), _hardware=FakeHardware())
         identity = self.aws.identity(facade.context.account_id)

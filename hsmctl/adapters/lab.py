@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,14 @@ class LabProgram:
         """The faults that were cleared."""
         which = "--all" if fault_id is None else fault_id
         return tuple(LabFault(**fault) for fault in self._run("fault", "clear", which)["cleared"])
+
+    def scenarios(self) -> Mapping[str, str]:
+        """The scripts that come with the lab, by name."""
+        shipped = files("hsmctl") / "lab" / "scenarios"
+        scripts = sorted(
+            (path for path in shipped.iterdir() if path.name.endswith(".toml")), key=lambda path: path.name
+        )
+        return {path.name.removesuffix(".toml"): path.read_text() for path in scripts}
 
     def _run(self, name: str, *words: str) -> Mapping[str, Any]:
         """The program's answer.

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 
 import click
 
+from hsmctl.cli import lab_fault, lab_scenario
 from hsmctl.cli.session import Session
 from hsmctl.cli.table import Column, details, table
 from hsmctl.cli.verb import Noun, Seconds, verb
 from hsmctl.cli.view import Page, View
 from hsmctl.errors import Conflict, ExitCode, UsageError
 from hsmctl.mark import Mark
-from hsmctl.ports import LAB_NETWORKS, LabClientHost, LabOptions, LabStatus
+from hsmctl.ports import LAB_NETWORKS, LabClientHost, LabClone, LabOptions, LabStatus
 from hsmctl.settings import ContextKind
+from hsmctl.words import counted
 
 _UNSET = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_CA_BUNDLE")
 """Variables that would lead an AWS client away from the lab."""
@@ -44,6 +46,12 @@ class NodeRow:
     pid: int | None
     pss_kib: int | None
     """Proportional set size of the process."""
+    quarantined: int
+    """Objects a killed process left unfinished."""
+    waiting: int
+    """Changes of other HSMs that have not reached it."""
+    faults: tuple[str, ...]
+    """What it suffers from, by name: `lab fault list`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +155,27 @@ def logs(session: Session) -> int:
     return session.show_local(LOGS, tuple(session.unbound.lab.logs()), ContextKind.LAB)
 
 
-noun = Noun("lab", "CloudHSM on this machine, to try things on.", up, down, status, env, reset, logs)
+@verb("clone-for", 'eval "$(hsmctl lab clone-for nginx)"', "hsmctl lab clone-for nginx --out /srv/hsm -o json")
+@click.argument("name")
+@click.option("--out", metavar="FOLDER", help="Where it goes; otherwise into the lab's folder.")
+def clone_for(session: Session, name: str, out: str | None) -> int:
+    """Give a program that is not hsmctl's an HSM's keys to use; the same ones again if it has them already."""
+    return session.show_local(CLONE, session.unbound.lab.clone_for(name, out), ContextKind.LAB)
+
+
+noun = Noun(
+    "lab",
+    "CloudHSM on this machine, to try things on.",
+    up,
+    down,
+    status,
+    env,
+    reset,
+    logs,
+    lab_fault.noun,
+    lab_scenario.noun,
+    clone_for,
+)
 
 
 def _report(status: LabStatus) -> LabReport:
@@ -168,6 +196,9 @@ def _report(status: LabStatus) -> LabReport:
                 state=node.state,
                 pid=node.pid,
                 pss_kib=node.pss_kib,
+                quarantined=node.quarantined,
+                waiting=node.waiting,
+                faults=node.faults,
             )
             for node in status.nodes
         ),
@@ -228,6 +259,9 @@ def _node_table(nodes: Sequence[NodeRow], page: Page) -> list[str]:
         Column(title="ADDRESS", cell=lambda row: row.address),
         Column(title="PID", cell=lambda row: str(row.pid or "–"), right=True),
         Column(title="MIB", cell=lambda row: f"{row.pss_kib / 1024:.1f}" if row.pss_kib else "–", right=True),
+        Column(title="WAITS FOR", cell=lambda row: counted(row.waiting, "change") if row.waiting else ""),
+        Column(title="QUARANTINE", cell=lambda row: counted(row.quarantined, "object") if row.quarantined else ""),
+        Column(title="FAULTS", cell=lambda row: " ".join(row.faults)),
         Column(title="CLUSTER", cell=lambda row: row.cluster_id, wide=True),
     )
     return table(columns, nodes, wide=page.wide, width=page.width)
@@ -249,6 +283,12 @@ STATUS: View[LabReport] = View(
 )
 ENV: View[Mapping[str, str]] = View(
     schema="lab.env@1", document=Mapping[str, str], lines=lambda env, _: _exports(env), names=lambda env: env
+)
+CLONE: View[LabClone] = View(
+    schema="lab.clone-for@1",
+    document=LabClone,
+    lines=lambda clone, _: [f"export {name}={shlex.quote(value)}" for name, value in clone.env.items()],
+    names=lambda clone: [clone.name],
 )
 LOGS: View[tuple[str, ...]] = View(
     schema="lab.logs@1",

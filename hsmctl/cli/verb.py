@@ -42,11 +42,11 @@ class Verb(click.Command):
 
 
 class Noun(click.Group):
-    """A noun with its verbs, listed in the order they are given."""
+    """A noun with its verbs, and nouns of its own, listed in the order they are given."""
 
-    def __init__(self, name: str, says: str, *verbs: Verb) -> None:
+    def __init__(self, name: str, says: str, *verbs: Verb | Noun) -> None:
         super().__init__(name, {str(verb.name): verb for verb in verbs}, help=says, subcommand_metavar="VERB [ARGS]...")
-        self.examples = [verb.examples[0] for verb in verbs]
+        self.examples: list[str] = [verb.examples[0] for verb in verbs]
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """The verbs as declared."""

@@ -28,8 +28,14 @@ def become(scene: Scene, record: ClusterRecord, state: ClusterState, message: st
 
 def build(scene: Scene, cluster: ClusterRecord, hsm: HsmRecord) -> None:
     """Have the HSM's process started: empty, as a clone of an ACTIVE one, or in their absence from a backup."""
-    place = Place(cluster_id=cluster.cluster_id, hsm_id=hsm.hsm_id, zone=hsm.zone, address=hsm.address)
-    scene.machines.build(place, origin(scene, cluster))
+    scene.machines.build(place_of(cluster, hsm), origin(scene, cluster))
+
+
+def place_of(cluster: ClusterRecord, hsm: HsmRecord) -> Place:
+    """Where the HSM stands, for its machine."""
+    return Place(
+        cluster_id=cluster.cluster_id, hsm_id=hsm.hsm_id, zone=hsm.zone, address=hsm.address, hsm_type=hsm.hsm_type
+    )
 
 
 def origin(scene: Scene, cluster: ClusterRecord) -> str | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from hsmctl.domain.cluster import ClusterState, HsmState
 from hsmctl.errors import Conflict
+from hsmctl.lab.cloudhsm_life import place_of
 from hsmctl.lab.cloudhsm_scene import Operation, Scene
 from hsmctl.lab.cloudhsm_state import ClusterRecord, HsmRecord, new_ec2_id, new_id
 from hsmctl.lab.fault import Fault, FaultBook
@@ -71,9 +72,7 @@ class ServiceFaults:
         )
         del cluster.hsms[old.hsm_id]
         cluster.hsms[new.hsm_id] = new
-        self.succeed(
-            old.hsm_id, Place(cluster_id=cluster.cluster_id, hsm_id=new.hsm_id, zone=new.zone, address=address)
-        )
+        self.succeed(old.hsm_id, place_of(cluster, new))
         return {}
 
 

@@ -20,6 +20,7 @@ from hsmctl.agent import stream
 from hsmctl.agent.inventory import Conversation, Malformed, Module, Operation, Refused, Session, serve
 from hsmctl.agent.proof import LISTINGS
 from hsmctl.lab.black_hole import close_to_clients, open_to_clients
+from hsmctl.lab.limit import check_size
 
 if TYPE_CHECKING:
     from hsmctl.lab.node import Node
@@ -128,9 +129,11 @@ class _Visit:
         return access
 
     def _creating(self, operation: Operation) -> Operation:
-        """The operation, which also reports the object files that appeared."""
+        """The operation, which refuses what CloudHSM refuses and reports the object files that appeared."""
 
         def run(module: Module, session: Session, arguments: Mapping[str, Any]) -> Mapping[str, object]:
+            check_size(arguments)
+            self._node.room.check(arguments)
             making = self._node.begin(self._user)
             try:
                 return operation(module, session, arguments)

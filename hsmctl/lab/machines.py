@@ -28,6 +28,8 @@ class Place:
     hsm_id: str
     zone: str
     address: str
+    hsm_type: str = "hsm2m.medium"
+    """Decides how much it holds."""
 
 
 class Machines(Protocol):

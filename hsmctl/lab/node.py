@@ -22,6 +22,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from hsmctl.agent.inventory import Module, Refused, Session
 from hsmctl.lab.folder import NodeFolder
+from hsmctl.lab.limit import Room, limits
 from hsmctl.lab.listener import Listener
 from hsmctl.lab.outbox import Entry, Outbox
 from hsmctl.lab.owner import own
@@ -92,6 +93,7 @@ class Node:
         self.lock = Gate(folder.tokens)
         """Held around every call into the module."""
         self.module = Module(str(module_path()))
+        self.room = Room(folder.tokens, limits(self.record.place.hsm_type))
         self.delay = 0.0
         """Seconds every answer is late."""
         self._say = say

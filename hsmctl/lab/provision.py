@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from hsmctl.lab.folder import NodeFolder, write_private
+from hsmctl.lab.limit import check_user_fits, limits
 from hsmctl.lab.record import NodeRecord
 from hsmctl.lab.softhsm import TOKEN_OBJECT, make_token, token_object
 from hsmctl.lab.user import Role, Users
@@ -65,12 +66,13 @@ def add_crypto_user(folder: NodeFolder, name: str, password: str) -> None:
 
     Raises:
         UsageError: name or password is not what CloudHSM takes.
-        Conflict: there is a user of this name.
+        Conflict: there is a user of this name, or no room for another.
     """
     users = Users(folder.users)
     users.check_free(name)
-    user = name.lower()
-    record = NodeRecord.read(folder).with_token(user, secrets.token_hex(16))
+    user, known = name.lower(), NodeRecord.read(folder)
+    check_user_fits(users, limits(known.place.hsm_type))
+    record = known.with_token(user, secrets.token_hex(16))
     record.write(folder)
     _back_up(folder, user, made := _token_object(record, user))
     # The user comes last: a token without one is what an interruption left.

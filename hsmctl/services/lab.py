@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import cycle, islice
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from hsmctl.domain.cluster import Cluster, ClusterState
 from hsmctl.domain.event import Event, Finished, Progress, Started, StepDone, StepStarted
@@ -18,8 +18,12 @@ from hsmctl.domain.key import SIZES, KeyKind, KeySpec
 from hsmctl.domain.plan import Plan
 from hsmctl.domain.sync import Replica
 from hsmctl.errors import Conflict, Unreachable
-from hsmctl.ports import Clock, LabControl, LabOptions, LabStatus, Login, Tokens
+from hsmctl.ports import Clock, LabClone, LabControl, LabFaults, LabOptions, LabStatus, Login, Tokens
 from hsmctl.services.cluster import ClusterService
+from hsmctl.words import counted
+
+if TYPE_CHECKING:
+    from hsmctl.services.scenario import ScenarioService
 
 SEED_SECONDS = 600.0
 _PATIENCE = timedelta(seconds=5)
@@ -43,6 +47,7 @@ class LabService:
 
     clock: Clock
     control: LabControl
+    faults: LabFaults
     connect: Callable[[], LabTools]
     """The services over the lab's own context, which exists once the lab was started."""
 
@@ -55,6 +60,9 @@ class LabService:
         """
         status = self.control.start(options)
         yield f"lab at {status.endpoint_url}"
+        for node in status.nodes:
+            if node.quarantined:
+                yield f"{node.hsm_id} has {counted(node.quarantined, 'unfinished object')} in quarantine"
         tools = self.connect()
         while (cluster := self._cluster(tools)) is None or not self._complete(cluster, options):
             yield from self._next(tools, cluster, status, options)
@@ -78,6 +86,24 @@ class LabService:
     def logs(self) -> Iterator[str]:
         """The lab's log, line by line."""
         return self.control.logs()
+
+    def clone_for(self, name: str, folder: str | None) -> LabClone:
+        """A clone of an HSM for an outside program.
+
+        Raises:
+            Conflict: the lab is down, or something else is in the folder.
+        """
+        return self.control.clone_for(name, folder)
+
+    def scenarios(self) -> ScenarioService:
+        """What plays scenarios on this lab.
+
+        Raises:
+            Conflict: there is no lab.
+        """
+        from hsmctl.services.scenario import ScenarioService
+
+        return ScenarioService(clock=self.clock, control=self.control, faults=self.faults, tools=self.connect())
 
     def _cluster(self, tools: LabTools) -> Cluster | None:
         clusters = tools.cluster.list()

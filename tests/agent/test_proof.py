@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from pkcs11 import Attribute, CertificateType, KeyType, Mechanism, ObjectClass
 from pkcs11 import Session as PythonSession
+from pkcs11.types import EncryptMixin
 from softhsm_token import MODULE, PASSWORD, USER
 
 from hsmctl.adapters.token import _keys
@@ -177,11 +179,14 @@ def test_a_clone_proves_equal_and_a_twin_of_the_same_name_different(
     original.make(make)
     clone.copy(original)
     assert row(original, clone).cells == (Cell.PROVED, Cell.PROVED)
-    assert original.answer()["how"] == how
+    answer = original.answer()
+    assert answer["how"] == how
+    assert answer["kind"] == "signature" or answer == clone.answer()
 
     clone.clear()
     clone.make(make)
     assert row(original, clone).cells == (Cell.DIFFERENT, Cell.DIFFERENT)
+    assert answer["value"] != clone.answer()["value"]
 
 
 @pytest.mark.parametrize(("make", "reason"), UNPROVABLE.values(), ids=UNPROVABLE)
@@ -236,6 +241,18 @@ def test_what_a_key_is_given_is_its_own_and_the_runs_and_is_known_to_both_ends()
     others = [challenge(NONCE, name) for name in ((4, "01ff", "6c6162656c"), (3, "01", "ff6c6162656c"), (3, "", ""))]
     others.append(challenge(NONCE[::-1], (3, "01ff", "6c6162656c")))
     assert len({given, *others}) == 5
+
+
+def test_what_a_key_puts_out_leaves_only_under_the_nonce(original: Token) -> None:
+    original.make(secret(KeyType.AES, 256, "ENCRYPT"))
+    given = challenge(NONCE, (4, "01", b"key".hex()))
+    with _opened(original.module, original.session) as session:
+        key = session.get_key(object_class=ObjectClass.SECRET_KEY)
+        assert isinstance(key, EncryptMixin)
+        output = key.encrypt(given, mechanism=Mechanism.AES_ECB)
+
+    assert isinstance(output, bytes)
+    assert original.answer()["value"] == hmac.new(NONCE, output, "sha256").hexdigest()
 
 
 def test_another_nonce_has_another_answer(original: Token) -> None:

@@ -18,24 +18,30 @@ from hsmctl.cli.verb import Noun, Verb
 from hsmctl.errors import ExitCode
 
 
-def commands() -> Iterator[tuple[str, ...]]:
+def walk(command: click.Command | None, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Noun | Verb]]:
+    """A noun and everything below it, or a verb, with the words that lead there."""
+    assert isinstance(command, Noun | Verb)
+    yield path, command
+    if isinstance(command, Noun):
+        for name, below in command.commands.items():
+            yield from walk(below, (*path, name))
+
+
+def everything() -> Iterator[tuple[tuple[str, ...], Noun | Verb]]:
     context = click.Context(root)
     for noun in NOUNS:
-        command = root.get_command(context, noun)
-        yield (noun,)
-        if isinstance(command, Noun):
-            yield from ((noun, verb) for verb in command.commands)
+        yield from walk(root.get_command(context, noun), (noun,))
+
+
+def commands() -> Iterator[tuple[str, ...]]:
+    yield from (path for path, _ in everything())
 
 
 def examples() -> Iterator[str]:
-    context = click.Context(root)
-    for noun in NOUNS:
-        command = root.get_command(context, noun)
-        verbs = command.commands.values() if isinstance(command, Noun) else [command]
-        for verb in verbs:
-            assert isinstance(verb, Verb)
-            assert verb.examples
-            yield from verb.examples
+    for _, command in everything():
+        assert command.examples
+        if isinstance(command, Verb):
+            yield from command.examples
 
 
 @pytest.mark.parametrize("command", [(), *commands()], ids=" ".join)
@@ -54,6 +60,7 @@ def test_an_example_is_understood(example: str, tmp_path: Path, monkeypatch: pyt
     words = shlex.split(example.removeprefix('eval "$(').split(" && ")[0].removesuffix(')"'))
     (tmp_path / "config.toml").write_text("[context.prod]\n")
     (tmp_path / "net.json").write_text(json.dumps(scenario("S01")))
+    (tmp_path / "friday.toml").write_text('title = "Friday"')
     monkeypatch.chdir(tmp_path)
     ran = hsmctl(World(), *words[1:], folder=tmp_path)
 

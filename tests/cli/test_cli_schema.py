@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import jsonschema
@@ -39,6 +40,12 @@ COMMANDS = {
     "lab.status@1": ["lab", "status"],
     "lab.env@1": ["lab", "env"],
     "lab.logs@1": ["lab", "logs"],
+    "lab.clone-for@1": ["lab", "clone-for", "nginx"],
+    "lab.fault.list@1": ["lab", "fault", "list"],
+    "lab.fault.inject@1": ["lab", "fault", "inject", "node-frozen", "--hsm", HSMS[0], "--heal", "5m"],
+    "lab.fault.clear@1": ["lab", "fault", "clear", "--all"],
+    "lab.scenario.list@1": ["lab", "scenario", "list"],
+    "lab.scenario.play@1": ["lab", "scenario", "play", "lost-key"],
     "login.status@1": ["login", "status"],
     "login.reset@1": ["login", "reset"],
     "config.path@1": ["config", "path"],
@@ -50,9 +57,16 @@ COMMANDS = {
 
 
 def views() -> Iterator[View[Any]]:
+    """Every view of a noun's module, and of the modules of the nouns below it."""
     for noun in NOUNS:
-        found = vars(import_module(f"hsmctl.cli.{noun}")).values()
-        yield from (each for each in found if isinstance(each, View))
+        module = import_module(f"hsmctl.cli.{noun}")
+        below = [
+            each
+            for each in vars(module).values()
+            if isinstance(each, ModuleType) and each.__name__.startswith(f"hsmctl.cli.{noun}_")
+        ]
+        found = {id(each): each for part in (module, *below) for each in vars(part).values() if isinstance(each, View)}
+        yield from found.values()
 
 
 def test_every_document_has_a_pinned_schema() -> None:

@@ -22,7 +22,7 @@ from hsmctl.adapters.clock import SystemClock
 from hsmctl.adapters.token import AgentTokens
 from hsmctl.domain.key import KeyKind, KeySpec
 from hsmctl.domain.sync import Replica
-from hsmctl.errors import Denied, Unreachable
+from hsmctl.errors import Denied, DeviceError, Unreachable
 from hsmctl.lab import owner, provision
 from hsmctl.lab.folder import LabFolder, NodeFolder
 from hsmctl.lab.machines import Place
@@ -99,6 +99,18 @@ def test_a_key_pair_is_made_listed_reported_and_owned(running: Running) -> None:
     assert running.logins == [("ops_cu", "CKR_OK"), ("app_cu", "CKR_OK")]
     assert (event["event"], event["user"], len(event["names"])) == ("created", "ops_cu", 2)
     assert all((running.folder.tokens / "ops_cu" / name).exists() for name in event["names"])
+
+
+@pytest.mark.parametrize(("kind", "size"), [(KeyKind.RSA, "1024"), (KeyKind.RSA, "2100"), (KeyKind.EC, "P-224")])
+def test_a_size_that_cloudhsm_does_not_make_is_refused(running: Running, kind: KeyKind, size: str) -> None:
+    spec = KeySpec(kind=kind, size=size, label=b"odd", key_id=b"odd")
+    with running.open() as token, pytest.raises(DeviceError, match="CKR_KEY_SIZE_RANGE"):
+        token.generate(spec)
+
+
+def test_a_login_without_a_user_is_refused(running: Running) -> None:
+    with pytest.raises(Denied, match="refused"), running.open(""):
+        pass
 
 
 def test_login_is_refused_and_locks_out_even_after_a_restart(running: Running) -> None:

@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 from hsmctl.screens.cluster import ClusterScreen
-from hsmctl.screens.command import CHECK, COMMON, NOUNS, SYNC, Command, Takes, completions
+from hsmctl.screens.command import CHECK, COMMON, COPY, DESCRIBE, NOUNS, SYNC, Command, Takes, completions
 from hsmctl.screens.fleet import FleetScreen
 from hsmctl.screens.key import KeyScreen
 from hsmctl.screens.palette import Commands
@@ -39,7 +39,9 @@ async def test_each_command_of_each_place_is_one_action_by_key_by_palette_and_by
                     assert active[binding.key].enabled
 
 
-@pytest.mark.parametrize(("noun", "command"), [("fleet", SYNC), ("cluster", CHECK), ("sync", ALL)])
+@pytest.mark.parametrize(
+    ("noun", "command"), [("fleet", CHECK), ("fleet", SYNC), ("cluster", DESCRIBE), ("sync", ALL), ("key", COPY)]
+)
 async def test_a_command_does_the_same_by_key_by_palette_and_by_name(noun: str, command: Command) -> None:
     async with opened() as stage:
         effects = [await _effect(stage, noun, command, way) for way in ("key", "palette", "name")]
@@ -117,7 +119,6 @@ async def _arrive(stage: Stage, noun: str) -> Place:
     if noun != "fleet":
         app.go(noun, app.survey.estate.cluster(CLUSTER))
     await stage.settle()
-    await stage.pilot.pause()
     place = app.screen
     assert isinstance(place, Place)
     place.table.focus()
@@ -139,7 +140,6 @@ async def _effect(stage: Stage, noun: str, command: Command, way: str) -> object
     elif way == "palette":
         await dict(await _palette(place))[command.name]()
     await stage.settle()
-    await stage.pilot.pause()
     app = stage.app
     return (
         [(type(screen).__name__, getattr(screen, "path", "")) for screen in app.screen_stack],

@@ -40,7 +40,7 @@ async def test_an_ascii_terminal_gets_nothing_else() -> None:
         assert stage.text.isascii()
 
 
-@pytest.mark.parametrize("size", [(60, 20), (200, 60)])
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40), (200, 60)])
 async def test_every_size_shows_the_header_and_the_keys(size: tuple[int, int]) -> None:
     async with opened(size=size) as stage:
         for key, place in (("s", "sync"), ("K", "keys")):
