@@ -25,10 +25,8 @@ if TYPE_CHECKING:
     from hsmctl.domain.cluster import Cluster
     from hsmctl.domain.sync import Replica
     from hsmctl.ports import (
-        Authority,
         ClientHosts,
         Clock,
-        HardwareIdentity,
         Journal,
         SignatureVerifier,
         Tokens,
@@ -97,36 +95,10 @@ class Hsmctl:
     @cached_property
     def cluster(self) -> ClusterService:
         """Clusters, HSMs and backups."""
-        from hsmctl.adapters.lock import FileLocks
-        from hsmctl.services.cluster import ClusterService
-        from hsmctl.services.lifecycle import Lifecycle
-        from hsmctl.services.operation import Operations
+        from hsmctl.wiring.cluster import cluster_service
 
-        identity = self.aws.identity(self.context.account_id)
-        lifecycle = Lifecycle(
-            clock=self.clock,
-            plane=self.aws.plane,
-            every=0.05 if self.context.kind is ContextKind.LAB else 15.0,
-            authority=self._authority,
-            hardware=self._hardware,
-        )
-        operations = Operations(
-            clock=self.clock,
-            journal=self.journal,
-            locks=FileLocks(self.settings.state_folder / "locks"),
-            identity=identity,
-            cluster=lifecycle.cluster,
-            new_id=_new_id,
-            guard=self.check_may_write,
-        )
-        return ClusterService(
-            clock=self.clock,
-            plane=self.aws.plane,
-            identity=identity,
-            operations=operations,
-            lifecycle=lifecycle,
-            wanted=self.context.clusters,
-        )
+        state = self.settings.state_folder
+        return cluster_service(self.aws, self.context, self.clock, self.journal, state, self.check_may_write)
 
     @cached_property
     def sync(self) -> SyncService:
@@ -171,37 +143,23 @@ class Hsmctl:
     @cached_property
     def net(self) -> NetCollectService:
         """Snapshots of the network between clients and HSMs, which `services.net` explains."""
-        from hsmctl.adapters.network import AwsNetwork
-        from hsmctl.adapters.network_cache import FileNetworkCache, NoNetworkCache
-        from hsmctl.services.net_collect import NetCollectService
+        from hsmctl.wiring.net import net_service
 
-        of_lab = self.context.kind is ContextKind.LAB
-        file = self.settings.state_folder / f"network-{self.context.account_id or 'default'}.json"
-        return NetCollectService(
-            clock=self.clock,
-            identity=self.aws.identity(self.context.account_id),
-            reader=AwsNetwork(self.aws.client, self.clock),
-            cache=NoNetworkCache() if of_lab else FileNetworkCache(file, self.clock),
-        )
+        return net_service(self.aws, self.context, self.clock, self.settings.state_folder)
 
     @cached_property
     def hosts(self) -> ClientHosts:
         """The client hosts that can be logged in to, and this machine."""
-        from hsmctl.adapters.machine import Machines
-        from hsmctl.adapters.ssh_config import SshAddress
+        from hsmctl.wiring.net import client_hosts
 
-        entries = [entry for entry in self.context.clients if entry.host]
-        addresses = {entry.name: SshAddress(host=entry.host, user=entry.user, port=entry.port) for entry in entries}
-        return Machines(addresses, self.context.ssh_config)
+        return client_hosts(self.context)
 
     @cached_property
     def probe(self) -> ProbeService:
         """Connections to HSMs, tried from client hosts."""
-        from hsmctl.adapters.probe import TlsProber
-        from hsmctl.services.probe import ProbeService
+        from hsmctl.wiring.net import probe_service
 
-        prober = TlsProber(self.clock, self.context.customer_ca)
-        return ProbeService(clock=self.clock, hosts=self.hosts, prober=prober)
+        return probe_service(self.context, self.clock, self.hosts)
 
     @cached_property
     def lab(self) -> LabService:
@@ -275,25 +233,6 @@ class Hsmctl:
         return self.break_glass or None
 
     @cached_property
-    def _authority(self) -> Authority | None:
-        """The lab's own customer CA, made on first use; elsewhere the ceremony brings the operator's."""
-        if self.context.kind is not ContextKind.LAB or self.context.customer_ca is None:
-            return None
-        from hsmctl.adapters.authority import SoftwareAuthority
-
-        return SoftwareAuthority.in_lab(self.context.customer_ca.parent)
-
-    @cached_property
-    def _hardware(self) -> HardwareIdentity | None:
-        """Verifies hardware against the context's roots."""
-        if len(self.context.hardware_roots) != 2:
-            return None
-        from hsmctl.adapters.identity import Hardware
-
-        aws_root, manufacturer_root = self.context.hardware_roots
-        return Hardware(aws_root=aws_root, manufacturer_root=manufacturer_root, clock=self.clock)
-
-    @cached_property
     def _breaker(self) -> FileBreaker:
         from hsmctl.adapters.breaker import FileBreaker
 
@@ -324,13 +263,6 @@ def _module_address(entry: TokenEntry) -> str:
     """Where the token is; without a label the module must have exactly one."""
     wanted = f"?token={quote(entry.label, safe='')}" if entry.label else ""
     return f"module:{quote(entry.module)}{wanted}"
-
-
-def _new_id() -> str:
-    """A fresh operation id, sortable by time."""
-    from ulid import ULID
-
-    return str(ULID())
 
 
 def _check_endpoint(context: Context) -> None:
