@@ -12,10 +12,10 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from hsmctl.domain.filter import GRAMMAR
 from hsmctl.mark import Mark
 
 from .command import COMMON, Command
-from .filter import GRAMMAR
 from .glyph import ROLES, Role, Spans, content, sign
 from .lines import Lines
 

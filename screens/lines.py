@@ -20,8 +20,9 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from hsmctl.domain.filter import Filter, searchable
+
 from .column import Column, fitted, joined
-from .filter import Filter, searchable
 from .glyph import Role, Span, Spans
 from .offload import call
 
