@@ -24,6 +24,7 @@ from hsmctl.domain.sync import Inventory, Replica
 from hsmctl.errors import Conflict, Denied, HsmctlError
 from hsmctl.ports import Caller, LabClone, LabNode, LabOptions, LabStatus, Login, NetworkReader
 from hsmctl.secret import Secret, Source, SourceKind
+from hsmctl.services.cluster import ClusterService
 from hsmctl.services.lab import LabService, LabTools
 from hsmctl.services.net_collect import NetCollectService
 from hsmctl.services.probe import ProbeService
@@ -406,11 +407,17 @@ class World:
         facade = Hsmctl(settings, ask)
         lab = LabService(clock=self.clock, control=self.lab, faults=self.faults, connect=lambda: _tools(facade))
         vars(facade).update(clock=self.clock, journal=self.journal, aws=self.aws, tokens=self.tokens, lab=lab)
-        vars(facade).update(_authority=FakeAuthority(), _hardware=FakeHardware())
+        vars(facade).update(cluster=self._cluster(facade))
         identity = self.aws.identity(facade.context.account_id)
         net = NetCollectService(clock=self.clock, identity=identity, reader=self.network, cache=NoCache())
         vars(facade).update(net=net, **({"probe": self.probe} if self.probe else {}))
         return facade
+
+    def _cluster(self, facade: Hsmctl) -> ClusterService:
+        """The service as it is put together, with hardware and an authority that find everything in order."""
+        service = facade.cluster
+        lifecycle = replace(service.lifecycle, authority=FakeAuthority(), hardware=FakeHardware())
+        return replace(service, lifecycle=lifecycle)
 
 
 def hsmctl(world: World | None = None, context: Context | None = None, folder: Path | None = None) -> Hsmctl:
