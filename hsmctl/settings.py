@@ -36,7 +36,10 @@ class TokenEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientEntry:
-    """A registered client host: where it can be logged in to, and what it is to AWS."""
+    """A registered client host: where it can be logged in to, what it is to AWS, where its CloudHSM client is.
+
+    The one that is called `local` is this machine; it says only the last.
+    """
 
     name: str
     host: str = ""
@@ -45,6 +48,10 @@ class ClientEntry:
     port: int | None = None
     source: str = ""
     """Instance, interface, address or prefix it sends from; without one its way cannot be explained."""
+    cli: str = ""
+    """Path of cloudhsm-cli on it, where that is not the usual one."""
+    config_folder: str = ""
+    """Folder of cloudhsm-cli.cfg and customerCA.crt on it, where that is not the usual one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

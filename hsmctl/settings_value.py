@@ -17,7 +17,7 @@ from hsmctl.secret import Source, SourceKind, parse_source
 from hsmctl.settings import ClientEntry, ContextKind, TokenEntry
 
 _THIS_MACHINE = "local"
-"""The name of the client that is this machine, which no other may have (`domain.probe`)."""
+"""The name of the client that is this machine (`domain.probe`): it says only where its CloudHSM client is."""
 
 
 def context_values(found: Mapping[str, object], what: str, path: Path, *, of_lab: bool) -> dict[str, Any]:
@@ -57,9 +57,10 @@ def _clients(raw: object, what: str, path: Path) -> tuple[ClientEntry, ...]:
     rows = _entries(raw, what, path, _CLIENT_KEYS)
     _refuse_missing(rows, what, "name")
     for place, row in enumerate(rows):
-        if row["name"] == _THIS_MACHINE:
+        elsewhere = row.get("host") or row.get("source")
+        if row["name"] == _THIS_MACHINE and elsewhere:
             raise UsageError(f"{what}[{place}].name", "local is this machine", "use another name")
-        if not (row.get("host") or row.get("source")):
+        if row["name"] != _THIS_MACHINE and not elsewhere:
             raise UsageError(f"{what}[{place}]", "neither host nor source says who it is", 'host = "…"')
     return tuple(ClientEntry(**row) for row in rows)
 
@@ -195,4 +196,6 @@ _CLIENT_KEYS: Mapping[str, _Parser] = {
     "user": _string,
     "port": _port,
     "source": _string,
+    "cli": _string,
+    "config_folder": _string,
 }

@@ -231,12 +231,14 @@ def test_clients_are_read_with_where_they_are_and_what_they_are(tmp_path: Path) 
         "[context.p]\nssh_config = 'ssh_config'\n"
         "[[context.p.clients]]\nname = 'app1'\nhost = 'app1.internal'\nuser = 'ops'\nport = 2222\nsource = 'i-1'\n"
         "[[context.p.clients]]\nname = 'site'\nsource = '192.168.0.0/16'\n"
+        "[[context.p.clients]]\nname = 'local'\ncli = '/c/bin/cloudhsm-cli'\nconfig_folder = '/c/etc'\n"
     )
     context = read(path)["p"]
     assert context.ssh_config == tmp_path / "ssh_config"
     assert context.clients == (
         ClientEntry(name="app1", host="app1.internal", user="ops", port=2222, source="i-1"),
         ClientEntry(name="site", source="192.168.0.0/16"),
+        ClientEntry(name="local", cli="/c/bin/cloudhsm-cli", config_folder="/c/etc"),
     )
 
 

@@ -45,6 +45,8 @@ EXAMPLE = """\
 # name = "app1"
 # host = "app1.internal"                # where ssh goes; user and port as in ssh's own configuration
 # source = "i-0a1b2c3d4e5f60718"        # what it is to AWS: instance, interface, address or prefix
+# cli = "/opt/cloudhsm/bin/cloudhsm-cli"
+# config_folder = "/opt/cloudhsm/etc"
 """
 
 
@@ -70,6 +72,10 @@ class ClientRow:
     port: int | None
     source: str | None
     """What it is to AWS."""
+    cli: str | None
+    """Where its cloudhsm-cli is; null is /opt/cloudhsm/bin."""
+    config_folder: str | None
+    """Where that one's configuration is; null is /opt/cloudhsm/etc."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +192,8 @@ def _client(entry: ClientEntry) -> ClientRow:
         user=entry.user or None,
         port=entry.port,
         source=entry.source or None,
+        cli=entry.cli or None,
+        config_folder=entry.config_folder or None,
     )
 
 
