@@ -5,13 +5,13 @@ Adapters are imported when a service that needs them is first asked for, so a co
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from hsmctl.errors import UsageError
+from hsmctl.errors import Conflict, UsageError
 from hsmctl.loopback import is_loopback
 from hsmctl.ports import Login
 from hsmctl.secret import Secret, Source, SourceKind, read_secret
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from hsmctl.domain.cluster import Cluster
     from hsmctl.domain.sync import Replica
     from hsmctl.ports import (
+        Authority,
         ClientHosts,
         Clock,
+        HardwareIdentity,
         Journal,
         SignatureVerifier,
         Tokens,
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from hsmctl.services.lab import LabService, LabTools
     from hsmctl.services.login import LoginService
     from hsmctl.services.net_collect import NetCollectService
+    from hsmctl.services.operation import Operations, Playbook
     from hsmctl.services.probe import ProbeService
     from hsmctl.services.sync import SyncService
 
@@ -97,8 +100,44 @@ class Hsmctl:
         """Clusters, HSMs and backups."""
         from hsmctl.wiring.cluster import cluster_service
 
+        return cluster_service(self.aws, self.context, self.clock, self.operations, self.authority, self.hardware)
+
+    @cached_property
+    def authority(self) -> Authority | None:
+        """The lab's own customer CA; elsewhere the ceremony brings the operator's."""
+        from hsmctl.wiring.cluster import lab_authority
+
+        return lab_authority(self.context)
+
+    @cached_property
+    def hardware(self) -> HardwareIdentity | None:
+        """Verifies hardware against the context's roots, if it names them."""
+        from hsmctl.wiring.cluster import hardware_identity
+
+        return hardware_identity(self.context.hardware_roots, self.clock)
+
+    @cached_property
+    def operations(self) -> Operations:
+        """What applies plans, and goes on with those that were cut off."""
+        from hsmctl.wiring.operation import operations
+
         state = self.settings.state_folder
-        return cluster_service(self.aws, self.context, self.clock, self.journal, state, self.check_may_write)
+        return operations(self.aws, self.context, self.clock, self.journal, state, self.check_may_write)
+
+    def playbook(self, noun: str) -> Playbook:
+        """How the plans of a noun are carried out.
+
+        Raises:
+            Conflict: this version knows no such noun.
+        """
+        known: Mapping[str, Callable[[], Playbook]] = {
+            "cluster": lambda: self.cluster.playbook,
+        }
+        if noun not in known:
+            raise Conflict(
+                f"an operation of {noun}", "this hsmctl does not know how it goes on", "use the newer hsmctl"
+            )
+        return known[noun]()
 
     @cached_property
     def sync(self) -> SyncService:

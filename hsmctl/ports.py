@@ -278,6 +278,10 @@ class Locks(Protocol):
         """
         ...
 
+    def holder(self, name: str) -> int | None:
+        """The process that holds the lock, if one does."""
+        ...
+
 
 class ByteStream(Protocol):
     """An open TCP connection, for one thread. `deadline` is a point on the monotonic clock."""

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from lab_faults import FakeFaults
 
+from hsmctl.adapters.journal import plain
 from hsmctl.bootstrap import Hsmctl
 from hsmctl.domain.cluster import Backup, BackupState, Certificates, Cluster, ClusterState, Hsm, HsmState
 from hsmctl.domain.key import Identity, Key, KeyKind, KeySpec, Material, MaterialKind, ObjectClass, Proof, ProofKind
@@ -24,7 +25,6 @@ from hsmctl.domain.sync import Inventory, Replica
 from hsmctl.errors import Conflict, Denied, HsmctlError
 from hsmctl.ports import Caller, LabClone, LabNode, LabOptions, LabStatus, Login, NetworkReader
 from hsmctl.secret import Secret, Source, SourceKind
-from hsmctl.services.cluster import ClusterService
 from hsmctl.services.lab import LabService, LabTools
 from hsmctl.services.net_collect import NetCollectService
 from hsmctl.services.probe import ProbeService
@@ -65,7 +65,10 @@ class MemoryJournal:
         self.written.append({"kind": kind, **fields})
 
     def records(self) -> Iterator[Mapping[str, object]]:
-        return iter(self.written)
+        """What a reader finds: plain values and a time, as after the way through a file."""
+        return iter(
+            [{"at": NOW.isoformat(), **{name: plain(value) for name, value in each.items()}} for each in self.written]
+        )
 
 
 class FakeIdentity:
@@ -407,17 +410,11 @@ class World:
         facade = Hsmctl(settings, ask)
         lab = LabService(clock=self.clock, control=self.lab, faults=self.faults, connect=lambda: _tools(facade))
         vars(facade).update(clock=self.clock, journal=self.journal, aws=self.aws, tokens=self.tokens, lab=lab)
-        vars(facade).update(cluster=self._cluster(facade))
+        vars(facade).update(authority=FakeAuthority(), hardware=FakeHardware())
         identity = self.aws.identity(facade.context.account_id)
         net = NetCollectService(clock=self.clock, identity=identity, reader=self.network, cache=NoCache())
         vars(facade).update(net=net, **({"probe": self.probe} if self.probe else {}))
         return facade
-
-    def _cluster(self, facade: Hsmctl) -> ClusterService:
-        """The service as it is put together, with hardware and an authority that find everything in order."""
-        service = facade.cluster
-        lifecycle = replace(service.lifecycle, authority=FakeAuthority(), hardware=FakeHardware())
-        return replace(service, lifecycle=lifecycle)
 
 
 def hsmctl(world: World | None = None, context: Context | None = None, folder: Path | None = None) -> Hsmctl:

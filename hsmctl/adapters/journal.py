@@ -44,7 +44,7 @@ class FileJournal:
             TypeError: a field holds a secret, or something the journal cannot keep.
             Conflict: the journal was written by a newer hsmctl.
         """
-        encoded = {name: _encoded(value) for name, value in fields.items()}
+        encoded = {name: plain(value) for name, value in fields.items()}
         with self._locked() as descriptor:
             last = _last_line(descriptor)
             if last and not last.endswith(b"\n"):
@@ -97,7 +97,7 @@ class FileJournal:
 
     def _write(self, descriptor: int, before: bytes, previous: _Line, kind: str, fields: Mapping[str, object]) -> _Line:
         """Append one record, `before` in front of it; the line it has become."""
-        stamp = {"v": VERSION, "kind": kind, "at": _encoded(self._clock.now()), **_who(), "previous": _digest(previous)}
+        stamp = {"v": VERSION, "kind": kind, "at": plain(self._clock.now()), **_who(), "previous": _digest(previous)}
         line = json.dumps({**stamp, **fields, **stamp}, separators=(",", ":")).encode() + b"\n"
         left = memoryview(before + line)
         while left:
@@ -123,7 +123,7 @@ def _user_name(uid: int) -> str:
         return str(uid)
 
 
-def _encoded(value: object) -> object:
+def plain(value: object) -> object:
     """The value as JSON keeps it.
 
     Raises:
@@ -143,13 +143,13 @@ def _encoded(value: object) -> object:
         case Path() | Decimal():
             return str(value)
         case Mapping():
-            return {str(name): _encoded(each) for name, each in value.items()}
+            return {str(name): plain(each) for name, each in value.items()}
         case frozenset() | set():
-            return sorted(str(_encoded(each)) for each in value)
+            return sorted(str(plain(each)) for each in value)
         case list() | tuple():
-            return [_encoded(each) for each in value]
+            return [plain(each) for each in value]
     if is_dataclass(value) and not isinstance(value, type):
-        return {each.name: _encoded(getattr(value, each.name)) for each in fields_of(value)}
+        return {each.name: plain(getattr(value, each.name)) for each in fields_of(value)}
     raise TypeError(f"the journal does not keep a {type(value).__name__}")
 
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 from hsmctl.errors import Conflict
 from hsmctl.private import private_folder
@@ -25,7 +26,7 @@ class FileLocks:
         Raises:
             Conflict: another process of this machine holds it (the message names its pid), or there can be no file.
         """
-        path = self._folder / f"{name}.lock"
+        path = self._path(name)
         try:
             private_folder(self._folder)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -33,9 +34,24 @@ class FileLocks:
             raise Conflict(f"{path} cannot be locked", str(error.strerror), "hsmctl doctor") from error
         try:
             _take(descriptor, name)
-            yield
+            try:
+                yield
+            finally:
+                os.ftruncate(descriptor, 0)
         finally:
             os.close(descriptor)
+
+    def holder(self, name: str) -> int | None:
+        """The process that holds the lock, if one does; asking takes nothing."""
+        try:
+            pid = int(self._path(name).read_text())
+            os.kill(pid, 0)
+        except (OSError, ValueError):
+            return None
+        return pid
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{quote(name, safe='')}.lock"
 
 
 def _take(descriptor: int, name: str) -> None:

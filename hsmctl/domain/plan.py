@@ -2,6 +2,11 @@
 
 A plan only describes. `--dry-run` prints it, the confirmation shows it, the journal records it and the operation
 service applies it: four readers of one value.
+
+A noun that changes things adds its members to `Action`, builds a `Plan` with its own name as `noun`, and hands a
+`services.operation.Playbook` (how each action is run, how each precondition is read) to `Operations.apply`; one line
+in `bootstrap.Hsmctl.playbook` lets `operation resume` find that playbook again. Everything a step needs travels in
+`inputs` as text, never a secret: the journal keeps the plan whole, and another process goes on with it.
 """
 
 from __future__ import annotations
@@ -10,25 +15,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
-from hsmctl.domain.cluster import ClusterState
+from hsmctl.domain.cluster import ClusterState, OpenEnum
 from hsmctl.domain.evidence import Grade
 
 CONFIRMATION_LIFE = timedelta(minutes=15)
 """How long after it was shown a plan may still be started."""
+
+CONFIRMED_BY = 6
+"""How many characters of the cluster's id somebody types to confirm what cannot be undone."""
 
 
 class Effect(StrEnum):
     """What a step does to the estate."""
 
     WAIT = "wait"
+    """Looks, waits or works on this machine; it may be repeated."""
     CHANGE = "change"
     DESTROY = "destroy"
     """Cannot be undone; it resumes only after a new confirmation."""
 
 
-class Action(StrEnum):
-    """Everything a step can be; the operation service knows how to run each."""
+class Action(OpenEnum):
+    """Everything a step can be; each noun's playbook knows how to run its own.
+
+    A word of another version is kept, so that its operations can be listed; none of them is resumed here.
+    """
 
     CREATE_CLUSTER = "create-cluster"
     WAIT_CLUSTER = "wait-cluster"
@@ -49,6 +62,19 @@ class Precondition:
     grade: Grade = Grade.REPORTED
     why: str = ""
     """What was seen, or what stands against it."""
+    way_out: str = ""
+    """What to do where it does not hold."""
+    key: str = ""
+    """The name of the reader that looks again; without one it was true of the moment of planning only."""
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    """What that reader needs to know."""
+    waived: str = ""
+    """The reason why the operator goes on although it does not hold."""
+
+    @property
+    def met(self) -> bool:
+        """Whether it stands in nobody's way."""
+        return self.holds or bool(self.waived)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +92,13 @@ class Step:
     """The IAM actions it calls."""
     usual: timedelta | None = None
     """How long it takes as a rule."""
+    preconditions: tuple[Precondition, ...] = ()
+    """What must hold when this very step begins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A change: ordered steps and what must hold before the first."""
+    """A change: ordered steps and what must hold before each of them that changes anything."""
 
     title: str
     region: str
@@ -80,6 +108,19 @@ class Plan:
     """The cluster that is changed, or None while the plan is what creates it."""
     steps: tuple[Step, ...]
     preconditions: tuple[Precondition, ...] = ()
+    noun: str = "cluster"
+    """Whose playbook runs it."""
+    subject: str = ""
+    """What is changed where it is no cluster, such as a host or a token."""
+    warnings: tuple[str, ...] = ()
+    """What an operator should know before starting."""
+    cost: str = ""
+    """What it changes in USD per hour, where the price is known."""
+
+    @property
+    def target(self) -> str:
+        """What one writer at a time may change, in a file name's words."""
+        return self.cluster_id or self.subject or f"create-{self.region}"
 
     @property
     def destructive(self) -> bool:
@@ -87,6 +128,53 @@ class Plan:
         return any(step.effect is Effect.DESTROY for step in self.steps)
 
     @property
+    def unmet(self) -> tuple[Precondition, ...]:
+        """What stands in its way."""
+        return tuple(each for each in self.preconditions if not each.met)
+
+    @property
+    def confirmation(self) -> str:
+        """What is typed to confirm it: the end of what it changes."""
+        return self.target[-CONFIRMED_BY:]
+
+    @property
     def permissions(self) -> tuple[str, ...]:
         """Every IAM action the plan calls, sorted."""
         return tuple(sorted({action for step in self.steps for action in step.permissions}))
+
+
+def plan_of(record: Mapping[str, Any]) -> Plan:
+    """The plan that the journal kept.
+
+    Raises:
+        KeyError, ValueError: it is no plan of this format.
+    """
+    kept = {name: record[name] for name in ("title", "region", "account", "cluster_id")}
+    # These came later than the first plans that journals hold.
+    later = {name: record[name] for name in ("noun", "subject", "cost") if name in record}
+    return Plan(
+        **kept,
+        **later,
+        made_at=datetime.fromisoformat(record["made_at"]),
+        steps=tuple(map(_step_of, record["steps"])),
+        preconditions=tuple(map(_precondition_of, record["preconditions"])),
+        warnings=tuple(record.get("warnings", ())),
+    )
+
+
+def _step_of(record: Mapping[str, Any]) -> Step:
+    usual = record["usual"]
+    return Step(
+        action=Action(record["action"]),
+        says=record["says"],
+        effect=Effect(record["effect"]),
+        inputs=record["inputs"],
+        states=frozenset(map(ClusterState, record["states"])),
+        permissions=tuple(record["permissions"]),
+        usual=None if usual is None else timedelta(seconds=usual),
+        preconditions=tuple(map(_precondition_of, record.get("preconditions", ()))),
+    )
+
+
+def _precondition_of(record: Mapping[str, Any]) -> Precondition:
+    return Precondition(**{**record, "grade": Grade(record["grade"])})

@@ -12,7 +12,7 @@ from hsmctl.domain.plan import Action, Effect, Plan, Precondition, Step
 from hsmctl.errors import Conflict
 from hsmctl.ports import Clock, ControlPlane, Identity
 from hsmctl.services.lifecycle import Lifecycle
-from hsmctl.services.operation import Operations
+from hsmctl.services.operation import Operations, Playbook
 
 _DESCRIBE = "cloudhsm:DescribeClusters"
 _USUAL_HSM = timedelta(minutes=6)
@@ -121,7 +121,12 @@ class ClusterService:
 
     def apply(self, plan: Plan) -> Iterator[Event]:
         """Run a plan of this service; see `Operations.apply` for what it raises."""
-        return self.operations.apply(plan, self.lifecycle.runners())
+        return self.operations.apply(plan, self.playbook)
+
+    @property
+    def playbook(self) -> Playbook:
+        """How the plans of this service are carried out."""
+        return Playbook(self.lifecycle.runners())
 
     def _plan(self, title: str, cluster: Cluster | None, steps: tuple[Step, ...]) -> Plan:
         state = () if cluster is None else (Precondition(what=f"{cluster.cluster_id} is {cluster.state}", holds=True),)

@@ -172,6 +172,9 @@ class LabService:
             yield f"{len(specs)} seed keys made"
 
     def _apply(self, tools: LabTools, plan: Plan) -> Iterator[str]:
+        # Every round plans anew from what there is: an operation that was cut off has nothing to add to that.
+        for operation in tools.cluster.operations.open_on(plan.target):
+            tools.cluster.operations.abandon(operation.operation_id, "lab up looks at what there is and goes on")
         said = ""
         for event in tools.cluster.apply(plan):
             for words in _words(event):

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from hsmctl.domain.cluster import Certificates, Cluster, ClusterState, Hsm, HsmState
+from hsmctl.domain.operation import Found
 from hsmctl.domain.plan import Action, Step
 from hsmctl.errors import Conflict, UsageError
 from hsmctl.ports import Authority, Clock, ControlPlane, HardwareIdentity
-from hsmctl.services.operation import Found, Runner
+from hsmctl.services.operation import Runner
 from hsmctl.services.wait import Wait, until
 
 _LIMIT = timedelta(hours=1)
@@ -42,13 +43,13 @@ class Lifecycle:
     def runners(self) -> Mapping[Action, Runner]:
         """The runner of each action this service knows."""
         return {
-            Action.CREATE_CLUSTER: self._create_cluster,
-            Action.WAIT_CLUSTER: self._wait_cluster,
-            Action.CREATE_HSM: self._create_hsm,
-            Action.WAIT_HSM: self._wait_hsm,
-            Action.VERIFY_IDENTITY: self._verify_identity,
-            Action.SIGN_CSR: self._sign,
-            Action.INITIALIZE: self._initialize,
+            Action.CREATE_CLUSTER: Runner(self._create_cluster, self._created_cluster, self._known_clusters),
+            Action.WAIT_CLUSTER: Runner(self._wait_cluster),
+            Action.CREATE_HSM: Runner(self._create_hsm, self._created_hsm, self._known_hsms),
+            Action.WAIT_HSM: Runner(self._wait_hsm),
+            Action.VERIFY_IDENTITY: Runner(self._verify_identity),
+            Action.SIGN_CSR: Runner(self._sign),
+            Action.INITIALIZE: Runner(self._initialize, self._initialized),
         }
 
     def _create_cluster(self, step: Step, _: Found) -> Wait[Found]:
@@ -61,6 +62,27 @@ class Lifecycle:
             tags={name[4:]: value for name, value in inputs.items() if name.startswith("tag:")},
         )
         return {"cluster_id": cluster.cluster_id}
+
+    def _known_clusters(self, _: Step, __: Found) -> Found:
+        return {"known_clusters": " ".join(cluster.cluster_id for cluster in self.plane.clusters())}
+
+    def _created_cluster(self, step: Step, found: Found) -> Found | None:
+        """The cluster that CreateCluster made although its answer was lost: new, and as it was asked for.
+
+        Raises:
+            Conflict: more than one could be it.
+        """
+        known, inputs = found.get("known_clusters", "").split(), step.inputs
+        made = [
+            cluster.cluster_id
+            for cluster in self.plane.clusters()
+            if cluster.cluster_id not in known
+            and cluster.hsm_type == inputs["hsm_type"]
+            and set(cluster.subnets.values()) == set(inputs["subnets"].split())
+        ]
+        if len(made) > 1:
+            raise Conflict("more than one new cluster", ", ".join(made), "abandon the operation: hsmctl operation list")
+        return {"cluster_id": made[0]} if made else None
 
     def _wait_cluster(self, step: Step, found: Found) -> Wait[Found]:
         wanted = ClusterState(step.inputs["state"])
@@ -86,6 +108,23 @@ class Lifecycle:
         yield "calling CreateHsm"
         hsm = self.plane.create_hsm(found["cluster_id"], step.inputs["zone"])
         return {step.inputs["name"]: hsm.hsm_id}
+
+    def _known_hsms(self, step: Step, found: Found) -> Found:
+        cluster = self.cluster(found["cluster_id"])
+        return {"known_hsms": " ".join(hsm.hsm_id for hsm in _there(cluster) if hsm.zone == step.inputs["zone"])}
+
+    def _created_hsm(self, step: Step, found: Found) -> Found | None:
+        """The HSM that CreateHsm made although its answer was lost.
+
+        The zone has one more than before, then. Ids alone would not tell: CloudHSM replaces an HSM under a new id.
+        """
+        known = found.get("known_hsms", "").split()
+        there = [hsm for hsm in _there(self.cluster(found["cluster_id"])) if hsm.zone == step.inputs["zone"]]
+        made = [hsm for hsm in there if hsm.hsm_id not in known]
+        if len(there) <= len(known) or not made:
+            return None
+        made.sort(key=lambda hsm: hsm.state is not HsmState.CREATE_IN_PROGRESS)
+        return {step.inputs["name"]: made[0].hsm_id}
 
     def _wait_hsm(self, step: Step, found: Found) -> Wait[Found]:
         hsm_id = found[step.inputs["name"]]
@@ -126,5 +165,29 @@ class Lifecycle:
         self.plane.initialize(found["cluster_id"], found["signed"], found["anchor"])
         return {}
 
+    def _initialized(self, _: Step, found: Found) -> Found | None:
+        """Nothing found, where the cluster has been claimed with our certificate.
+
+        Raises:
+            Conflict: it has been claimed with another.
+        """
+        cluster = self.cluster(found["cluster_id"])
+        if cluster.state is ClusterState.UNINITIALIZED:
+            return None
+        shown = cluster.certificates.cluster
+        if shown and shown.split() != found["signed"].split():
+            raise Conflict(
+                f"{cluster.cluster_id} is {cluster.state}",
+                "it was claimed with another certificate than this operation's",
+                "find out who did: CloudTrail, InitializeCluster",
+            )
+        return {}
+
     def _certificates(self, cluster_id: str) -> Certificates:
         return self.cluster(cluster_id).certificates
+
+
+def _there(cluster: Cluster) -> tuple[Hsm, ...]:
+    """The HSMs that are there or on their way."""
+    leaving = (HsmState.DELETED, HsmState.DELETE_IN_PROGRESS)
+    return tuple(hsm for hsm in cluster.hsms if hsm.state not in leaving)

@@ -31,6 +31,9 @@ class OpenLocks:
         self.held.append(name)
         yield
 
+    def holder(self, name: str) -> int | None:
+        return None
+
 
 class Signs:
     """ports.Authority that marks what it signed."""
@@ -136,6 +139,7 @@ def test_hardware_that_does_not_verify_stops_before_anything_is_handed_over() ->
         "operation-started",
         "step-started",
         "step-failed",
+        "operation-refused",
     ]
 
 
