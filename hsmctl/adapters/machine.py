@@ -12,9 +12,10 @@ from pathlib import Path
 from hsmctl.adapters.ssh import SshHost
 from hsmctl.adapters.ssh_config import SshAddress, SshConfig
 from hsmctl.adapters.ssh_route import SshRoutes
+from hsmctl.adapters.terminal import LocalTerminal
 from hsmctl.domain.probe import LOCAL, Answer, Closed, closed
 from hsmctl.errors import Conflict, Unreachable
-from hsmctl.ports import ClientHost, Finished
+from hsmctl.ports import Finished
 
 _CHUNK = 64 * 1024
 
@@ -27,7 +28,7 @@ class Machines:
         self._addresses = addresses
         self._routes = SshRoutes(SshConfig(ssh_config))
 
-    def connect(self, name: str, deadline: float) -> ClientHost:
+    def connect(self, name: str, deadline: float) -> LocalHost | SshHost:
         """The machine, ready."""
         if name == LOCAL:
             return LocalHost()
@@ -63,6 +64,17 @@ class LocalHost:
             return LocalStream(socket.create_connection((address, port), timeout=_left(deadline)))
         except OSError as error:
             return closed(error.strerror) if error.strerror else Closed(Answer.TIMED_OUT, "no answer in time")
+
+    def open_terminal(self, command: Sequence[str], deadline: float) -> LocalTerminal:  # noqa: ARG002 - as over SSH
+        """A program behind a terminal of this machine.
+
+        Raises:
+            Unreachable: this machine has no terminal left.
+        """
+        try:
+            return LocalTerminal(command)
+        except OSError as error:
+            raise Unreachable(f"no terminal for {command[0]}", error.strerror or str(error), "try again") from error
 
     def close(self) -> None:
         """Nothing is held."""

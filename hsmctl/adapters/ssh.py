@@ -15,6 +15,7 @@ import paramiko
 
 from hsmctl.adapters.ssh_route import Connection
 from hsmctl.adapters.ssh_transport import closing_at
+from hsmctl.adapters.terminal import SshTerminal
 from hsmctl.domain.probe import Closed
 from hsmctl.errors import Unreachable
 from hsmctl.ports import Finished
@@ -54,6 +55,18 @@ class SshHost:
         except paramiko.SSHException as error:
             raise Unreachable(f"{self.name} is gone", str(error), "try again") from error
         return way if isinstance(way, Closed) else SshStream(way)
+
+    def open_terminal(self, command: Sequence[str], deadline: float) -> SshTerminal:
+        """A program behind a terminal of the host; its words are seen by everybody there, so they are constant.
+
+        Raises:
+            Unreachable: the host opens none.
+        """
+        try:
+            channel = self._connection.transport.open_session(timeout=max(0.0, deadline - time.monotonic()))
+            return SshTerminal(channel, shlex.join(command))
+        except (paramiko.SSHException, OSError) as error:
+            raise self._unanswered(command, str(error), deadline) from error
 
     def close(self) -> None:
         """End the connection."""
