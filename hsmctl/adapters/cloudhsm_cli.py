@@ -11,9 +11,10 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from hsmctl.adapters.cloudhsm_message import Answer
+from hsmctl.domain.coverage import ReportedKey
 from hsmctl.domain.mtls import Anchor
 from hsmctl.domain.quorum import QuorumToken
-from hsmctl.domain.user import UNKNOWN, HsmInfo, HsmUser
+from hsmctl.domain.user import INCONSISTENT, UNKNOWN, HsmInfo, HsmUser
 from hsmctl.errors import Unreachable
 
 
@@ -95,6 +96,24 @@ def token_path(answer: Answer) -> str:
     return path
 
 
+def reported_key(entry: Mapping[str, Any]) -> ReportedKey:
+    """One entry of `key list`; an admin is told reference and label alone."""
+    info, attributes = (_members(entry, name) for name in ("key-info", "attributes"))
+    return ReportedKey(
+        reference=_required(entry, "key-reference", "matched_keys"),
+        label=_text(attributes, "label"),
+        key_type=_text(attributes, "key-type"),
+        object_class=_text(attributes, "class"),
+        check_value=_text(attributes, "check-value"),
+        coverage=_text(info, "cluster-coverage") or UNKNOWN,
+        owners=_coverages(info.get("key-owners")),
+        shared=_coverages(info.get("shared-users")),
+        differing=tuple(sorted(name for name, value in attributes.items() if value == INCONSISTENT)),
+        token=attributes.get("token") is not False,
+        more=_rest(entry, _KEY),
+    )
+
+
 class KeyPages:
     """`key list` page by page: tokens are offsets, so keys that come or go in between shift the pages."""
 
@@ -125,6 +144,7 @@ class KeyPages:
 _HSM = ("serial-number", "vendor", "model", "firmware-version-major", "firmware-version-minor", "fips-state")
 _USER = ("username", "role", "locked", "mfa", "quorum", "cluster-coverage")
 _ANCHOR = ("certificate-reference", "certificate", "cluster-coverage")
+_KEY = ("key-reference", "key-info", "attributes")
 _TOKEN = (
     *("username", "service", "approvals-required", "minimum-token-count", "number-of-approvals"),
     *("token-timeout-seconds", "cluster-coverage", "key-reference"),
@@ -150,6 +170,20 @@ def _entries(answer: Answer, name: str) -> Iterator[Mapping[str, Any]]:
     if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
         raise _unreadable(name)
     return iter(found)
+
+
+def _members(entry: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """The object of that name; empty where it is missing or is none."""
+    value = entry.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _coverages(users: object) -> dict[str, str]:
+    """Coverage by user; an entry that says neither is told as unknown."""
+    if not isinstance(users, list):
+        return {}
+    named = [each for each in users if isinstance(each, dict)]
+    return {_text(each, "username") or UNKNOWN: _text(each, "key-coverage") or UNKNOWN for each in named}
 
 
 def _required(entry: Mapping[str, Any], name: str, where: str) -> str:

@@ -24,7 +24,7 @@ PUBLIC_KEY = "public key PEM file path"
 
 _PROMPT = re.compile(r"(?:\A|\n)[^\n\"{}]{0,200}>[ ]?\Z")
 """`aws-cloudhsm > `; with several clusters it names user and cluster (third parties), so only its end is fixed."""
-_QUESTION = re.compile(r"(?:\A|\n)([^\n\"{}]{1,200}):[ ]?\Z")
+_QUESTION = re.compile(r"(?:\A|\n)([^\n\"{}]{0,200}(?:password|file path)[^\n\"{}]{0,200}):[ ]?\Z", re.IGNORECASE)
 _LINE = re.compile(r"[\w ./:=@+-]+")
 _MOST_QUESTIONS = 4
 
@@ -97,7 +97,9 @@ class Conversation:
         text = cleaned(printed.decode("utf-8", "replace"))
         if "Error:" in text:
             answer(what, text)
-        raise Unreachable(what, "the connection ended before its answer", "whether it was done is not known: look first")
+        raise Unreachable(
+            what, "the connection ended before its answer", "whether it was done is not known: look first"
+        )
 
     def _deadline(self) -> float:
         return self._clock.monotonic() + self._seconds

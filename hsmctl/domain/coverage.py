@@ -1,0 +1,332 @@
+"""What a cluster's own evidence says about keys, users and policies: who reported it, on how much, and the verdict.
+
+A CloudHSM cluster is one replica to its clients, so nothing here names an HSM that lacks something: the service says
+`full` or `inconsistent` over the HSMs a client host is connected to, AWS counts objects per HSM. What was not seen is
+said, and never counts as agreeing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from hsmctl.domain.evidence import Grade
+from hsmctl.domain.mtls import Anchor
+from hsmctl.domain.quorum import QuorumToken, approvers, largest
+from hsmctl.domain.user import FULL, INCONSISTENT, UNKNOWN, HsmUser, Role, Trouble
+from hsmctl.errors import ExitCode
+
+SESSION = "session"
+"""The coverage of a session key, which lives on one HSM by design."""
+
+
+class Source(StrEnum):
+    """The levels of evidence, each with what it asks (architecture, section 6)."""
+
+    CONTROL = "control"
+    HOST = "host"
+    LOGIN = "login"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedKey:
+    """One key of `key list --verbose`."""
+
+    reference: str
+    label: str = ""
+    key_type: str = ""
+    object_class: str = ""
+    check_value: str = ""
+    coverage: str = UNKNOWN
+    owners: Mapping[str, str] = field(default_factory=dict)
+    """Coverage by owner."""
+    shared: Mapping[str, str] = field(default_factory=dict)
+    """Coverage by user it is shared with."""
+    differing: tuple[str, ...] = ()
+    """Attributes that HSMs disagree about."""
+    token: bool = True
+    more: Mapping[str, object] = field(default_factory=dict)
+
+
+class Kind(StrEnum):
+    """What a finding is about."""
+
+    CONNECTION = "connection"
+    USER = "user"
+    KEY = "key"
+    QUORUM = "quorum"
+    ANCHOR = "trust anchor"
+    COUNT = "count"
+
+
+class Severity(StrEnum):
+    """How bad a finding is, worst first."""
+
+    DRIFT = "drift"
+    ATTRIBUTES = "attributes"
+    UNSEEN = "unseen"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoverageFinding:
+    """One thing that is not as it should be, or could not be seen."""
+
+    kind: Kind
+    name: str
+    says: str
+    severity: Severity
+    source: Source
+    grade: Grade = Grade.REPORTED
+    repair: str = ""
+    """The command that mends it, where there is one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Everything that was found out about one cluster; None is what was not asked or not answered."""
+
+    cluster_id: str
+    active: tuple[str, ...]
+    """The ids of the ACTIVE HSMs."""
+    moving: tuple[str, ...] = ()
+    """HSMs that are joining or leaving."""
+    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """CloudWatch's last numbers by metric and HSM."""
+    host: str = ""
+    connected: int | None = None
+    users: tuple[HsmUser, ...] | None = None
+    anchors: tuple[Anchor, ...] | None = None
+    values: Mapping[str, int] | None = None
+    tokens: Sequence[QuorumToken] = ()
+    as_user: str = ""
+    keys: tuple[ReportedKey, ...] | None = None
+    total: int | None = None
+    """Keys the user may see, by the service's word."""
+    failures: Mapping[Source, str] = field(default_factory=dict)
+    """Why a level told nothing."""
+
+
+class CoverageVerdict(StrEnum):
+    """What a check of a cluster says in the end; the words of `domain.sync.Verdict`."""
+
+    NOT_IN_SYNC = "not in sync"
+    ATTRIBUTES_DIFFER = "attributes differ"
+    INCOMPLETE = "incomplete"
+    UNKNOWN = "unknown"
+    NO_DIFFERENCE_SEEN = "no difference seen"
+
+
+_EXITS: Mapping[CoverageVerdict, ExitCode] = {
+    CoverageVerdict.NOT_IN_SYNC: ExitCode.NO,
+    CoverageVerdict.ATTRIBUTES_DIFFER: ExitCode.NO,
+    CoverageVerdict.INCOMPLETE: ExitCode.PARTIAL,
+    CoverageVerdict.UNKNOWN: ExitCode.UNKNOWN,
+    CoverageVerdict.NO_DIFFERENCE_SEEN: ExitCode.OK,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoverageReport:
+    """The verdict on a cluster, with everything it rests on."""
+
+    evidence: Evidence
+    findings: tuple[CoverageFinding, ...]
+    verdict: CoverageVerdict
+    scope: str
+    """About how much the verdict speaks, in a sentence."""
+    full_scope: bool
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The verdict as an exit code."""
+        return _EXITS[self.verdict]
+
+
+def judge(evidence: Evidence) -> CoverageReport:
+    """The report on the evidence; what is known to be wrong beats what is not known."""
+    findings = (
+        *_connection(evidence),
+        *_counts(evidence),
+        *_users(evidence),
+        *_quorum(evidence),
+        *_anchors(evidence),
+        *_keys(evidence),
+    )
+    order = list(Severity)
+    ranked = tuple(sorted(findings, key=lambda finding: order.index(finding.severity)))
+    said, full = _scope(evidence)
+    return CoverageReport(
+        evidence=evidence, findings=ranked, verdict=_verdict(evidence, ranked), scope=said, full_scope=full
+    )
+
+
+def _connection(evidence: Evidence) -> list[CoverageFinding]:
+    """Whether the host's word is about every HSM."""
+    found = [
+        CoverageFinding(
+            kind=Kind.CONNECTION, name=source, says=why, severity=Severity.UNSEEN, source=source, grade=Grade.REPORTED
+        )
+        for source, why in evidence.failures.items()
+    ]
+    if evidence.connected is not None and evidence.connected != len(evidence.active):
+        says = f"connected to {evidence.connected} of {len(evidence.active)} ACTIVE HSMs: `full` is about those alone"
+        found.append(
+            CoverageFinding(
+                kind=Kind.CONNECTION,
+                name=evidence.host,
+                says=says,
+                severity=Severity.UNSEEN,
+                source=Source.HOST,
+                repair=f"hsmctl client check {evidence.host}",
+            )
+        )
+    found += [
+        CoverageFinding(
+            kind=Kind.CONNECTION,
+            name=hsm_id,
+            says="joining or leaving: users and policies changed now may be lost on it",
+            severity=Severity.NOTE,
+            source=Source.CONTROL,
+        )
+        for hsm_id in evidence.moving
+    ]
+    return found
+
+
+def _counts(evidence: Evidence) -> list[CoverageFinding]:
+    """Numbers that differ between HSMs; they lag by minutes, so they hint and do not prove."""
+    found = []
+    for metric, counts in evidence.counts.items():
+        seen = {hsm_id: number for hsm_id, number in counts.items() if hsm_id in evidence.active}
+        if len(set(seen.values())) > 1:
+            says = ", ".join(f"{hsm_id} {number:,}" for hsm_id, number in sorted(seen.items()))
+            found.append(
+                CoverageFinding(
+                    kind=Kind.COUNT,
+                    name=metric,
+                    says=says,
+                    severity=Severity.DRIFT,
+                    source=Source.CONTROL,
+                    grade=Grade.INFERRED,
+                )
+            )
+    return found
+
+
+_REPAIRED = frozenset(Trouble) - {Trouble.UNKNOWN}
+
+
+def _users(evidence: Evidence) -> list[CoverageFinding]:
+    """Users that are not the same everywhere, or locked."""
+    return [
+        CoverageFinding(
+            kind=Kind.USER,
+            name=user.name,
+            says=trouble,
+            severity=Severity.UNSEEN if trouble is Trouble.UNKNOWN else Severity.DRIFT,
+            source=Source.HOST,
+            repair=f"hsmctl user repair {user.name}" if trouble in _REPAIRED else "",
+        )
+        for user in evidence.users or ()
+        for trouble in user.troubles
+    ]
+
+
+def _quorum(evidence: Evidence) -> list[CoverageFinding]:
+    """Too few approvers for the quorum values."""
+    if evidence.users is None or not evidence.values:
+        return []
+    needed, able = largest(evidence.values), approvers(evidence.users)
+    if not needed or len(able) >= needed + 1:
+        return []
+    admins = [user.name for user in evidence.users if user.role == Role.ADMIN]
+    return [
+        CoverageFinding(
+            kind=Kind.QUORUM,
+            name=f"M={needed}",
+            says=f"{len(able)} of {len(admins)} admins can approve; {needed + 1} are needed so that one may be lost",
+            severity=Severity.NOTE if len(able) >= needed else Severity.DRIFT,
+            source=Source.HOST,
+            repair="hsmctl quorum register NAME",
+        )
+    ]
+
+
+def _anchors(evidence: Evidence) -> list[CoverageFinding]:
+    return [
+        CoverageFinding(
+            kind=Kind.ANCHOR,
+            name=anchor.reference,
+            says=f"coverage {anchor.coverage}",
+            severity=Severity.UNSEEN if anchor.coverage == UNKNOWN else Severity.DRIFT,
+            source=Source.HOST,
+            repair=f"hsmctl mtls repair {anchor.reference}",
+        )
+        for anchor in evidence.anchors or ()
+        if anchor.coverage != FULL
+    ]
+
+
+def _keys(evidence: Evidence) -> list[CoverageFinding]:
+    return [finding for key in evidence.keys or () for finding in _key(key)]
+
+
+def _key(key: ReportedKey) -> list[CoverageFinding]:
+    """What the service says is wrong with a key; there is no repair that does not touch key material."""
+    name = key.label or key.reference
+    found = []
+    if key.coverage not in (FULL, SESSION):
+        found.append(
+            (
+                f"coverage {key.coverage} ({key.reference})",
+                Severity.UNSEEN if key.coverage == UNKNOWN else Severity.DRIFT,
+            )
+        )
+    for user, coverage in {**key.owners, **key.shared}.items():
+        if coverage not in (FULL, SESSION):
+            found.append((f"coverage {coverage} for {user}", Severity.DRIFT))
+    if key.differing:
+        found.append((f"{', '.join(key.differing)} {INCONSISTENT}", Severity.ATTRIBUTES))
+    return [
+        CoverageFinding(kind=Kind.KEY, name=name, says=says, severity=severity, source=Source.LOGIN)
+        for says, severity in found
+    ]
+
+
+def _scope(evidence: Evidence) -> tuple[str, bool]:
+    """How much was seen, and whether that was everything."""
+    parts = [f"{len(evidence.active)} ACTIVE HSMs"]
+    if evidence.connected is not None:
+        parts.append(f"{evidence.host} reaches {evidence.connected}")
+    if evidence.users is not None:
+        parts.append(f"{len(evidence.users)} users")
+    if evidence.keys is None:
+        return f"{'; '.join(parts)}; keys not looked at", False
+    seen = len(evidence.keys)
+    parts.append(f"{seen:,} keys seen as {evidence.as_user}")
+    on_hsms = max(evidence.counts.get(KEY_METRIC, {}).values(), default=None)
+    if on_hsms is not None and on_hsms > seen:
+        parts.append(f"the HSMs report {on_hsms:,} token keys; {on_hsms - seen:,} not visible: unproven")
+    complete = evidence.total in (None, seen) and on_hsms is not None and on_hsms <= seen
+    return "; ".join(parts), complete and evidence.connected == len(evidence.active)
+
+
+KEY_METRIC = "HsmKeysTokenOccupied"
+USER_METRIC = "HsmUsersAvailable"
+"""CloudWatch's per-HSM metrics (user guide, hsm-metrics-cw)."""
+
+
+def _verdict(evidence: Evidence, findings: Sequence[CoverageFinding]) -> CoverageVerdict:
+    """The one word, by the table of the design."""
+    worst = {finding.severity for finding in findings}
+    if Severity.DRIFT in worst:
+        return CoverageVerdict.NOT_IN_SYNC
+    if Severity.ATTRIBUTES in worst:
+        return CoverageVerdict.ATTRIBUTES_DIFFER
+    if evidence.users is None and evidence.keys is None:
+        return CoverageVerdict.UNKNOWN if evidence.failures else CoverageVerdict.NO_DIFFERENCE_SEEN
+    if Severity.UNSEEN in worst:
+        return CoverageVerdict.INCOMPLETE
+    return CoverageVerdict.NO_DIFFERENCE_SEEN
