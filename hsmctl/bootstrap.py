@@ -33,7 +33,9 @@ if TYPE_CHECKING:
         SignatureVerifier,
         Tokens,
     )
+    from hsmctl.ports_cli import Consoles
     from hsmctl.services.cluster import ClusterService
+    from hsmctl.services.console import ConsoleService
     from hsmctl.services.key import KeyService
     from hsmctl.services.lab import LabService, LabTools
     from hsmctl.services.login import LoginService
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from hsmctl.services.operation import Operations, Playbook
     from hsmctl.services.probe import ProbeService
     from hsmctl.services.sync import SyncService
+    from hsmctl.services.user import UserService
 
 LAB_PORT = 2223
 """Where an HSM listens (user guide, security groups: 2223 to 2225)."""
@@ -199,6 +202,27 @@ class Hsmctl:
         from hsmctl.wiring.net import probe_service
 
         return probe_service(self.context, self.clock, self.hosts)
+
+    @cached_property
+    def consoles(self) -> Consoles:
+        """cloudhsm-cli on the context's client hosts."""
+        from hsmctl.wiring.console import consoles
+
+        return consoles(self.context, self.clock, self.settings.state_folder)
+
+    @cached_property
+    def console(self) -> ConsoleService:
+        """Which client host speaks for a cluster."""
+        from hsmctl.wiring.console import console_service
+
+        return console_service(self.consoles)
+
+    @cached_property
+    def user(self) -> UserService:
+        """The users of clusters."""
+        from hsmctl.wiring.console import user_service
+
+        return user_service(self.console)
 
     @cached_property
     def lab(self) -> LabService:

@@ -14,6 +14,7 @@ from hashlib import sha256
 from hmac import digest
 from pathlib import Path
 
+from console_world import MemoryCluster, MemoryConsoles
 from lab_faults import FakeFaults
 
 from hsmctl.adapters.journal import plain
@@ -394,6 +395,7 @@ class World:
         self.tokens = FakeTokens(dict.fromkeys(HSMS, self.keys))
         self.lab = FakeLab(self.plane)
         self.faults = FakeFaults()
+        self.consoles = MemoryConsoles(MemoryCluster(HSMS, tuple(f"127.16.{place}.10" for place in (1, 2, 3))))
         self.network: NetworkReader = SilentNetwork()
         self.probe: ProbeService | None = None
         """None is the real one."""
@@ -411,6 +413,7 @@ class World:
         lab = LabService(clock=self.clock, control=self.lab, faults=self.faults, connect=lambda: _tools(facade))
         vars(facade).update(clock=self.clock, journal=self.journal, aws=self.aws, tokens=self.tokens, lab=lab)
         vars(facade).update(authority=FakeAuthority(), hardware=FakeHardware())
+        vars(facade).update(consoles=self.consoles)
         identity = self.aws.identity(facade.context.account_id)
         net = NetCollectService(clock=self.clock, identity=identity, reader=self.network, cache=NoCache())
         vars(facade).update(net=net, **({"probe": self.probe} if self.probe else {}))

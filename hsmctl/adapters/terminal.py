@@ -14,7 +14,7 @@ import subprocess
 import termios
 import time
 from collections.abc import Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from typing import Protocol
 
 import paramiko
@@ -26,6 +26,8 @@ ROWS = 50
 KIND = "dumb"
 _CHUNK = 64 * 1024
 _END_SECONDS = 2.0
+_LOOK_SECONDS = 0.1
+"""How long the end of a silent program may go unnoticed."""
 
 
 class Terminal(Protocol):
@@ -52,18 +54,18 @@ class LocalTerminal:
     """Terminal on this machine."""
 
     def __init__(self, command: Sequence[str]) -> None:
-        self._master, slave = os.openpty()
-        with closing(os.fdopen(slave, "rb", buffering=0)):
-            _prepare(slave)
-            # The shell leads a session without a terminal, and the first one it opens becomes its own.
-            self._process = subprocess.Popen(  # noqa: S603 - the caller's words are constant
-                ["/bin/sh", "-c", 'tty=$1; shift; exec "$@" <>"$tty" >&0 2>&0', "sh", os.ttyname(slave), *command],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env={**os.environ, "TERM": KIND},
-                start_new_session=True,
-            )
+        # The slave stays open: without anybody at it, reading the master fails before the program has begun.
+        self._master, self._slave = os.openpty()
+        _prepare(self._slave)
+        # The shell leads a session without a terminal, and the first one it opens becomes its own.
+        self._process = subprocess.Popen(  # noqa: S603 - the caller's words are constant
+            ["/bin/sh", "-c", 'tty=$1; shift; exec "$@" <>"$tty" >&0 2>&0', "sh", os.ttyname(self._slave), *command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "TERM": KIND},
+            start_new_session=True,
+        )
 
     def send(self, data: bytes) -> None:
         """Type it."""
@@ -73,13 +75,11 @@ class LocalTerminal:
     def receive(self, deadline: float) -> bytes:
         """What it has printed; empty where it has ended."""
         while time.monotonic() < deadline:
-            ready, _, _ = select.select([self._master], [], [], min(0.2, max(0.0, deadline - time.monotonic())))
+            ended = self._process.poll() is not None  # asked first: what it printed last is still there then
+            ready, _, _ = select.select([self._master], [], [], 0.0 if ended else _LOOK_SECONDS)
             if ready:
-                try:
-                    return os.read(self._master, _CHUNK)
-                except OSError:  # EIO: the last program that had the terminal open is gone
-                    return b""
-            if self._process.poll() is not None:  # before it opened the terminal there was nobody to miss
+                return os.read(self._master, _CHUNK)
+            if ended:
                 return b""
         raise _late()
 
@@ -87,7 +87,8 @@ class LocalTerminal:
         """Hang up: the program gets SIGHUP, and SIGKILL where that does not move it."""
         if self._master < 0:
             return
-        os.close(self._master)
+        for descriptor in (self._master, self._slave):
+            os.close(descriptor)
         self._master = -1
         try:
             self._process.wait(_END_SECONDS)

@@ -21,10 +21,12 @@ NOUNS: Mapping[str, str] = {
     "hsm": "The HSMs of clusters.",
     "key": "Keys: list them, make them.",
     "sync": "Whether all HSMs hold the same keys.",
+    "user": "The users of a cluster's HSMs.",
     "net": "Whether clients reach the HSMs, and why not.",
     "lab": "CloudHSM on this machine, to try things on.",
     "login": "PINs that were refused and are not tried again.",
     "config": "The configuration file and its contexts.",
+    "explain": "What an error of an HSM or its client means.",
     "doctor": "Whether hsmctl has what it needs here.",
     "ui": "The terminal UI.",
 }

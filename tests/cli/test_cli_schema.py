@@ -52,6 +52,8 @@ COMMANDS = {
     "config.init@1": ["config", "init"],
     "config.show@1": ["config", "show"],
     "config.check@1": ["config", "check"],
+    "user.list@1": ["user", "list"],
+    "explain@1": ["explain", "CKR_PIN_LOCKED"],
     "doctor.check@1": ["doctor"],
 }
 
