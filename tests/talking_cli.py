@@ -48,7 +48,7 @@ def names() -> dict[str, str]:
 
 
 def listing() -> dict[str, object]:
-    entries = [
+    entries: list[dict[str, object]] = [
         {
             "username": name,
             "role": "admin" if name.startswith("admin") else "crypto-user",

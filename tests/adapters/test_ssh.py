@@ -51,7 +51,7 @@ def connect(folder: Path, stack: ExitStack, blocks: Mapping[str, str], *others: 
     """Hosts by their blocks of one configuration; `others` are blocks of jump hosts."""
     (folder / "ssh_config").write_text("".join([*blocks.values(), *others]))
     machines = Machines({name: SshAddress(host=name) for name in blocks}, folder / "ssh_config")
-    hosts = [machines.connect(name, soon()) for name in blocks]
+    hosts: list[ClientHost] = [machines.connect(name, soon()) for name in blocks]
     for host in hosts:
         stack.callback(host.close)
     return hosts
