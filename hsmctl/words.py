@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 _AGES = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
@@ -42,3 +42,13 @@ def _escaped(char: str) -> str:
     if char.isprintable():
         return char
     return f"\\x{ord(char):02x}" if ord(char) < 256 else f"\\u{ord(char):04x}"
+
+
+def lasting(time: timedelta) -> str:
+    """A length of time: `0.4 s`, `12 s`, `5 min`, `1 h 20 min`."""
+    seconds = time.total_seconds()
+    if seconds < 60:
+        return f"{seconds:.0f} s" if seconds >= 1 or not seconds else f"{seconds:.1f} s"
+    minutes = round(seconds / 60)
+    hours, left = divmod(minutes, 60)
+    return " ".join(part for part in (f"{hours} h" if hours else "", f"{left} min" if left else "") if part)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import click
 
-from hsmctl.cli import hsm
+from hsmctl.cli import hsm_view
 from hsmctl.cli.session import Session
 from hsmctl.cli.table import Column, details, table
 from hsmctl.cli.verb import Noun, verb
@@ -62,7 +62,7 @@ class ClusterDetails:
     security_group: str
     subnets: Mapping[str, str]
     """Availability Zone to subnet id."""
-    hsms: tuple[hsm.HsmRow, ...]
+    hsms: tuple[hsm_view.HsmRow, ...]
     created: datetime | None
     backup_retention_days: int | None
     source_backup_id: str | None
@@ -119,7 +119,7 @@ def _details(cluster: Cluster) -> ClusterDetails:
         vpc_id=cluster.vpc_id,
         security_group=cluster.security_group,
         subnets=cluster.subnets,
-        hsms=hsm.rows(cluster),
+        hsms=hsm_view.rows(cluster),
         created=cluster.created,
         backup_retention_days=cluster.backup_retention_days,
         source_backup_id=cluster.source_backup_id,
@@ -174,7 +174,7 @@ def _show_lines(cluster: ClusterDetails, page: Page) -> list[str]:
             ("tags", " ".join(f"{name}={value}" for name, value in cluster.tags.items())),
         ]
     )
-    return [*told, *(["", *hsm.lines(cluster.hsms, page)] if cluster.hsms else [])]
+    return [*told, *(["", *hsm_view.lines(cluster.hsms, page)] if cluster.hsms else [])]
 
 
 LIST: View[tuple[ClusterRow, ...]] = View(

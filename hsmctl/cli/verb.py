@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from typing import Any, Concatenate, ParamSpec
 
 import click
@@ -42,15 +43,37 @@ class Verb(click.Command):
 
 
 class Noun(click.Group):
-    """A noun with its verbs, and nouns of its own, listed in the order they are given."""
+    """A noun with its verbs, and nouns of its own, listed in the order they are given.
 
-    def __init__(self, name: str, says: str, *verbs: Verb | Noun) -> None:
+    `later` names the modules of verbs that are imported only when they are used, by the names of the verbs; such a
+    module has its verbs in a tuple `verbs`.
+    """
+
+    def __init__(self, name: str, says: str, *verbs: Verb | Noun, later: Mapping[str, str] | None = None) -> None:
         super().__init__(name, {str(verb.name): verb for verb in verbs}, help=says, subcommand_metavar="VERB [ARGS]...")
-        self.examples: list[str] = [verb.examples[0] for verb in verbs]
+        self._later = dict(later or {})
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+    def list_commands(self, ctx: click.Context | None) -> list[str]:  # noqa: ARG002 - click's signature
         """The verbs as declared."""
-        return list(self.commands)
+        return [*self.commands, *(name for name in self._later if name not in self.commands)]
+
+    def get_command(self, ctx: click.Context | None, cmd_name: str) -> Verb | Noun | None:  # noqa: ARG002 - click's
+        """The verb, imported now where it is one of those; None if there is none of this name."""
+        if cmd_name in self._later and cmd_name not in self.commands:
+            found = import_module(self._later[cmd_name]).verbs
+            self.commands.update({str(verb.name): verb for verb in found})
+        command = self.commands.get(cmd_name)
+        return command if isinstance(command, Verb | Noun) else None
+
+    @property
+    def verbs(self) -> list[Verb | Noun]:
+        """Every verb, imported."""
+        return [verb for name in self.list_commands(None) if (verb := self.get_command(None, name))]
+
+    @property
+    def examples(self) -> list[str]:
+        """An example of each verb."""
+        return [verb.examples[0] for verb in self.verbs]
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         """Write an example of each verb."""

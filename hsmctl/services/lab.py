@@ -16,6 +16,7 @@ from hsmctl.domain.cluster import Cluster, ClusterState
 from hsmctl.domain.event import Event, Finished, Progress, Started, StepDone, StepStarted
 from hsmctl.domain.key import SIZES, KeyKind, KeySpec
 from hsmctl.domain.plan import Plan
+from hsmctl.domain.scale import emptiest_zones
 from hsmctl.domain.sync import Replica
 from hsmctl.errors import Conflict, Unreachable
 from hsmctl.ports import Clock, LabClone, LabControl, LabFaults, LabOptions, LabStatus, Login, Tokens
@@ -117,7 +118,7 @@ class LabService:
         if cluster is None:
             yield from self._apply(tools, self._plan_create(tools, status, options))
         elif cluster.state is ClusterState.UNINITIALIZED and not cluster.hsms:
-            yield from self._apply(tools, tools.cluster.plan_add_hsms(cluster, zones(cluster, 1)))
+            yield from self._apply(tools, tools.cluster.plan_add_hsms(cluster, emptiest_zones(cluster, 1)))
         elif cluster.state is ClusterState.UNINITIALIZED and cluster.certificates.csr:
             yield from self._apply(tools, tools.cluster.plan_initialize(cluster))
         elif cluster.state is ClusterState.INITIALIZED:
@@ -145,7 +146,9 @@ class LabService:
         if len(cluster.hsms) == 1:
             yield from self._seed(tools, cluster, options.seed_keys)
         # The lab takes creations side by side; for AWS that is UNCONFIRMED, so only the lab asks for it.
-        yield from self._apply(tools, tools.cluster.plan_add_hsms(cluster, zones(cluster, missing), together=True))
+        yield from self._apply(
+            tools, tools.cluster.plan_add_hsms(cluster, emptiest_zones(cluster, missing), together=True)
+        )
 
     def _check_nodes(self) -> None:
         """Refuse to call a lab up whose HSMs do not all run.
@@ -173,7 +176,7 @@ class LabService:
 
     def _apply(self, tools: LabTools, plan: Plan) -> Iterator[str]:
         # Every round plans anew from what there is: an operation that was cut off has nothing to add to that.
-        for operation in tools.cluster.operations.open_on(plan.target):
+        for operation in tools.cluster.operations.open_on(plan):
             tools.cluster.operations.abandon(operation.operation_id, "lab up looks at what there is and goes on")
         said = ""
         for event in tools.cluster.apply(plan):
@@ -181,18 +184,6 @@ class LabService:
                 if words != said:
                     yield words
                 said = words
-
-
-def zones(cluster: Cluster, count: int) -> tuple[str, ...]:
-    """Where `count` more HSMs go so that the zones stay balanced, the emptiest first."""
-    by_zone = cluster.hsms_by_zone()
-    filled = {zone: len(hsms) for zone, hsms in by_zone.items()}
-    chosen = []
-    for _ in range(count):
-        zone = min(filled, key=lambda name: (filled[name], name))
-        filled[zone] += 1
-        chosen.append(zone)
-    return tuple(chosen)
 
 
 def seed_specs(count: int) -> tuple[KeySpec, ...]:

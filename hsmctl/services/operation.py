@@ -83,7 +83,7 @@ class Operations:
         check_met(plan)
         caller = self._checked_caller(plan)
         with self.locks.hold(plan.target):
-            self.check_free(plan.target)
+            self.check_free(plan)
             operation = begun(self.new_id(), plan)
             self._record(operation, "operation-started", caller=caller.arn, break_glass=break_glass, plan=plan)
             yield from self._run(operation, playbook)
@@ -150,23 +150,27 @@ class Operations:
             raise Conflict(f"operation {operation_id}", f"it is {operation.state}", "hsmctl operation list")
         return operation
 
-    def open_on(self, target: str) -> tuple[Operation, ...]:
-        """The open operations that change this cluster, or whatever plans call their target."""
-        return tuple(each for each in self.all() if each.state is OperationState.OPEN and each.target == target)
+    def open_on(self, plan: Plan) -> tuple[Operation, ...]:
+        """The open operations that change what the plan would change."""
+        return tuple(
+            each
+            for each in self.all()
+            if each.state is OperationState.OPEN and (each.target, each.plan.account) == (plan.target, plan.account)
+        )
 
     def holder(self, operation: Operation) -> int | None:
         """The process of this machine that is at an open operation, if one is."""
         return self.locks.holder(operation.plan.target) if operation.state is OperationState.OPEN else None
 
-    def check_free(self, target: str) -> None:
+    def check_free(self, plan: Plan) -> None:
         """Refuse a new plan where an operation is open.
 
         Raises:
             Conflict: one is; the hint goes on with it.
         """
-        for operation in self.open_on(target):
+        for operation in self.open_on(plan):
             raise Conflict(
-                f"{target} has an open operation",
+                f"{plan.target} has an open operation",
                 f"{operation.operation_id}: {operation.plan.title}",
                 f"hsmctl operation resume {operation.operation_id}, or abandon it",
             )

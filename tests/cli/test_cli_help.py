@@ -23,8 +23,8 @@ def walk(command: click.Command | None, path: tuple[str, ...]) -> Iterator[tuple
     assert isinstance(command, Noun | Verb)
     yield path, command
     if isinstance(command, Noun):
-        for name, below in command.commands.items():
-            yield from walk(below, (*path, name))
+        for below in command.verbs:
+            yield from walk(below, (*path, str(below.name)))
 
 
 def everything() -> Iterator[tuple[tuple[str, ...], Noun | Verb]]:

@@ -9,14 +9,16 @@ import json
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType
+from pkgutil import iter_modules
 from typing import Any
 
 import jsonschema
 import pytest
+from operation_world import BEGUN, with_operation
 from transcript import hsmctl
 from world import HSMS, World
 
+from hsmctl import cli
 from hsmctl.cli.root import NOUNS
 from hsmctl.cli.schema import of_view
 from hsmctl.cli.view import View
@@ -29,6 +31,10 @@ COMMANDS = {
     "cluster.list@1": ["cluster", "list"],
     "cluster.show@1": ["cluster", "show"],
     "hsm.list@1": ["hsm", "list"],
+    "operation.plan@1": ["hsm", "add", "--dry-run"],
+    "operation.change@1": ["hsm", "add"],
+    "operation.list@1": ["operation", "list"],
+    "operation.show@1": ["operation", "show", BEGUN],
     "key.list@1": ["key", "list"],
     "key.generate@1": ["key", "generate", "EC", "--label", "tls"],
     "sync.check@1": ["sync", "check", "--deep"],
@@ -61,13 +67,9 @@ COMMANDS = {
 def views() -> Iterator[View[Any]]:
     """Every view of a noun's module, and of the modules of the nouns below it."""
     for noun in NOUNS:
-        module = import_module(f"hsmctl.cli.{noun}")
-        below = [
-            each
-            for each in vars(module).values()
-            if isinstance(each, ModuleType) and each.__name__.startswith(f"hsmctl.cli.{noun}_")
-        ]
-        found = {id(each): each for part in (module, *below) for each in vars(part).values() if isinstance(each, View)}
+        names = [name for _, name, _ in iter_modules(cli.__path__) if name == noun or name.startswith(f"{noun}_")]
+        parts = [import_module(f"hsmctl.cli.{name}") for name in names]
+        found = {id(each): each for part in parts for each in vars(part).values() if isinstance(each, View)}
         yield from found.values()
 
 
@@ -94,7 +96,7 @@ def odd() -> World:
 @pytest.mark.parametrize("world", [World, odd])
 def test_what_a_command_writes_fits_its_schema(schema: str, world: Callable[[], World], tmp_path: Path) -> None:
     words = [word.format(folder=tmp_path) for word in COMMANDS[schema]]
-    document = hsmctl(world(), "-o", "json", *words, folder=tmp_path).document
+    document = hsmctl(with_operation(world()), "-o", "json", *words, folder=tmp_path).document
     assert document["schema"] == f"hsmctl/{schema}"
     jsonschema.validate(document, json.loads((FOLDER / f"{schema}.json").read_text()))
 

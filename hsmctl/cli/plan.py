@@ -1,0 +1,332 @@
+"""How a command shows a plan and runs it: the one way, whatever noun the plan is of.
+
+A command that changes something is declared with `@changes` and ends in `carry_out`. The rule: a plan is always shown
+before it starts. One that can be undone starts at once, because the command named all of it. One that cannot is
+confirmed by typing the end of what it destroys, at the terminal or as `--confirm XXXXXX`; there is no `--yes`.
+`--dry-run` shows the plan as the answer and starts nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import assert_never
+
+import click
+
+from hsmctl.cli.session import Session
+from hsmctl.cli.view import Page, View
+from hsmctl.domain.event import Event, Finished, Progress, Started, StepDone, StepStarted
+from hsmctl.domain.operation import OperationState
+from hsmctl.domain.plan import Effect, Plan, Precondition, Step
+from hsmctl.errors import Denied, ExitCode, HsmctlError, UsageError
+from hsmctl.mark import Mark
+from hsmctl.words import lasting
+
+_SAID_AGAIN = timedelta(seconds=30)
+"""How often a step that takes its time says the same again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What was typed about how to make a change."""
+
+    dry_run: bool = False
+    confirm: str | None = None
+    break_glass: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreconditionRow:
+    """Something that must hold."""
+
+    what: str
+    holds: bool
+    waived: str | None
+    """The reason for going on although it does not hold."""
+    grade: str
+    why: str | None
+    way_out: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRow:
+    """One thing to do."""
+
+    number: int
+    action: str
+    says: str
+    effect: str
+    """wait, change or destroy: what cannot be undone."""
+    states: tuple[str, ...]
+    """The cluster states it may start in."""
+    permissions: tuple[str, ...]
+    usual_seconds: float | None
+    preconditions: tuple[PreconditionRow, ...]
+    """What must hold when it begins, on top of what must hold for all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanShown:
+    """A change before it is made."""
+
+    title: str
+    target: str
+    cluster_id: str | None
+    region: str
+    account: str
+    destructive: bool
+    confirmation: str | None
+    """What is to be typed, or given with --confirm."""
+    ready: bool
+    """Whether everything holds that must."""
+    preconditions: tuple[PreconditionRow, ...]
+    steps: tuple[StepRow, ...]
+    permissions: tuple[str, ...]
+    warnings: tuple[str, ...]
+    cost: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A change that was made."""
+
+    operation_id: str
+    title: str
+    target: str
+    found: Mapping[str, str]
+    """What its steps found or made, such as new ids."""
+
+
+def changes(function: Callable[..., int]) -> Callable[..., int]:
+    """Give a command the options of a change; it gets them as `wish`."""
+
+    @functools.wraps(function)
+    def call(*values: object, dry_run: bool, confirm: str | None, break_glass: str, **named: object) -> int:
+        wish = Wish(dry_run=dry_run, confirm=confirm, break_glass=break_glass)
+        return function(*values, wish=wish, **named)
+
+    for option in (
+        click.option("--break-glass", metavar="REASON", default="", help="Change a protected context; kept for ever."),
+        click.option("--confirm", metavar="XXXXXX", help="The end of the id, for what cannot be undone."),
+        click.option("--dry-run", is_flag=True, help="Show the plan and change nothing."),
+    ):
+        option(call)
+    return call
+
+
+def carry_out(session: Session, wish: Wish, make: Callable[[], Plan]) -> int:
+    """Make a plan, show it, have it confirmed where it must be, run it and show what came of it; the exit code.
+
+    Raises:
+        Denied: the context refuses changes, or the caller is of another account.
+        Conflict: something stands in the way of the plan.
+        UsageError: it was not confirmed.
+    """
+    begin(session, wish)
+    plan = make()
+    if wish.dry_run:
+        return session.show(PLAN, shown(plan), region=plan.region, code=_readiness(plan))
+    for line in _lines(shown(plan)):
+        session.out.say(line)
+    from hsmctl.services.operation import check_met
+
+    check_met(plan)
+    if plan.destructive:
+        confirm(plan.title, plan.confirmation, wish.confirm)
+    facade = session.hsmctl
+    finished = narrated(session, facade.operations.apply(plan, facade.playbook(plan.noun)))
+    return session.show(CHANGE, changed(finished, plan), region=plan.region)
+
+
+def begin(session: Session, wish: Wish) -> None:
+    """Refuse a change, before anything is read for it, that the context or the account forbids."""
+    facade = session.hsmctl
+    facade.break_glass = wish.break_glass
+    if not wish.dry_run:
+        facade.check_may_write()
+    session.check_account()
+
+
+def confirm(what: str, wanted: str, given: str | None) -> None:
+    """Have somebody type what they are about to change for good.
+
+    Raises:
+        UsageError: nobody is there to type, and `--confirm` was not given.
+        Denied: something else was typed.
+    """
+    if given is None and not sys.stdin.isatty():
+        raise UsageError(what, "it cannot be undone and nobody is there to confirm it", f"--confirm {wanted}")
+    if given is None:
+        sys.stderr.write(f"This cannot be undone. Type {wanted} to go on: ")
+        sys.stderr.flush()
+        given = sys.stdin.readline().strip()
+    if given != wanted:
+        raise Denied(what, "not confirmed: something else was typed", f"type {wanted}")
+
+
+def narrated(session: Session, events: Iterator[Event]) -> Finished:
+    """Run an operation to its end, saying on standard error what happens; how it ended."""
+    narrator = _Narrator(session)
+    try:
+        for event in events:
+            narrator.tell(event)
+            if isinstance(event, Finished):
+                return event
+    except KeyboardInterrupt:
+        narrator.say_how_to_follow("stopped looking; what AWS has begun goes on")
+        raise
+    except HsmctlError:
+        narrator.say_how_to_follow("not finished")
+        raise
+    raise HsmctlError("an operation without an end")
+
+
+@dataclass
+class _Narrator:
+    """Says events, and waiting only as often as somebody wants to read it."""
+
+    session: Session
+    operation_id: str = ""
+    _text: str = ""
+    _said: timedelta = field(default_factory=timedelta)
+
+    def tell(self, event: Event) -> None:
+        match event:
+            case Started(operation_id, _):
+                self.operation_id = operation_id
+                self._say(f"operation {operation_id}")
+            case StepStarted(number, step):
+                self._text, self._said = "", timedelta()
+                self._say(f"  {number} {step.says}")
+            case Progress(_, text, elapsed, usual):
+                if text != self._text or elapsed - self._said >= _SAID_AGAIN:
+                    self._text, self._said = text, elapsed
+                    usually = f", usually {lasting(usual)}" if usual else ""
+                    after = f" ({lasting(elapsed)}{usually})" if elapsed.total_seconds() >= 1 else ""
+                    self._say(f"    {text}{after}")
+            case StepDone() | Finished():
+                return
+            case _:
+                assert_never(event)
+
+    def say_how_to_follow(self, why: str) -> None:
+        """Say how an operation that is still open goes on."""
+        operations = self.session.hsmctl.operations
+        if self.operation_id and operations.find(self.operation_id).state is OperationState.OPEN:
+            self._say(f"{why}: hsmctl operation resume {self.operation_id} goes on with it")
+
+    def _say(self, line: str) -> None:
+        self.session.out.say(line)
+
+
+def shown(plan: Plan) -> PlanShown:
+    """The plan as it is written."""
+    return PlanShown(
+        title=plan.title,
+        target=plan.target,
+        cluster_id=plan.cluster_id,
+        region=plan.region,
+        account=plan.account,
+        destructive=plan.destructive,
+        confirmation=plan.confirmation if plan.destructive else None,
+        ready=not plan.unmet,
+        preconditions=tuple(map(_precondition, plan.preconditions)),
+        steps=tuple(step_row(number, step) for number, step in enumerate(plan.steps, 1)),
+        permissions=plan.permissions,
+        warnings=plan.warnings,
+        cost=plan.cost or None,
+    )
+
+
+def changed(finished: Finished, plan: Plan) -> Change:
+    """What came of a plan, as it is written; long texts such as certificates are left to `operation show`."""
+    found = {name: value for name, value in finished.found.items() if "\n" not in value}
+    target = finished.found.get("cluster_id", plan.target)
+    return Change(operation_id=finished.operation_id, title=plan.title, target=target, found=found)
+
+
+def step_row(number: int, step: Step) -> StepRow:
+    """A step as it is written."""
+    return StepRow(
+        number=number,
+        action=step.action,
+        says=step.says,
+        effect=step.effect,
+        states=tuple(sorted(step.states)),
+        permissions=step.permissions,
+        usual_seconds=None if step.usual is None else step.usual.total_seconds(),
+        preconditions=tuple(map(_precondition, step.preconditions)),
+    )
+
+
+def _precondition(each: Precondition) -> PreconditionRow:
+    return PreconditionRow(
+        what=each.what,
+        holds=each.holds,
+        waived=each.waived or None,
+        grade=each.grade,
+        why=each.why or None,
+        way_out=each.way_out or None,
+    )
+
+
+def _readiness(plan: Plan) -> ExitCode:
+    return ExitCode.CONFLICT if plan.unmet else ExitCode.OK
+
+
+def _lines(plan: PlanShown, _: Page | None = None) -> Iterator[str]:
+    yield plan.title
+    for each in plan.preconditions:
+        yield from _precondition_lines(each, "  ")
+    for step in plan.steps:
+        mark = Mark.ATTENTION.glyph if step.effect == Effect.DESTROY else " "
+        usually = f" (usually {lasting(timedelta(seconds=step.usual_seconds))})" if step.usual_seconds else ""
+        yield f"{mark} {step.number} {step.says}{usually}"
+        for each in step.preconditions:
+            yield from _precondition_lines(each, "      ")
+    yield from (f"warning: {warning}" for warning in plan.warnings)
+    if plan.cost:
+        yield f"cost: {plan.cost}"
+    if plan.confirmation:
+        yield f"{Mark.ATTENTION.glyph} marks what cannot be undone; it is confirmed with {plan.confirmation}"
+
+
+def _precondition_lines(each: PreconditionRow, indent: str) -> Iterator[str]:
+    mark = Mark.REPORTED if each.holds else Mark.ATTENTION if each.waived else Mark.BAD
+    why = f": {each.why}" if each.why else ""
+    yield f"{indent}{mark.glyph} {each.what} ({each.grade}){why}"
+    if each.waived:
+        yield f"{indent}  waived: {each.waived}"
+    elif not each.holds and each.way_out:
+        yield f"{indent}  way out: {each.way_out}"
+
+
+def _change_lines(change: Change, _: Page) -> Iterator[str]:
+    yield f"{Mark.REPORTED.glyph} {change.title}: done"
+    for name, value in change.found.items():
+        yield f"  {name.replace('_', ' ')}  {value}"
+
+
+def _new_names(change: Change) -> list[str]:
+    """The ids that were found or made, those of HSMs, backups and the like before the cluster's own."""
+    made = [value for value in change.found.values() if value.startswith(("hsm-", "backup-"))]
+    return made or [change.target]
+
+
+PLAN: View[PlanShown] = View(
+    schema="operation.plan@1",
+    document=PlanShown,
+    lines=_lines,
+    names=lambda plan: [plan.target],
+    items=lambda plan: plan.steps,
+)
+CHANGE: View[Change] = View(
+    schema="operation.change@1",
+    document=Change,
+    lines=_change_lines,
+    names=_new_names,
+)
