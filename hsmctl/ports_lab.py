@@ -93,6 +93,10 @@ class LabControl(Protocol):
         """Do what `cloudhsm-cli cluster activate` does, and make the lab's crypto user."""
         ...
 
+    def equip(self, cluster_id: str) -> None:
+        """Configure the client host's CloudHSM client for a cluster, if nobody has configured it."""
+        ...
+
     def status(self) -> LabStatus:
         """The lab as it is; only reports."""
         ...

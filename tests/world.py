@@ -219,6 +219,8 @@ class FakeLab:
         self.waiting: dict[str, int] = {}
         """How many changes an HSM waits for."""
         self.options = LabOptions()
+        self.equipped = ""
+        """The cluster its client host was configured for."""
 
     def start(self, options: LabOptions) -> LabStatus:
         if self.exists and options != self.options:
@@ -228,6 +230,9 @@ class FakeLab:
 
     def activate(self, cluster_id: str) -> None:
         self._plane.held[cluster_id] = replace(self._plane.held[cluster_id], state=ClusterState.ACTIVE)
+
+    def equip(self, cluster_id: str) -> None:
+        self.equipped = cluster_id
 
     def status(self) -> LabStatus:
         clusters = self._plane.held.values() if self.exists else ()

@@ -35,6 +35,10 @@ class LabProgram:
         """Do what `cloudhsm-cli cluster activate` does, and make the lab's crypto user."""
         self._run("activate", cluster_id)
 
+    def equip(self, cluster_id: str) -> None:
+        """Configure the client host's CloudHSM client for a cluster, if nobody has configured it."""
+        self._run("equip", cluster_id)
+
     def status(self) -> LabStatus:
         """The lab as it is; only reports."""
         return _status(self._run("status"))

@@ -30,6 +30,11 @@ class Stream:
         """The point on `time.monotonic` at which every wait is given up, or None to wait for ever."""
         self._agree()
 
+    @property
+    def peer_certificate(self) -> bytes | None:
+        """The certificate the peer showed inside, DER; None where it showed none."""
+        return self._inner.getpeercert(binary_form=True)
+
     def read_exactly(self, count: int) -> bytes:
         """The next `count` bytes; fewer only where the peer has ended the stream."""
         parts = bytearray()

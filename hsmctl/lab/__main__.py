@@ -43,6 +43,8 @@ def _run(lab: LabFolder, arguments: argparse.Namespace) -> None:
             _answer(command.status(lab))
         case "activate":
             command.activate(lab, arguments.cluster_id)
+        case "equip":
+            command.equip(lab, arguments.cluster_id)
         case "stop":
             command.stop(lab)
         case "reset":
@@ -60,7 +62,7 @@ def _run(lab: LabFolder, arguments: argparse.Namespace) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m hsmctl.lab", description="The lab's own commands.")
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("start", "serve", "status", "activate", "stop", "reset", "logs", "fault", "clone-for"):
+    for name in ("start", "serve", "status", "activate", "equip", "stop", "reset", "logs", "fault", "clone-for"):
         each = commands.add_parser(name)
         each.add_argument("--home", required=True, help="the lab's folder")
         if name in ("start", "serve"):
@@ -70,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
             each.add_argument("--delay", type=float, required=True)
             each.add_argument("--seed-keys", type=int, required=True)
             each.add_argument("--network", required=True)
-        if name == "activate":
+        if name in ("activate", "equip"):
             each.add_argument("cluster_id")
         if name == "clone-for":
             each.add_argument("name")

@@ -17,12 +17,19 @@ from pathlib import Path
 from typing import Any
 
 from hsmctl.lab.machines import Place
+from hsmctl.lab.user import Role
 
 _NO_LOG, _KEY_LOG, _USER_LOG = "MINIMAL_LOG_ENTRY (0)", "MGMT_KEY_DETAILS_LOG (1)", "MGMT_USER_DETAILS_LOG (2)"
 _CRYPTO_USER = "CN_CRYPTO_USER (1)"
 _ADMIN = "CN_CRYPTO_OFFICER (2)"
 _APPLIANCE = "CN_APPLIANCE_USER (5)"
 _UNACTIVATED = "CN_CRYPTO_PRE_OFFICER (6)"
+_TYPES: Mapping[str, str] = {
+    Role.CRYPTO_USER: _CRYPTO_USER,
+    Role.ADMIN: _ADMIN,
+    Role.APPLIANCE: _APPLIANCE,
+    Role.UNACTIVATED: _UNACTIVATED,
+}
 _SUCCESS = "0:HSM Return: SUCCESS"
 _RESPONSES: Mapping[str, str] = {
     "CKR_OK": _SUCCESS,
@@ -37,6 +44,8 @@ _HEADS: Mapping[str, str] = {
     "login": "CN_LOGIN (0xd)",
     "change password": "CN_CHANGE_PSWD (0x9)",
     "create user": "CN_CREATE_USER (0x3)",
+    "create admin": "CN_CREATE_CO (0x4)",
+    "delete user": "CN_DELETE_USER (0xa1)",
     "generate key": "CN_GENERATE_KEY (0x17)",
     "generate pair": "CN_GENERATE_KEY_PAIR (0x19)",
     "destroy": "CN_TOMBSTONE_OBJECT",
@@ -91,7 +100,13 @@ class AuditTrail:
         match event["event"]:
             case "login":
                 response = _RESPONSES[event["response"]]
-                self._append(place, _HEADS["login"], _user(event["user"], _CRYPTO_USER), response)
+                self._append(place, _HEADS["login"], _user(event["user"], _TYPES[event["role"]]), response)
+            case "user":
+                admin = event["what"] == "create user" and event["role"] == Role.ADMIN
+                head = _HEADS["create admin" if admin else event["what"]]
+                self._append(place, head, _user(event["user"], _TYPES[event["role"]]))
+            case "activated":
+                self.activated(place, ())
             case "created":
                 kind = "generate pair" if len(event["names"]) > 1 else "generate key"
                 self._append(place, _HEADS[kind], _keys(event["names"]))

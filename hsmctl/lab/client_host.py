@@ -19,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from hsmctl.errors import Conflict
+from hsmctl.lab.cli_config import Installation
 from hsmctl.lab.folder import write_private
 
 NAME = "app1"
@@ -61,6 +62,11 @@ class ClientHost:
     def ssh_config(self) -> Path:
         """The configuration that leads to it under its name."""
         return self._folder / "ssh_config"
+
+    @property
+    def installation(self) -> Installation:
+        """CloudHSM's client software on it."""
+        return Installation(self._folder / "opt" / "cloudhsm")
 
     def described(self) -> Mapping[str, object]:
         """It, as the lab's status shows it."""

@@ -108,6 +108,15 @@ def activate(lab: LabFolder, cluster_id: str) -> None:
     _running(lab).call("activate", cluster_id=cluster_id)
 
 
+def equip(lab: LabFolder, cluster_id: str) -> None:
+    """Configure the client host's CloudHSM client for a cluster, if nobody has configured it.
+
+    Raises:
+        Conflict: the lab is down.
+    """
+    _running(lab).call("equip", cluster_id=cluster_id)
+
+
 def faults(lab: LabFolder) -> Mapping[str, Any]:
     """Every fault there can be, and those that are in force or will be when the lab is up."""
     return {

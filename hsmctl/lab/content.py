@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hsmctl.errors import Unreachable
 from hsmctl.lab import provision
-from hsmctl.lab.folder import LabFolder, NodeFolder, write_private
+from hsmctl.lab.folder import LabFolder, NodeFolder, copy_administration, write_private
 from hsmctl.lab.process import NodeProcess
 from hsmctl.lab.record import NodeRecord
 
@@ -75,7 +75,7 @@ class Contents:
             process.call("snapshot", seconds, destination=str(destination.path))
         else:
             shutil.copytree(source.tokens, destination.tokens)
-            shutil.copyfile(source.users, destination.users)
+            copy_administration(source, destination)
         self._mend(origin, destination.tokens)
         if source.certificate.exists():
             write_private(destination.certificate, source.certificate.read_bytes())

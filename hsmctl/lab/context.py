@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from hsmctl.lab.cli_config import Installation
 from hsmctl.lab.client_host import NAME, available
 from hsmctl.lab.configuration import REGION, SECRET_KEY_FILE, Configuration
 from hsmctl.lab.folder import LabFolder, write_private
@@ -13,8 +14,11 @@ CRYPTO_USER = "ops_cu"
 """The crypto user every lab cluster has; its password is in the lab's secrets."""
 
 
-def write_context(lab: LabFolder, configuration: Configuration, client: str) -> None:
-    """Write the lab's context, in which AWS knows the client host by this name; paths are relative to its folder."""
+def write_context(lab: LabFolder, configuration: Configuration, client: str, installation: Installation) -> None:
+    """Write the lab's context, in which AWS knows the client host by this name; paths are relative to its folder.
+
+    This machine has the client host's software too, so that whoever has no sshd has a client host all the same.
+    """
     values: Mapping[str, object] = {
         "kind": "lab",
         "region": REGION,
@@ -27,7 +31,8 @@ def write_context(lab: LabFolder, configuration: Configuration, client: str) -> 
         "ssh_config": "client/ssh_config",
         "hardware_roots": ["pki/aws-root.pem", "pki/manufacturer-root.pem"],
     }
-    client_host = {"name": NAME, **({"host": NAME} if available() else {}), "source": client}
+    software = {"cli": str(installation.bin / "cloudhsm-cli"), "config_folder": str(installation.etc)}
+    client_host = {"name": NAME, **({"host": NAME} if available() else {}), "source": client, **software}
     lines = [
         "# Written by the lab each time it starts.",
         "[context.lab]",
@@ -37,10 +42,15 @@ def write_context(lab: LabFolder, configuration: Configuration, client: str) -> 
         "[context.lab.subnets]",
         *(f"{json.dumps(zone)} = {json.dumps(subnet)}" for zone, subnet in configuration.subnets.items()),
         "",
-        "[[context.lab.clients]]",
-        *(f"{key} = {json.dumps(value)}" for key, value in client_host.items()),
+        *_client(client_host),
+        "",
+        *_client({"name": "local", **software}),
     ]
     write_private(lab.context, "\n".join([*lines, ""]).encode())
+
+
+def _client(values: Mapping[str, str]) -> list[str]:
+    return ["[[context.lab.clients]]", *(f"{key} = {json.dumps(value)}" for key, value in values.items())]
 
 
 def environment(lab: LabFolder, configuration: Configuration) -> Mapping[str, str]:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hsmctl.lab.client_host import ClientHost
+from hsmctl.lab.client_software import configure
 from hsmctl.lab.cloudhsm import CloudHsm
 from hsmctl.lab.context import CRYPTO_USER
 from hsmctl.lab.fault import asked
@@ -48,6 +49,7 @@ class Control:
             "status": self._status,
             "repair": self._repair,
             "activate": self._activate,
+            "equip": self._equip,
             "stop": self._stop,
             "inject": self._inject,
             "clear": self._clear,
@@ -77,6 +79,15 @@ class Control:
         cluster_id = str(wanted["cluster_id"])
         self._fleet.activate(cluster_id, self._password("admin"), {CRYPTO_USER: self._password(CRYPTO_USER)})
         self._service.activate(cluster_id)
+        return {}
+
+    def _equip(self, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What an operator does on the client host once: tell it the HSMs' addresses and the customer CA."""
+        cluster_id, places = str(wanted["cluster_id"]), [machine.place for machine in self._fleet.machines()]
+        addresses = sorted(place.address for place in places if place.cluster_id == cluster_id)
+        authority = self._lab.ca / "customer-ca.pem"
+        if addresses and authority.exists():
+            configure(self._client.installation, cluster_id, addresses, authority.read_bytes())
         return {}
 
     def _stop(self, _: Mapping[str, Any]) -> Mapping[str, Any]:

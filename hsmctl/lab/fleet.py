@@ -31,7 +31,7 @@ from hsmctl.lab.owner import end_owner
 from hsmctl.lab.process import Event, NodeProcess
 from hsmctl.lab.record import NodeRecord
 from hsmctl.lab.replication import Change, ChangeKind, Delivery, Replicator
-from hsmctl.lab.softhsm import TOKEN_KEY_BYTES
+from hsmctl.lab.softhsm import TOKEN_KEY_BYTES, object_files
 from hsmctl.lab.user import User
 
 BUILDERS = 4
@@ -60,6 +60,8 @@ class Fleet:
         self._contents = Contents(lab, self.running, effects.mend)
         self.on_change: Callable[[str | None], None] = lambda _: None
         """Told of an HSM whose process was started, before it counts as running; None says that one is gone."""
+        self.on_activated: Callable[[str], None] = lambda _: None
+        """Told of a cluster whose admin got its first password on an HSM."""
         self.replicator = Replicator(self._folder, self._replicas, effects)
         self.cloner = Cloner(
             contents=self._contents, replicator=self.replicator, clones=self._outside, machines=self.machines
@@ -293,9 +295,27 @@ class Fleet:
             _log.warning("%s: %s", place.hsm_id, event["text"])
             return
         self._audit.heard(place, event)
-        if event["event"] == "login":
-            return
-        hsm_id = place.hsm_id
+        match event["event"]:
+            case "activated":
+                # The service asks this very HSM for a backup, so whoever reads its answers must not wait for that.
+                activated = self._builders.submit(self.on_activated, place.cluster_id)
+                activated.add_done_callback(partial(_log_failure, place.hsm_id))
+            case "token":
+                self._fill_token(place.hsm_id, event["user"])
+            case kind if kind in set(ChangeKind):
+                self._replicate(place.hsm_id, process, event)
+
+    def _fill_token(self, hsm_id: str, user: str) -> None:
+        """Bring what its siblings have of a user to an HSM that had no place for it, as the service does in time."""
+        for sibling in self.siblings(hsm_id):
+            token = self._folder(sibling).tokens / user
+            names = tuple(object_files(token)) if token.exists() else ()
+            if names:
+                change = Change(hsm_id=sibling, kind=ChangeKind.CREATED, user=user, names=names)
+                self.replicator.submit(change, lambda _: None)
+                return
+
+    def _replicate(self, hsm_id: str, process: NodeProcess, event: Event) -> None:
         change = Change(hsm_id=hsm_id, kind=ChangeKind(event["event"]), user=event["user"], names=tuple(event["names"]))
         self.replicator.submit(change, partial(_acknowledge, process, event["number"]))
 

@@ -6,6 +6,7 @@ Refuses to know what the files say.
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +53,11 @@ class NodeFolder:
     def users(self) -> Path:
         """The HSM's users."""
         return self.path / "users.json"
+
+    @property
+    def policies(self) -> Path:
+        """The HSM's quorum values, trust anchors and mTLS enforcement, once one was set."""
+        return self.path / "policy.json"
 
     @property
     def configuration(self) -> Path:
@@ -210,6 +216,13 @@ class LabFolder:
     def secret(self, name: str) -> Path:
         """The file of a password or key."""
         return self.secrets / name
+
+
+def copy_administration(source: NodeFolder, destination: NodeFolder) -> None:
+    """Copy an HSM's users and policies."""
+    shutil.copyfile(source.users, destination.users)
+    if source.policies.exists():
+        shutil.copyfile(source.policies, destination.policies)
 
 
 def write_private(path: Path, data: bytes) -> None:

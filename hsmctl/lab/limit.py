@@ -68,7 +68,8 @@ class Room:
 
     def __init__(self, tokens: Path, most: Limits) -> None:
         self._tokens = tokens
-        self._most = most
+        self.most = most
+        """How much the HSM holds."""
         self._pairs: dict[str, bool] = {}
         """By object file, whether it is half of a pair; what a file is never changes."""
 
@@ -81,11 +82,11 @@ class Room:
         paired = wanted.get("kind") != KeyKind.AES
         new = 2 if paired else 1
         names = [path for token in self._tokens.iterdir() for path in _objects(token)]
-        if len(names) + new > self._most.keys:
-            raise Refused("CKR_DEVICE_MEMORY", f"the HSM holds {self._most.keys} keys")
+        if len(names) + new > self.most.keys:
+            raise Refused("CKR_DEVICE_MEMORY", f"the HSM holds {self.most.keys} keys")
         # Only an HSM that is nearly full of pairs has to know what each file is.
-        if paired and len(names) + new > self._most.asymmetric and self._halves(names) + new > self._most.asymmetric:
-            raise Refused("CKR_DEVICE_MEMORY", f"the HSM holds {self._most.asymmetric} asymmetric keys")
+        if paired and len(names) + new > self.most.asymmetric and self._halves(names) + new > self.most.asymmetric:
+            raise Refused("CKR_DEVICE_MEMORY", f"the HSM holds {self.most.asymmetric} asymmetric keys")
 
     def _halves(self, paths: list[Path]) -> int:
         known = self._pairs

@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from hsmctl import __version__
 from hsmctl.agent import stream
-from hsmctl.agent.inventory import Conversation, Malformed, Module, Operation, Refused, Session, serve
+from hsmctl.agent.inventory import Malformed, Module, Operation, Refused, Session, serve
 from hsmctl.agent.proof import LISTINGS
-from hsmctl.lab.black_hole import close_to_clients, open_to_clients
+from hsmctl.lab.black_hole import close_to_clients, open_to_clients, own_side
 from hsmctl.lab.limit import check_size
+from hsmctl.lab.policy import Enforcement
+from hsmctl.lab.reception import Reception
 
 if TYPE_CHECKING:
     from hsmctl.lab.node import Node
@@ -36,11 +38,14 @@ class Listener:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._listening: socket.socket | None = None
+        self._plain: set[stream.Stream] = set()
+        """Connections that showed no client certificate, the lab's own left out."""
         self._count_lock = threading.Lock()
         self.connections = 0
         """How many clients are connected now."""
         self.face_clients()
         self.certify()
+        node.administration.on_policy = self.certify
 
     def face_clients(self) -> None:
         """Meet clients from now on as the folder says: with which outer certificate, and whether at all."""
@@ -54,10 +59,23 @@ class Listener:
             meet(self._listening)
 
     def certify(self) -> None:
-        """Show the HSM's certificate of its folder from now on, a false one first; without any, AWS's again."""
-        folder = self._node.folder
+        """Show the HSM's certificate of its folder from now on, a false one first; without any, AWS's again.
+
+        Clients are asked for certificates of the trust anchors, and cut off without one where that is enforced
+        (cloudhsm_cli-cluster-mtls-set-enforcement). The lab's own connections are not.
+        """
+        folder, policies = self._node.folder, self._node.administration.policies
         shown = next((path for path in (folder.false_certificate, folder.certificate) if path.exists()), None)
-        self._inner = _context(shown) if shown else self._outer
+        self._inner = self._near = _context(shown) if shown else self._outer
+        enforced = policies.enforcement is Enforcement.CLUSTER
+        if shown and policies.anchors:
+            self._inner = _context(shown)
+            self._inner.verify_mode = ssl.CERT_REQUIRED if enforced else ssl.CERT_OPTIONAL
+            self._inner.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+            self._inner.load_verify_locations(cadata="".join(each.certificate for each in policies.anchors))
+        if enforced:
+            for plain in tuple(self._plain):
+                plain.close()
 
     def start(self) -> None:
         """Listen.
@@ -91,22 +109,34 @@ class Listener:
         """Talk to one client until it leaves; one that does not speak our protocols is left."""
         with closing(connection), self._counted():
             try:
-                with closing(stream.accept(connection, self._outer, self._inner, _HANDSHAKE_SECONDS)) as layers:
-                    visit = _Visit(self._node, layers.write)
-                    serve(layers.read_exactly, visit.write, visit.conversation)
+                near = connection.getpeername()[0] == own_side(connection.getsockname()[0])
+                inner = self._near if near else self._inner
+                with closing(stream.accept(connection, self._outer, inner, _HANDSHAKE_SECONDS)) as layers:
+                    self._talk(layers, near=near)
             except (OSError, Malformed, Refused):
                 return
+
+    def _talk(self, layers: stream.Stream, *, near: bool) -> None:
+        """Answer until the client leaves, or is cut off because client certificates are demanded from now on."""
+        mutual = layers.peer_certificate is not None
+        if not (mutual or near):
+            self._plain.add(layers)
+        try:
+            visit = _Visit(self._node, layers.write, mutual=mutual)
+            serve(layers.read_exactly, visit.write, visit.conversation)
+        finally:
+            self._plain.discard(layers)
 
 
 class _Visit:
     """One connection: who logged in, and what it changed."""
 
-    def __init__(self, node: Node, write: Callable[[bytes], None]) -> None:
+    def __init__(self, node: Node, write: Callable[[bytes], None], *, mutual: bool) -> None:
         self._node = node
         self._write = write
-        self._user = ""
+        self._guest = node.administration.new_guest(mutual=mutual)
         self._reported = 0
-        self.conversation = Conversation(
+        self.conversation = Reception(
             node.module,
             version=__version__,
             operations={name: self._creating(operation) for name, operation in _CREATING.items()},
@@ -115,7 +145,10 @@ class _Visit:
             total=node.total,
             lock=node.lock,
             hsm_id=node.record.place.hsm_id,
+            hsm=node.administration,
+            guest=self._guest,
         )
+        node.administration.enter(self.conversation)
 
     def write(self, data: bytes) -> None:
         """Answer, once the siblings have what the request changed."""
@@ -123,10 +156,8 @@ class _Visit:
         time.sleep(self._node.delay)
         self._write(data)
 
-    def _authenticate(self, user: str, password: str, _: Mapping[str, Any]) -> tuple[int, str]:
-        access = self._node.authenticate(user, password)
-        self._user = user.lower()
-        return access
+    def _authenticate(self, user: str, password: str, token: Mapping[str, Any]) -> tuple[int, str]:
+        return self._node.authenticate(self._guest, user, password, token.get("tokens"))
 
     def _creating(self, operation: Operation) -> Operation:
         """The operation, which refuses what CloudHSM refuses and reports the object files that appeared."""
@@ -134,7 +165,7 @@ class _Visit:
         def run(module: Module, session: Session, arguments: Mapping[str, Any]) -> Mapping[str, object]:
             check_size(arguments)
             self._node.room.check(arguments)
-            making = self._node.begin(self._user)
+            making = self._node.begin(self._guest.user)
             try:
                 return operation(module, session, arguments)
             finally:

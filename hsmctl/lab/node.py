@@ -14,14 +14,16 @@ import shutil
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from hsmctl.agent.inventory import Module, Refused, Session
-from hsmctl.lab.folder import NodeFolder
+from hsmctl.lab.administration import Administration
+from hsmctl.lab.desk import LOGIN_FAILED, Guest
+from hsmctl.lab.folder import NodeFolder, copy_administration
 from hsmctl.lab.limit import Room, limits
 from hsmctl.lab.listener import Listener
 from hsmctl.lab.outbox import Entry, Outbox
@@ -29,6 +31,9 @@ from hsmctl.lab.owner import own
 from hsmctl.lab.record import NodeRecord
 from hsmctl.lab.softhsm import bump, module_path, object_files, sweep
 from hsmctl.lab.user import Role, Users, Verdict, user_from
+
+if TYPE_CHECKING:
+    from hsmctl.lab.reception import Reception
 
 REPLICATION_SECONDS = 2.0
 """How long a reply waits for its changes to reach the siblings."""
@@ -96,10 +101,12 @@ class Node:
         self.room = Room(folder.tokens, limits(self.record.place.hsm_type))
         self.delay = 0.0
         """Seconds every answer is late."""
-        self._say = say
+        self.say = say
+        """Tells the supervisor."""
         self._kept: dict[str, Session] = {}
         self._replication = threading.Condition()
         self._replicated = 0
+        self.administration = Administration(self)
 
     def start(self) -> None:
         """Take the folder, heal it and open the module.
@@ -110,35 +117,55 @@ class Node:
         """
         own(self.folder.lock)
         for sentence in sweep(self.folder.tokens, self.folder.backups, self.folder.quarantine):
-            self._say({"event": "said", "text": sentence})
+            self.say({"event": "said", "text": sentence})
         self.folder.configure()
         os.environ["SOFTHSM2_CONF"] = str(self.folder.configuration)
         self.module.initialize()
         self._outbox = Outbox(self.folder.outbox, self.folder.tokens)
         for entry in self._outbox.unsettled():
-            self._say(_created(entry))
+            self.say(_created(entry))
 
     def stop(self) -> None:
         """Close the module when the current call is done; nothing is called after it."""
         self.lock.close()
         self.module.finalize()
 
-    def authenticate(self, user: str, password: str) -> tuple[int, str]:
-        """The slot and the internal PIN of a crypto user's token.
+    def authenticate(self, guest: Guest, user: str, password: str, tokens: object) -> tuple[int, str]:
+        """The slot and the internal PIN of a crypto user's token; `tokens` are signatures for the second factor.
 
         Raises:
-            Refused: not a crypto user of this HSM, a wrong password, or locked out.
+            Refused: not a crypto user of this HSM, a wrong password or second factor, or locked out.
         """
-        verdict = self.users.authenticate(user, password)
-        self._say({"event": "login", "user": user.lower(), "response": verdict})
-        known = self.users.get(user)
-        if verdict is Verdict.LOCKED:
-            raise Refused(verdict, f"{user} is locked on {self.record.place.hsm_id}")
-        if verdict is not Verdict.OK or known is None or known.role is not Role.CRYPTO_USER:
-            raise Refused(Verdict.INCORRECT, "login refused")
+        known = self.administration.identify(guest, user, password, tokens)
+        if known.role is not Role.CRYPTO_USER:
+            raise Refused(Verdict.INCORRECT, LOGIN_FAILED)
+        guest.user, guest.role = known.name, known.role
         access = self.record.tokens[known.name]
-        self._keep_open(known.name, access.slot, access.pin)
+        with self.lock:
+            if known.name not in self._kept:
+                self._log_in(known.name)
         return access.slot, access.pin
+
+    def objects_of(self, user: str) -> int:
+        """The token objects in a user's token."""
+        return sum(1 for _ in object_files(self.folder.tokens / user)) if user in self.record.tokens else 0
+
+    def add_token(self, user: str, receptions: Iterable[Reception]) -> None:
+        """Give a user an empty token; called while nobody is in the middle of an answer.
+
+        SoftHSM sees a new token only when it starts, so it does, and what was open is opened again.
+        """
+        from hsmctl.lab import provision
+
+        with self.lock:
+            self.record = provision.add_token(self.folder, user)
+            self.module.finalize()
+            self.module.initialize()
+            kept, self._kept = tuple(self._kept), {}
+            for name in kept:
+                self._log_in(name)
+            for reception in receptions:
+                reception.reopen()
 
     def total(self) -> int:
         """The token objects of all crypto users; counted as files, because only their owners could list them."""
@@ -155,7 +182,7 @@ class Node:
         entry = self._outbox.finish(making.entry, tuple(sorted(set(object_files(token)) - making.before)))
         if not entry.names:
             return 0
-        self._say(_created(entry))
+        self.say(_created(entry))
         return entry.number
 
     def replicated(self, number: int, *, settled: bool) -> None:
@@ -172,17 +199,16 @@ class Node:
             self._replication.wait_for(lambda: self._replicated >= number, REPLICATION_SECONDS)
 
     def snapshot(self, destination: Path) -> None:
-        """Copy tokens and users into a new folder, between two calls."""
+        """Copy tokens, users and policies into a new folder, between two calls."""
         with self.lock:
             shutil.copytree(self.folder.tokens, destination / "tokens")
-            shutil.copyfile(self.folder.users, destination / "users.json")
+            copy_administration(self.folder, NodeFolder(destination))
 
-    def _keep_open(self, user: str, slot: int, pin: str) -> None:
+    def _log_in(self, user: str) -> None:
         """Keep one session logged in for life: every C_Login rewrites the token's file and may destroy it."""
-        with self.lock:
-            if user not in self._kept:
-                session = self._kept[user] = self.module.open(slot)
-                self.module.login(session, pin)
+        access = self.record.tokens[user]
+        session = self._kept[user] = self.module.open(access.slot)
+        self.module.login(session, access.pin)
 
 
 class Pipe:

@@ -37,6 +37,8 @@ def build_clone(folder: NodeFolder, record: NodeRecord, snapshot: NodeFolder) ->
     record = replace(record, tokens={})
     _prepare(folder, record)
     snapshot.users.replace(folder.users)
+    if snapshot.policies.exists():
+        snapshot.policies.replace(folder.policies)
     for token in sorted(snapshot.tokens.iterdir()):
         record = record.with_token(token.name, secrets.token_hex(16))
         _back_up(folder, token.name, made := _token_object(record, token.name))
@@ -70,15 +72,20 @@ def add_crypto_user(folder: NodeFolder, name: str, password: str) -> None:
     """
     users = Users(folder.users)
     users.check_free(name)
-    user, known = name.lower(), NodeRecord.read(folder)
-    check_user_fits(users, limits(known.place.hsm_type))
-    record = known.with_token(user, secrets.token_hex(16))
+    check_user_fits(users, limits(NodeRecord.read(folder).place.hsm_type))
+    # The user comes last: a token without one is what an interruption left.
+    add_token(folder, name.lower())
+    users.add(name, Role.CRYPTO_USER, password)
+
+
+def add_token(folder: NodeFolder, user: str) -> NodeRecord:
+    """Give a user an empty token, in place of what an interruption left; the HSM's record with it."""
+    record = NodeRecord.read(folder).with_token(user, secrets.token_hex(16))
     record.write(folder)
     _back_up(folder, user, made := _token_object(record, user))
-    # The user comes last: a token without one is what an interruption left.
     shutil.rmtree(folder.tokens / user, ignore_errors=True)
     make_token(folder.tokens / user, made)
-    users.add(user, Role.CRYPTO_USER, password)
+    return record
 
 
 def activate(folder: NodeFolder, admin: str, users: Mapping[str, str]) -> None:

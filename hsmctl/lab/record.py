@@ -45,6 +45,22 @@ class NodeRecord:
         digest = hashlib.sha256(self.place.hsm_id.encode()).hexdigest()
         return f"{digest[:8]}{self.tokens[user].slot:08x}"
 
+    def info(self) -> dict[str, str]:
+        """What `cluster hsm-info` says of it; no id and no address (cloudhsm_cli-cluster-hsm-info)."""
+        number = int(hashlib.sha256(self.place.hsm_id.encode()).hexdigest()[:8], 16)
+        return {
+            "vendor": "Marvell Semiconductors, Inc.",
+            "model": "LS2-G-AXT-T-M-8",  # UNCONFIRMED for hsm2m.medium, as the numbers below are
+            "serial-number": f"5.3G{number % 10**10:010d}-LAB",
+            "hardware-version-major": "5",
+            "hardware-version-minor": "3",
+            "firmware-version-major": "2",
+            "firmware-version-minor": "6",
+            "firmware-build-number": "16",
+            "firmware-id": "LAB-FW-2.06-16",
+            "fips-state": "2 [FIPS mode with single factor authentication]",
+        }
+
     @classmethod
     def read(cls, folder: NodeFolder) -> Self:
         """The record of an HSM's folder."""

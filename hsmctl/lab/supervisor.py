@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from hsmctl.lab.audit import AuditTrail
 from hsmctl.lab.client_host import ClientHost
+from hsmctl.lab.client_software import install, write_role
 from hsmctl.lab.cloudhsm import CloudHsm, Site, Subnet
 from hsmctl.lab.configuration import REGION, Configuration, Options, claim, make
 from hsmctl.lab.context import CRYPTO_USER, write_context
@@ -105,6 +106,7 @@ class _Parts:
         self.rest = moto(lab, configuration.access_key_id, sources, time.time)
         self.network = LabNetwork(lab, configuration, book, self.service.clusters, self.fleet.running)
         self.fleet.on_change = self.network.tell
+        self.fleet.on_activated = self.service.activate
         self.client = ClientHost(lab.client)
         self.router = router(
             TamperedService(self.service, book),
@@ -148,7 +150,7 @@ def _serve(
     server = _listen(gateway, configuration.port)
     configuration = configuration.listening(server.port)
     configuration.write(lab)
-    write_context(lab, configuration, parts.network.ground.client_name)
+    _equip(lab, configuration, parts.network.ground.client_name)
     thread = threading.Thread(target=server.serve_forever, args=(_POLL_SECONDS,), name="gateway")
     thread.start()
     try:
@@ -167,6 +169,15 @@ def _serve(
         server.shutdown()
         thread.join()
         parts.client.stop()
+
+
+def _equip(lab: LabFolder, configuration: Configuration, client_name: str) -> None:
+    """Install the client host's software, with a role that finds this gateway, and tell hsmctl of both."""
+    installation = install(lab.client)
+    write_role(
+        lab.client, REGION, configuration.endpoint_url, configuration.access_key_id, configuration.secret_access_key
+    )
+    write_context(lab, configuration, client_name, installation)
 
 
 def _site(configuration: Configuration) -> Site:

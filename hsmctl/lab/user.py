@@ -52,6 +52,12 @@ class User:
     """Salt and PBKDF2-HMAC-SHA256 of the password, both hex; None: nobody can log in."""
     failures: int = 0
     """Wrong passwords since the last right one."""
+    public_key: str | None = None
+    """PEM of the RSA key that signs tokens; second factor and quorum share it (user guide, quorum authentication)."""
+    mfa: bool = False
+    """Whether a login takes a signature too."""
+    quorum: bool = False
+    """Whether the user can approve."""
 
     @property
     def locked(self) -> bool:
@@ -126,6 +132,44 @@ class Users:
             if failures != user.failures:
                 self._store(replace(user, failures=failures))
             return Verdict.OK if right else Verdict.INCORRECT
+
+    def named(self, name: str) -> User:
+        """The user of this name.
+
+        Raises:
+            Conflict: there is none.
+        """
+        user = self.get(name)
+        if user is None:
+            raise Conflict(f"no user {name}", "the HSM does not know it", "user list")
+        return user
+
+    def set_password(self, name: str, password: str, *, keep_mfa: bool = True, keep_quorum: bool = True) -> User:
+        """The user with another password and unlocked; one with a second factor loses its quorum registration.
+
+        Raises:
+            UsageError: the password is not what CloudHSM takes.
+            Conflict: there is no such user.
+        """
+        user = self.named(name)
+        mfa, quorum = user.mfa and keep_mfa, user.quorum and keep_quorum and not user.mfa
+        key = user.public_key if mfa or quorum else None
+        proof = _verifier(password)
+        with self._lock:
+            return self._store(replace(user, verifier=proof, failures=0, mfa=mfa, quorum=quorum, public_key=key))
+
+    def store(self, user: User) -> None:
+        """Have the user of this name be like this."""
+        with self._lock:
+            self._store(user)
+
+    def remove(self, name: str) -> None:
+        """Forget a user."""
+        self.put(name, None, 0)
+
+    def exported(self, name: str) -> dict[str, object]:
+        """A user with everything that proves it, plain JSON; the inverse is `user_from`."""
+        return asdict(self.named(name))
 
     def place(self, name: str) -> int:
         """Where a user stands in the order of creation; behind the last one where there is none of this name."""

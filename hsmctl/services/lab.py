@@ -70,6 +70,7 @@ class LabService:
         if len(cluster.hsms) == 1:
             yield from self._seed(tools, cluster, options.seed_keys)
         self._check_nodes()
+        self.control.equip(cluster.cluster_id)
         yield f"{cluster.cluster_id} is ACTIVE with {len(cluster.active_hsms)} HSMs"
 
     def status(self) -> LabStatus:

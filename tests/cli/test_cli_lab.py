@@ -29,6 +29,7 @@ def test_up_narrates_on_standard_error_and_answers_with_time_and_memory(tmp_path
     assert "is ACTIVE with 4 HSMs after" in ran.out
     assert "11.7 / 11.7 / 11.7 MiB (min/median/max)" in ran.out
     assert world.lab.options == LabOptions(hsms=4, seed_keys=3)
+    assert [world.lab.equipped] == list(world.plane.held)
 
 
 def test_up_with_other_options_is_a_conflict() -> None:

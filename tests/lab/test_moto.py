@@ -262,7 +262,7 @@ def test_audit_entries_reach_their_stream_once_and_in_order(aws: EmulatedAws) ->
     stream = {"logGroupName": "/aws/cloudhsm/cluster-aaaaaaaaaaa", "logStreamName": "hsm-aaaaaaaaaaa"}
     first = logs.get_log_events(**stream, startFromHead=True)["events"]
     assert len(first) == 7
-    aws.audit.heard(place, {"event": "login", "user": "ops_cu", "response": "CKR_PIN_INCORRECT"})
+    aws.audit.heard(place, {"event": "login", "user": "ops_cu", "role": "crypto-user", "response": "CKR_PIN_INCORRECT"})
     aws.audit.heard(place, {"event": "created", "user": "ops_cu", "names": ["a.object", "b.object"]})
     aws.audit.heard(place, {"event": "destroyed", "user": "ops_cu", "names": ["a.object"]})
     aws.audit.heard(place, {"event": "something else"})

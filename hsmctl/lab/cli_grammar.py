@@ -1,0 +1,302 @@
+"""The grammar of cloudhsm-cli: every command with its options, and clap's words for what does not fit.
+
+Command and option names are the user guide's (cloudhsm_cli-reference and its pages); usage errors look like clap's, the
+library the tool is built with. Refuses to know what a command does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import takewhile
+from typing import NamedTuple
+
+Values = Mapping[str, str | list[str] | bool]
+
+
+class Takes(StrEnum):
+    """What stands behind an option."""
+
+    VALUE = "value"
+    MANY = "many"
+    NOTHING = "nothing"
+    WORD = "word"
+    """Nothing, and it is spelled without dashes: a sub-command behind options."""
+
+
+class Option(NamedTuple):
+    """One option of a command."""
+
+    name: str
+    takes: Takes = Takes.VALUE
+    required: bool = False
+    choices: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> str:
+        """It, as a usage line shows it."""
+        if self.takes is Takes.WORD:
+            return self.name
+        if self.takes is Takes.NOTHING:
+            return f"--{self.name}"
+        value = f"<{self.name.upper().replace('-', '_')}>"
+        return f"--{self.name} {f'[{value}...]' if self.takes is Takes.MANY else value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command."""
+
+    path: tuple[str, ...]
+    about: str
+    options: tuple[Option, ...] = ()
+
+    @property
+    def usage(self) -> str:
+        """Its usage line."""
+        needed = " ".join(option.shown for option in self.options if option.required)
+        return f"Usage: {' '.join(self.path)} [OPTIONS] {needed}".rstrip()
+
+    @property
+    def help(self) -> str:
+        """What `help` prints of it."""
+        lines = [self.about, "", self.usage, "", "Options:", *(f"      {option.shown}" for option in self.options)]
+        return "\n".join([*lines, "  -h, --help", "          Print help", ""])
+
+
+class Usage(Exception):
+    """The words are no command; the text is clap's, for standard error."""
+
+
+class Asked(NamedTuple):
+    """A command that was typed."""
+
+    command: Command
+    values: Values
+
+    def text(self, name: str) -> str:
+        """An option's value; empty where it was not typed."""
+        value = self.values.get(name)
+        return value if isinstance(value, str) else ""
+
+    def many(self, name: str) -> list[str]:
+        """Every value of an option."""
+        value = self.values.get(name)
+        return value if isinstance(value, list) else []
+
+    def typed(self, name: str) -> bool:
+        """Whether the option was typed."""
+        return name in self.values
+
+
+def needed(name: str, *choices: str) -> Option:
+    """An option that must be there."""
+    return Option(name, required=True, choices=choices)
+
+
+_CLUSTER = Option("cluster-id")
+_ROLES = ("crypto-user", "admin")
+_USER = (needed("username"), needed("role", *_ROLES))
+_PASSWORD, _APPROVAL = Option("password"), Option("approval")
+_FILTER = Option("filter", Takes.MANY)
+_BETWEEN = (needed("source-cluster-id"), needed("destination-cluster-id"))
+
+
+def _command(path: str, about: str, *options: Option) -> Command:
+    return Command(tuple(path.split()), about, (_CLUSTER, *options))
+
+
+_USER_COMMANDS = (
+    _command("cluster activate", "Activate a cluster", _PASSWORD),
+    _command("cluster hsm-info", "List info about each HSM in the cluster"),
+    _command(
+        "cluster mtls register-trust-anchor",
+        "Register a trust anchor for mtls",
+        Option("path", Takes.MANY, required=True),
+        _APPROVAL,
+    ),
+    _command(
+        "cluster mtls deregister-trust-anchor",
+        "Deregister a trust anchor for mtls",
+        Option("certificate-reference", Takes.MANY, required=True),
+        _APPROVAL,
+    ),
+    _command("cluster mtls list-trust-anchors", "List all trust anchors for mtls"),
+    _command("cluster mtls get-enforcement", "Get the status of mtls enforcement in the cluster"),
+    _command(
+        "cluster mtls set-enforcement",
+        "Set mtls enforcement policy in the cluster",
+        needed("level", "none", "cluster"),
+        _APPROVAL,
+    ),
+    _command(
+        "login", "Login to your cluster", *_USER, _PASSWORD, Option("mfa-token-sign", Takes.WORD), Option("token")
+    ),
+    _command("logout", "Logout of your cluster"),
+    _command("user list", "List the users in your cluster"),
+    _command("user create", "Create a new user", *_USER, _PASSWORD, _APPROVAL),
+    _command("user delete", "Delete a user", *_USER, _APPROVAL),
+    _command(
+        "user change-password",
+        "Change a user's password",
+        *_USER,
+        _PASSWORD,
+        _APPROVAL,
+        Option("deregister-mfa", Takes.NOTHING),
+        Option("deregister-quorum", Takes.NOTHING),
+    ),
+    _command(
+        "user change-mfa token-sign",
+        "Register or Deregister a public key using token-sign mfa strategy",
+        *_USER,
+        Option("change-password"),
+        Option("token"),
+        _APPROVAL,
+        Option("deregister", Takes.NOTHING),
+        Option("change-quorum", Takes.NOTHING),
+    ),
+    _command(
+        "user change-quorum token-sign register",
+        "Register a user for quorum authentication with a public key",
+        needed("public-key"),
+        needed("signed-token"),
+    ),
+    _command("user replicate", "Replicate a user from a source to a destination cluster", *_USER, *_BETWEEN, _APPROVAL),
+)
+_QUORUM_COMMANDS = (
+    _command(
+        "quorum token-sign generate",
+        "Generate a token",
+        needed("service", "user", "quorum", "cluster", "registration", "key-usage", "key-management"),
+        needed("token"),
+        _FILTER,
+    ),
+    _command("quorum token-sign list", "List the token-sign tokens in your cluster"),
+    _command("quorum token-sign list-quorum-values", "List current quorum values"),
+    _command(
+        "quorum token-sign set-quorum-value",
+        "Set a quorum value",
+        needed("service", "user", "quorum", "cluster"),
+        needed("value"),
+        _APPROVAL,
+    ),
+    _command("quorum token-sign delete", "Delete one or more tokens", needed("scope", "user", "all")),
+    _command("quorum token-sign list-timeouts", "Get token timeouts in seconds for all token types"),
+    _command("quorum token-sign set-timeout", "Set timeout for a token type", Option("generated"), Option("approved")),
+)
+
+COMMANDS: dict[tuple[str, ...], Command] = {each.path: each for each in (*_USER_COMMANDS, *_QUORUM_COMMANDS)}
+"""Every command by its words."""
+
+
+def parse(words: Sequence[str]) -> Asked:
+    """The command that was typed.
+
+    Raises:
+        Usage: there is none like this.
+    """
+    path = tuple(takewhile(lambda word: not word.startswith("-"), words))
+    for length in range(len(path), 0, -1):
+        if command := COMMANDS.get(path[:length]):
+            return Asked(command, _values(command, words[length:]))
+    raise Usage(_no_command(path))
+
+
+def help_for(words: Sequence[str]) -> str:
+    """What `help` prints of a command, or of the commands that begin like this.
+
+    Raises:
+        Usage: there is none like this.
+    """
+    path = tuple(words)
+    if command := COMMANDS.get(path):
+        return command.help
+    below = [command for each, command in COMMANDS.items() if each[: len(path)] == path]
+    if not below:
+        raise Usage(_no_command(path))
+    lines = (f"  {' '.join(command.path):<44}{command.about}" for command in below)
+    return "\n".join(["Commands:", *lines, ""])
+
+
+def _no_command(path: tuple[str, ...]) -> str:
+    depth = next((n for n in range(len(path), 0, -1) if any(known[:n] == path[:n] for known in COMMANDS)), 0)
+    if depth == len(path):
+        return f"error: '{' '.join(('cloudhsm-cli', *path))}' requires a subcommand but one was not provided\n" + _MORE
+    return f"error: unrecognized subcommand '{path[depth]}'\n{_MORE}"
+
+
+_MORE = "\nFor more information, try '--help'."
+
+
+def _values(command: Command, words: Sequence[str]) -> Values:
+    """The options of a command.
+
+    Raises:
+        Usage: an option is unknown, missing, or of no value it takes.
+    """
+    known, rest = {option.name: option for option in command.options}, list(words)
+    values: dict[str, str | list[str] | bool] = {}
+    while rest:
+        word = rest.pop(0)
+        if word in ("-h", "--help"):
+            raise Usage(command.help)
+        option, inline = _option(command, known, word)
+        if option.takes in (Takes.NOTHING, Takes.WORD):
+            values[option.name] = True
+        elif option.takes is Takes.MANY:
+            taken = [*([inline] if inline is not None else []), *takewhile(lambda each: not each.startswith("-"), rest)]
+            del rest[: len(taken) - (inline is not None)]
+            values[option.name] = [*_so_far(values, option), *taken]
+        else:
+            values[option.name] = _one(option, inline, rest)
+    _check(command, values)
+    return values
+
+
+def _option(command: Command, known: Mapping[str, Option], word: str) -> tuple[Option, str | None]:
+    """The option a word begins, and what stands behind its equals sign."""
+    name, equals, inline = word.removeprefix("--").partition("=")
+    name = {"-v": "verbose"}.get(word, name)
+    option = known.get(name)
+    dashed = word.startswith("-")
+    if option is None or dashed == (option.takes is Takes.WORD):
+        raise Usage(f"error: unexpected argument '{word}' found\n\n{command.usage}\n{_MORE}")
+    return option, inline if equals else None
+
+
+def _so_far(values: Mapping[str, object], option: Option) -> list[str]:
+    before = values.get(option.name)
+    return before if isinstance(before, list) else []
+
+
+def _one(option: Option, inline: str | None, rest: list[str]) -> str:
+    value = inline if inline is not None else (rest.pop(0) if rest else None)
+    if value is None:
+        raise Usage(f"error: a value is required for '{option.shown}' but none was supplied\n{_MORE}")
+    if option.choices and value not in option.choices:
+        possible = f"  [possible values: {', '.join(option.choices)}]"
+        raise Usage(f"error: invalid value '{value}' for '{option.shown}'\n{possible}\n{_MORE}")
+    return value
+
+
+def _check(command: Command, values: Values) -> None:
+    missing = [option.shown for option in command.options if option.required and option.name not in values]
+    if missing:
+        lines = "\n".join(f"  {each}" for each in missing)
+        what = "error: the following required arguments were not provided:"
+        raise Usage(f"{what}\n{lines}\n\n{command.usage}\n{_MORE}")
+
+
+def split(line: str) -> Iterator[str]:
+    """The words of a line typed at the prompt.
+
+    Raises:
+        Usage: a quotation is not closed.
+    """
+    import shlex
+
+    try:
+        yield from shlex.split(line)
+    except ValueError as error:
+        raise Usage(f"error: {error}") from error

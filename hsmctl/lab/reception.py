@@ -1,0 +1,64 @@
+"""One client's conversation with an HSM: keys as the agent has them, and everything `desk` and `desk_key` answer.
+
+Knows when a conversation may be in the middle of something, so that the module can be opened anew between two answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hsmctl.agent.inventory import LIMIT, Conversation, Refused
+from hsmctl.lab import desk
+from hsmctl.lab.desk import Guest
+
+if TYPE_CHECKING:
+    from hsmctl.lab.administration import Administration
+
+
+@dataclass(eq=False, kw_only=True)
+class Reception(Conversation):
+    """One connection to one HSM."""
+
+    hsm: Administration
+    guest: Guest
+
+    def answer(self, request: Mapping[str, Any]) -> Iterator[dict[str, object]]:
+        """The replies to one request."""
+        op, args = request.get("op"), request.get("args")
+        if self._greeted and isinstance(args, dict) and (op in desk.OPERATIONS or op == "sign out"):
+            yield self._of_the_desk(request.get("id"), str(op), args)
+            return
+        with self.hsm.turn.together():
+            yield from super().answer(request)
+
+    def reopen(self) -> None:
+        """Open the session again after the module was opened anew; called with the lock held and nobody in."""
+        if self._session:
+            self._session = self.module.open(self._session.slot_id)
+
+    def close(self) -> None:
+        """End the conversation; what it had open ends with it."""
+        self.hsm.leave(self)
+        super().close()
+
+    def _of_the_desk(self, number: object, op: str, args: Mapping[str, Any]) -> dict[str, object]:
+        try:
+            ok = self._sign_out() if op == "sign out" else desk.answer(self.hsm, self.guest, op, args)
+        except Refused as refused:
+            return refused.reply(number)
+        if self.guest.user:
+            self.limit = LIMIT  # somebody the HSM knows may send certificates
+        return {"id": number, "ok": ok}
+
+    def _sign_out(self) -> Mapping[str, object]:
+        """Log out; the connection stays."""
+        self.hsm.quorum.forget(self.guest.number)
+        self.guest.user, self.guest.role = "", None
+        session, self._session = self._session, None
+        if session:
+            with self.hsm.turn.together(), self.lock, suppress(Refused):
+                self.module.close(session)
+        return {}
