@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import signal
@@ -16,6 +17,8 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         sys.stdout.write(f"hsmctl {__version__}\n")
         return
+    # Answers are trees of many small values without cycles: looking for those took a tenth of a large one's time.
+    gc.set_threshold(100_000, 20, 20)
     from hsmctl.cli.root import run
 
     # A shell may start us with these closed; nobody then reads what is written.

@@ -11,11 +11,12 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields, is_dataclass
-from datetime import UTC, datetime
-from enum import Enum, IntEnum, StrEnum
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 from typing import TextIO, TypeVar, assert_never
 
+from hsmctl.cli.encoding import encoded, indented
 from hsmctl.cli.view import Check, Level, Origin, Page, View
 from hsmctl.errors import DeviceError, ExitCode, HsmctlError, Unreachable, UsageError
 from hsmctl.words import printable
@@ -84,10 +85,10 @@ class Output:
             case Format.JSON | Format.JSONL if self.query is not None:
                 self._found(_compiled(self.query)(encoded(document)))
             case Format.JSON:
-                self._json(envelope(view, document, origin, now, warnings), indent=2)
+                self._write(indented(envelope(view, document, origin, now, warnings)))
             case Format.JSONL:
                 for item in view.items(document):
-                    self._json(encoded(item))
+                    self._write(json.dumps(encoded(item)))
             case Format.NAME:
                 self.text(view.names(document))
                 self._warn(warnings)
@@ -152,12 +153,9 @@ class Output:
         """Write what a query found: one document, or an element a line."""
         if self.format is Format.JSONL and isinstance(found, list):
             for item in found:
-                self._json(item)
+                self._write(json.dumps(item))
         else:
-            self._json(found, indent=2)
-
-    def _json(self, value: object, indent: int | None = None) -> None:
-        self._write(json.dumps(value, indent=indent))
+            self._write(indented(found))
 
     def _table(self, view: View[T], document: T, now: datetime) -> None:
         """Write text for people; where there is nothing to tabulate, say so."""
@@ -216,28 +214,6 @@ def envelope(view: View[T], document: T, origin: Origin, now: datetime, warnings
         "data": encoded(document),
         "warnings": list(warnings),
     }
-
-
-def encoded(value: object) -> object:
-    """The value in JSON's terms: bytes in hex, times in RFC 3339 UTC, enumerations in lower case, keys in order."""
-    match value:
-        case IntEnum():
-            return int(value)
-        case Enum():
-            return str(value.value).lower()
-        case None | bool() | int() | float() | str():
-            return value
-        case bytes():
-            return value.hex()
-        case datetime():
-            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-        case Mapping():
-            return {str(name): encoded(each) for name, each in value.items()}
-        case list() | tuple():
-            return [encoded(each) for each in value]
-    if is_dataclass(value) and not isinstance(value, type):
-        return {each.name: encoded(getattr(value, each.name)) for each in fields(value)}
-    raise TypeError(f"no JSON for {type(value).__name__}")
 
 
 def _compiled(query: str) -> Callable[[object], object]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from transcript import hsmctl
 from world import NOW, World
 
-from hsmctl.cli.output import encoded
+from hsmctl.cli.encoding import encoded, indented
 from hsmctl.cli.table import Column, details, display_width, table
 from hsmctl.domain.cluster import ClusterState
 from hsmctl.errors import ExitCode
@@ -108,3 +111,11 @@ def test_json_values_follow_the_contract() -> None:
     }
     with pytest.raises(TypeError):
         encoded(object())
+
+
+PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+
+
+@given(st.recursive(PLAIN, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+def test_json_is_laid_out_as_everybody_lays_it_out(value: object) -> None:
+    assert indented(value) == json.dumps(value, indent=2)
