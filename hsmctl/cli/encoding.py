@@ -23,7 +23,7 @@ def encoded(value: object) -> object:
     Raises:
         TypeError: JSON has nothing for it.
     """
-    kind = type(value)
+    kind: type = type(value)
     if kind in _AS_THEY_ARE:
         return value
     if isinstance(value, tuple | list):
