@@ -80,6 +80,20 @@ def inject_fault(
     return session.show_local(INJECT, shown(session.unbound.lab.faults.inject(wanted, heal)), ContextKind.LAB)
 
 
+@verb(
+    "net",
+    "hsmctl lab fault net zone-detached --hsm hsm-aaaaaaaaaaa",
+    "hsmctl lab fault net tunnels --heal 10m",
+)
+@click.argument("name")
+@click.option("--hsm", metavar="ID", help="The HSM that suffers from it; else all where it may be all.")
+@click.option("--heal", type=Seconds(), help="Clear it by itself after this time.")
+def net_fault(session: Session, name: str, hsm: str | None, heal: float | None) -> int:
+    """Break the network: short for `inject net-NAME`; `lab fault list` has the names."""
+    wanted = LabFault(name=f"net-{name.removeprefix('net-')}", hsm=hsm)
+    return session.show_local(INJECT, shown(session.unbound.lab.faults.inject(wanted, heal)), ContextKind.LAB)
+
+
 @verb("clear", "hsmctl lab fault clear f1", "hsmctl lab fault clear --all")
 @click.argument("fault_id", metavar="ID", required=False)
 @click.option("--all", "everything", is_flag=True, help="Clear every fault.")
@@ -91,7 +105,7 @@ def clear_fault(session: Session, fault_id: str | None, *, everything: bool) -> 
     return session.show_local(CLEAR, tuple(map(shown, cleared)), ContextKind.LAB)
 
 
-noun = Noun("fault", "What goes wrong, on command.", list_faults, inject_fault, clear_fault)
+noun = Noun("fault", "What goes wrong, on command.", list_faults, inject_fault, net_fault, clear_fault)
 
 
 def shown(fault: LabFault) -> FaultRow:

@@ -10,9 +10,9 @@ from pathlib import Path
 import click
 
 from hsmctl.cli import net_question as ask
-from hsmctl.cli.net_path import PairRow, drawn, pair_row
+from hsmctl.cli.net_matrix import matrix, worst
+from hsmctl.cli.net_path import PairRow, drawn, likeness, pair_row, remarks
 from hsmctl.cli.session import Session
-from hsmctl.cli.table import Column, table
 from hsmctl.cli.verb import verb
 from hsmctl.cli.view import Case, Check, Level, Page, View
 from hsmctl.domain.net_finding import Verdict
@@ -28,10 +28,8 @@ LEVELS: Mapping[str, Level] = {
     Verdict.REACHABLE: Level.OK,
 }
 """Worst first, as exit codes have it."""
-_APART = 12
-"""HSMs that have a column of their own each."""
 _DRAWN = 10
-"""Ways a table draws; the rest is counted."""
+"""Kinds of broken ways a table draws; the rest is counted."""
 _NAMED = 3
 """Pairs a monitoring line names."""
 
@@ -93,11 +91,6 @@ def document(report: NetReport, names: Mapping[str, str]) -> NetExplained:
     )
 
 
-def worst(verdicts: Sequence[str]) -> str:
-    """The verdict that decides the exit code."""
-    return next(str(verdict) for verdict in LEVELS if verdict in verdicts)
-
-
 def summary(verdicts: Sequence[str]) -> str:
     """`1 of 3 pairs blocked, 2 reachable`."""
     counts = Counter(map(str, verdicts))
@@ -106,54 +99,28 @@ def summary(verdicts: Sequence[str]) -> str:
     return ", ".join([f"{first} of {counted(len(verdicts), 'pair')} {rest}", *told[1:]])
 
 
-def matrix(rows: Sequence[PairRow], page: Page) -> Iterator[str]:
-    """Clients against HSMs, which are numbered; below who the numbers are."""
-    hsms = list(dict.fromkeys(row.hsm for row in rows))
-    cells: dict[tuple[str, str], dict[str, str]] = {}
-    for row in rows:
-        line = cells.setdefault((row.called, f"tcp/{row.port} IPv{row.family}"), {})
-        line[row.hsm] = worst([row.verdict, *([line[row.hsm]] if row.hsm in line else [])])
-    columns: list[Column[tuple[tuple[str, str], dict[str, str]]]] = [
-        Column(title="CLIENT \\ HSM", cell=lambda each: each[0][0], shrinks=True),
-        Column(title="PORT", cell=lambda each: each[0][1]),
-    ]
-    columns += (
-        [_column(number, hsm) for number, hsm in enumerate(hsms, 1)] if len(hsms) <= _APART else [_together(hsms)]
-    )
-    yield from table(columns, list(cells.items()), wide=page.wide, width=page.width)
-    yield ""
-    yield from (f"{number:>4}  {hsm}" for number, hsm in enumerate(hsms, 1))
-
-
-def _together(hsms: Sequence[str]) -> Column[tuple[tuple[str, str], dict[str, str]]]:
-    """One character for each of many HSMs, in groups of eight."""
-
-    def cell(each: tuple[tuple[str, str], dict[str, str]]) -> str:
-        signs = [REACHES[each[1][hsm]].glyph if hsm in each[1] else " " for hsm in hsms]
-        return " ".join("".join(signs[start : start + 8]) for start in range(0, len(signs), 8))
-
-    return Column(title=f"1 TO {len(hsms)}", cell=cell)
-
-
-def _column(number: int, hsm: str) -> Column[tuple[tuple[str, str], dict[str, str]]]:
-    def cell(each: tuple[tuple[str, str], dict[str, str]]) -> str:
-        return REACHES[each[1][hsm]].glyph if hsm in each[1] else ""
-
-    return Column(title=str(number), cell=cell)
-
-
 def _lines(document: NetExplained, page: Page) -> Iterator[str]:
     yield f"{REACHES[document.verdict].glyph} {document.says}"
     yield ""
     yield from matrix(document.pairs, page)
-    told = list(document.pairs) if page.wide else _broken(document.pairs)
-    shown = told if page.wide else told[:_DRAWN]
-    for row in shown:
+    groups = [[row] for row in document.pairs] if page.wide else _alike(_broken(document.pairs))
+    for group in groups[: None if page.wide else _DRAWN]:
         yield ""
-        yield from drawn(row, page.width)
-    if len(told) > len(shown):
+        yield from drawn(group, page.width, wide=page.wide)
+    if hidden := [] if page.wide else groups[_DRAWN:]:
         yield ""
-        yield f"{counted(len(told) - len(shown), 'more pair')} not reachable: -o wide draws every way"
+        yield f"{counted(sum(map(len, hidden)), 'more pair')} not reachable: -o wide draws every way"
+    if told := [] if page.wide else list(remarks(document.pairs, page.width)):
+        yield ""
+        yield from told
+
+
+def _alike(rows: Sequence[PairRow]) -> list[list[PairRow]]:
+    """The rows, those that one fix mends together."""
+    groups: dict[object, list[PairRow]] = {}
+    for row in rows:
+        groups.setdefault(likeness(row), []).append(row)
+    return list(groups.values())
 
 
 def _broken(rows: Sequence[PairRow]) -> list[PairRow]:

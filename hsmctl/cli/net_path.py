@@ -6,14 +6,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from hsmctl.cli.table import display_width
-from hsmctl.domain.net_code import Severity
-from hsmctl.domain.net_finding import Finding, Hop, Pair
-from hsmctl.mark import REACHES
+from hsmctl.domain.net_code import Code, Severity
+from hsmctl.domain.net_finding import Finding, Hop, HopKind, Pair, Verdict
+from hsmctl.mark import REACHES, Mark
+from hsmctl.words import counted, shortened
 
 _INDENT = 7
 _WIDTH = 100
 """Columns of a line where no terminal says how many there are."""
+_SHORT = 15
+"""Characters of an id where its station has nothing to say: `tgw-000…d583c34`."""
+_NAMED = 12
+"""Pairs that are named as alike."""
 _DECIDING = (Severity.BLOCK, Severity.UNKNOWN, Severity.DEGRADED)
+_REMARKS = (Code.MTU_RISK, Code.ONPREM_UNVERIFIABLE)
+"""True of most ways, so a table says them once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,42 +110,80 @@ def finding_row(finding: Finding) -> FindingRow:
     )
 
 
-def drawn(row: PairRow, width: int | None) -> Iterator[str]:
-    """The pair with its path and everything that was found, what decided it first."""
-    columns = width or _WIDTH
+def drawn(rows: Sequence[PairRow], width: int | None, *, wide: bool) -> Iterator[str]:
+    """The first of these pairs with its path and what was found there, what decided it first, and which are alike.
+
+    Only `wide` has every id whole, and the remarks on the path.
+    """
+    row, columns = rows[0], width or _WIDTH
     title = f"{row.called} → {row.hsm}   tcp/{row.port}  IPv{row.family}"
     verdict = f"{REACHES[row.verdict].glyph} {row.verdict.upper()}"
     yield f"{title}{' ' * max(3, columns - display_width(title) - display_width(verdict))}{verdict}"
-    yield from _path("there", row.there, columns)
-    yield from _path("back", row.back, columns)
+    yield from _path("there", row, row.there, columns, wide=wide)
+    yield from _path("back", row, row.back, columns, wide=wide)
     deciding = row.deciding
-    for found in (*deciding, *(found for found in row.findings if found not in deciding)):
+    others = [found for found in row.findings if found not in deciding and (wide or found.code not in _REMARKS)]
+    for found in (*deciding, *others):
         yield from _finding(found, columns)
+    if rows[1:]:
+        yield from wrapped("   also", _alike(row, rows[1:]), columns, indent=8)
 
 
-def _path(word: str, hops: Sequence[HopRow], columns: int) -> Iterator[str]:
+def likeness(row: PairRow) -> object:
+    """What pairs that one fix mends have in common."""
+    return row.verdict, row.family, tuple((found.code, found.fix) for found in row.deciding)
+
+
+def remarks(rows: Iterable[PairRow], width: int | None) -> Iterator[str]:
+    """What was found and is drawn nowhere: the first of each code, and of how many pairs it is said."""
+    told: dict[str, tuple[FindingRow, int]] = {}
+    for row in rows:
+        for found in row.findings:
+            if row.verdict == Verdict.REACHABLE or found.code in _REMARKS:
+                first, number = told.get(found.code, (found, 0))
+                told[found.code] = first, number + 1
+    for found, number in told.values():
+        sign = Mark.ATTENTION.glyph if found.severity == Severity.WARN else " "
+        text = f"{sign} {found.code}, {counted(number, 'pair')}: {found.sentence}"
+        yield from wrapped("", text.split(" "), width, indent=2)
+
+
+def _path(word: str, row: PairRow, hops: Sequence[HopRow], columns: int, *, wide: bool) -> Iterator[str]:
     """One direction; without stations between its ends nothing is known of it."""
-    words = [_hop(hop) for hop in hops]
+    words = [_hop(hop, row.called, wide=wide) for hop in hops]
     joined = [f"{hop} ─" for hop in words[:-1]] + words[-1:]
-    yield from _wrapped(f" {word}", joined, columns)
+    yield from wrapped(f" {word}", joined, columns)
 
 
-def _hop(hop: HopRow) -> str:
-    leads = f" →{hop.leads_to}" if hop.leads_to else ""
-    return " ".join([f"{REACHES[hop.verdict].glyph} {hop.id}{leads}", *hop.codes])
+def _hop(hop: HopRow, client: str, *, wide: bool) -> str:
+    """A station: the client by its name, what is amiss with its whole id."""
+    length = _WIDTH if wide or hop.codes else _SHORT
+    name = client if hop.kind == HopKind.CLIENT else shortened(hop.id, length)
+    leads = f" →{shortened(hop.leads_to, length)}" if hop.leads_to else ""
+    return " ".join([f"{REACHES[hop.verdict].glyph} {name}{leads}", *hop.codes])
+
+
+def _alike(drawn: PairRow, rows: Sequence[PairRow]) -> Iterator[str]:
+    """The other pairs, without what they share with the one that is drawn."""
+    for row in rows[:_NAMED]:
+        client = f"{row.called} → " if row.called != drawn.called else ""
+        port = f" tcp/{row.port}" if row.port != drawn.port else ""
+        yield f"{client}{row.hsm}{port}{'' if row is rows[-1] else ','}"
+    if len(rows) > _NAMED:
+        yield f"and {len(rows) - _NAMED:,} more"
 
 
 def _finding(found: FindingRow, columns: int) -> Iterator[str]:
     cause = f" (this is why {found.cause_of})" if found.cause_of else ""
     ranges = f" for {', '.join(found.ranges)}" if found.ranges else ""
-    yield from _wrapped("", f" {found.code}{cause}{ranges}: {found.sentence}".split(" "), columns, indent=3)
+    yield from wrapped("", f" {found.code}{cause}{ranges}: {found.sentence}".split(" "), columns, indent=3)
     if found.severity in _DECIDING:
         yield f"   fix  {found.fix}"
 
 
-def _wrapped(first: str, words: Iterable[str], columns: int, indent: int = _INDENT) -> Iterator[str]:
+def wrapped(first: str, words: Iterable[str], width: int | None, indent: int = _INDENT) -> Iterator[str]:
     """The words in lines; a command is left whole, to be copied, so it never comes here."""
-    line, empty = first.ljust(indent) if first else "", True
+    columns, line, empty = width or _WIDTH, first.ljust(indent) if first else "", True
     for word in words:
         if not empty and display_width(line) + 1 + display_width(word) > columns:
             yield line

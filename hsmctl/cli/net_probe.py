@@ -152,6 +152,7 @@ def _row(pair: ProbePair, outcome: Outcome[ProbeResult], static: Pair | None, me
     both = combine(static.verdict.value if static else Reach.UNKNOWN.value, result)
     # What a probe did not see, it does not vouch for; that a way is blocked needs no probe.
     unseen = both.agreement is Agreement.STATIC_DECIDES and both.verdict is not Reach.BLOCKED
+    codes = tuple(dict.fromkeys(found.code.value for found in static.findings if found.decides)) if static else ()
     return ProbeRow(
         client=pair.client,
         hsm=pair.target.hsm_id,
@@ -167,10 +168,10 @@ def _row(pair: ProbePair, outcome: Outcome[ProbeResult], static: Pair | None, me
         losses=result.losses if result else 0,
         fingerprint=result.fingerprint if result else None,
         static=static.verdict.value if static else None,
-        codes=tuple(dict.fromkeys(found.code.value for found in static.findings)) if static else (),
+        codes=codes,
         agreement=both.agreement.value,
         verdict=Reach.UNKNOWN.value if unseen else both.verdict.value,
-        says=both.sentence,
+        says=f"{both.sentence} ({', '.join(codes)})" if codes else both.sentence,
         error=str(error) if error else None,
         hint=(error.hint or None) if error else None,
         denied=isinstance(error, Denied),

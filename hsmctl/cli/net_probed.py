@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from hsmctl.cli.net_explain import LEVELS, summary, worst
+from hsmctl.cli.net_explain import LEVELS, summary
+from hsmctl.cli.net_matrix import worst
+from hsmctl.cli.net_path import wrapped
 from hsmctl.cli.table import Column, table
 from hsmctl.cli.view import Case, Check, Level, Page, View
 from hsmctl.domain.probe_verdict import Agreement, Reach
@@ -41,7 +43,7 @@ class ProbeRow:
     static: str | None
     """The verdict of net explain, or null where there is none."""
     codes: tuple[str, ...]
-    """The codes behind it."""
+    """The codes that decided it."""
     agreement: str
     verdict: str
     says: str
@@ -81,11 +83,15 @@ def _lines(document: NetProbed, page: Page) -> Iterator[str]:
     yield f"{REACHES[document.verdict].glyph if document.exit else Mark.PROVED.glyph} {document.says}"
     yield ""
     yield from _table(rows, page)
-    told = [f"{row.client} to {row.hsm}: {row.says}" for row in rows if _is_news(row)]
+    told = [row for row in rows if _is_news(row)]
     errors = dict.fromkeys((row.error, row.hint) for row in rows if row.error)
     if told or errors:
         yield ""
-    yield from told
+    for row in told:
+        against = "! contradiction, " if row.agreement == Agreement.CONTRADICTS else ""
+        yield from wrapped("", f"{against}{row.client} to {row.hsm}: {row.says}".split(" "), page.width, indent=2)
+    if any(row.codes for row in told):
+        yield "hsmctl net explain draws these ways, with what mends them"
     for error, hint in errors:
         yield f"{Mark.UNREADABLE.glyph} {error}"
         yield from (f"  {line}" for line in (hint or "").splitlines())
@@ -108,8 +114,8 @@ def _table(rows: Sequence[ProbeRow], page: Page) -> list[str]:
         Column(title="P95", cell=lambda row: _time(row.p95), right=True),
         Column(title="TLS", cell=lambda row: _time(row.handshake), right=True, wide=True),
         Column(title="LOST", cell=lambda row: str(row.losses), right=True, wide=True),
-        Column(title="STATIC", cell=lambda row: row.static or "–"),
-        Column(title="TOGETHER", cell=_together),
+        Column(title="STATIC", cell=_believed),
+        Column(title="TOGETHER", cell=lambda row: row.verdict, wide=True),
         Column(title="CERTIFICATE", cell=lambda row: row.fingerprint or "", wide=True),
     )
     return table(columns, rows, wide=page.wide, width=page.width)
@@ -125,8 +131,10 @@ def met(row: ProbeRow) -> str:
     return (row.answer or "not probed").replace("_", " ").replace("tls", "TLS")
 
 
-def _together(row: ProbeRow) -> str:
-    return f"{row.verdict}, contradiction" if row.agreement == Agreement.CONTRADICTS else row.verdict
+def _believed(row: ProbeRow) -> str:
+    """The static verdict, marked where the probe contradicts it."""
+    sign = f" {Mark.ATTENTION.glyph}" if row.agreement == Agreement.CONTRADICTS else ""
+    return f"{row.static or '–'}{sign}"
 
 
 def _time(seconds: float | None) -> str:
@@ -135,7 +143,7 @@ def _time(seconds: float | None) -> str:
 
 def _check(document: NetProbed) -> Check:
     wrong = [row for row in document.pairs if row.verdict != Reach.REACHABLE]
-    named = [f"{row.client} to {row.hsm} tcp/{row.port} {met(row)}" for row in wrong[:_NAMED]]
+    named = [" ".join([f"{row.client} to {row.hsm} tcp/{row.port} {met(row)}", *row.codes]) for row in wrong[:_NAMED]]
     more = [f"{len(wrong) - _NAMED} more"] if len(wrong) > _NAMED else []
     contradicting = sum(row.agreement == Agreement.CONTRADICTS for row in document.pairs)
     return Check(

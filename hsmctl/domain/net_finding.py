@@ -62,6 +62,11 @@ class Finding:
         """Whether this alone stops the connection."""
         return self.severity is Severity.BLOCK
 
+    @property
+    def decides(self) -> bool:
+        """Whether it makes a verdict other than reachable."""
+        return self.severity in (Severity.BLOCK, Severity.UNKNOWN, Severity.DEGRADED)
+
 
 class HopKind(StrEnum):
     """What a hop is."""

@@ -87,7 +87,7 @@ def unsuitable(table_id: str, route: Route, to: Endpoint, cidr: Cidr, way: Way, 
 def captured(vpc_id: str, cidr: Cidr | None, to: Endpoint, direction: Direction) -> Finding:
     """The local route catches every address of the VPC's own range, whoever else has it."""
     where = f"{cidr or 'a range'} of {vpc_id}"
-    help_ = aws("ec2", "create-nat-gateway", "--connectivity-type", "private", "--subnet-id", "help")
+    help_ = aws("ec2", "create-nat-gateway", "help")
     shown = (vpc_id, *(() if cidr is None else (str(cidr),)), str(to.address.host))
     if not to.vpc_id:
         sentence = f"{to} is outside AWS, but it lies in {where}: the replies never leave the VPC."

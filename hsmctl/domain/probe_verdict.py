@@ -105,6 +105,7 @@ _ALONE = {
 
 _MODEL = "the static model is wrong here: report it with the output of hsmctl net collect"
 _INTERCEPTED = "compare the certificate's fingerprint; it may be another service or a device in between"
+_STUCK = "the HSM hangs or large packets are lost, look at the HSM, at the path MTU and at filtered ICMP"
 
 _TOGETHER = {
     (Reach.REACHABLE, _Met.SERVER): (Reach.REACHABLE, Agreement.AGREES, "as the routes and filters say"),
@@ -112,7 +113,7 @@ _TOGETHER = {
     (Reach.REACHABLE, _Met.STALLED): (
         Reach.BLOCKED,
         Agreement.CONTRADICTS,
-        "small packets pass and large ones do not, look at the path MTU and at filtered ICMP",
+        _STUCK,
     ),
     (Reach.REACHABLE, _Met.REFUSED): (
         Reach.BLOCKED,
@@ -132,7 +133,7 @@ _TOGETHER = {
     ),
     (Reach.DEGRADED, _Met.SERVER): (Reach.DEGRADED, Agreement.AGREES, "the weakness was not hit this time"),
     (Reach.DEGRADED, _Met.STRANGER): (Reach.UNKNOWN, Agreement.CONTRADICTS, _INTERCEPTED),
-    (Reach.DEGRADED, _Met.STALLED): (Reach.BLOCKED, Agreement.CONTRADICTS, "look at the path MTU and at filtered ICMP"),
+    (Reach.DEGRADED, _Met.STALLED): (Reach.BLOCKED, Agreement.CONTRADICTS, _STUCK),
     (Reach.DEGRADED, _Met.REFUSED): (Reach.BLOCKED, Agreement.AGREES, "the path is open and nothing listens"),
     (Reach.DEGRADED, _Met.LOST): (
         Reach.BLOCKED,

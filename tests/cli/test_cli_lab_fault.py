@@ -31,6 +31,15 @@ def test_the_regions_fault_takes_the_option_every_command_has() -> None:
     assert [fault.region for fault in world.faults.known] == ["us-west-2"]
 
 
+def test_the_network_breaks_by_short_names() -> None:
+    world = World()
+    ran = hsmctl(world, "lab", "fault", "net", "acl", "--hsm", HSMS[0])
+    assert ran.out == f"! net-acl {HSMS[0]}: hsmctl lab fault clear f1\n"
+    hsmctl(world, "lab", "fault", "net", "net-tunnels", "--heal", "10m")
+    assert [fault.name for fault in world.faults.known] == ["net-acl", "net-tunnels"]
+    assert hsmctl(world, "lab", "fault", "net", "node-down").code == ExitCode.USAGE
+
+
 def test_what_happens_once_leaves_nothing_to_clear() -> None:
     world = World()
     assert hsmctl(world, "lab", "fault", "inject", "hsm-moved", "--hsm", HSMS[0]).out.endswith("once and is over\n")

@@ -85,6 +85,16 @@ def test_a_narrow_terminal_wraps_ways_and_never_commands() -> None:
     assert "--add-subnet-ids sn-h3" in ran.out
 
 
+def test_long_ids_are_cut_where_nothing_is_amiss_and_whole_where_something_is(tmp_path: Path) -> None:
+    file = tmp_path / "long.json"
+    text = (FOLDER / "S26.json").read_text()
+    file.write_text(text.replace('"tgw-1"', '"tgw-000073e2d583c34ea"').replace('"acl-h"', '"acl-01b450c8e6fb66e68"'))
+    told = hsmctl(World(), "net", "explain", "--from-snapshot", str(file)).out
+    assert "◍ acl-01b…fb66e68 ─" in told
+    assert "✖ tgw-000073e2d583c34ea TGW_AZ_NOT_ATTACHED" in told
+    assert "…" not in hsmctl(World(), "net", "explain", "--from-snapshot", str(file), "-o", "wide").out
+
+
 def test_a_plain_terminal_gets_ascii() -> None:
     environ = {"LC_ALL": "C"}
     ran = hsmctl(World(), "net", "explain", "--from-snapshot", str(FOLDER / "S26.json"), environ=environ)
@@ -98,7 +108,28 @@ def test_many_hsms_are_one_sign_each_and_many_broken_ways_are_counted(tmp_path: 
     ran = hsmctl(World(), "net", "explain", "--from-snapshot", written(tmp_path, document))
     assert "1 TO 32" in ran.out
     assert " ".join(["✖" * 8] * 4) in ran.out
-    assert ran.out.endswith("22 more pairs not reachable: -o wide draws every way\n")
+    assert ran.out.count("BLOCKED") == 1
+    assert "   also hsm-1, hsm-2, hsm-3," in ran.out
+    assert "hsm-12, and 19 more" in " ".join(ran.out.split())
+    assert (
+        hsmctl(World(), "net", "explain", "--from-snapshot", written(tmp_path, document), "-o", "wide").out.count(
+            "BLOCKED"
+        )
+        == 32
+    )
+
+
+def test_an_estate_of_healthy_ways_is_a_few_lines_and_still_says_what_nobody_saw(tmp_path: Path) -> None:
+    document = scenario("S31")
+    document["hsms"] = [{**document["hsm"], "HsmId": f"hsm-{number}"} for number in range(32)]
+    document["ports"] = [2223, 2224, 2225]
+    ran = hsmctl(World(), "net", "explain", "--from-snapshot", written(tmp_path, document), "--no-color", terminal=True)
+    lines = ran.out.splitlines()
+    assert lines[0] == "◍ 96 of 96 pairs reachable"
+    assert "eni-c         tcp/2223-2225 IPv4  " + " ".join(["◍" * 8] * 4) in lines
+    assert "everybody reaches all 32: -o wide names them" in lines
+    assert "  MTU_RISK, 96 pairs: the path takes packets of 8500 bytes at most: if ICMP is" in lines
+    assert max(map(len, lines)) <= 80
 
 
 def test_ports_families_clients_and_one_hsm_narrow_the_question() -> None:

@@ -118,8 +118,11 @@ def test_static_and_probe_are_shown_together_and_contradictions_as_such(tmp_path
     table = net(world, tmp_path, "probe", clients=(APP1,))
     assert table.code == ExitCode.NO
     assert "✖  app1    hsm-1  2223  timed out" in table.out
-    assert " ".join(table.out.split()).count("blocked unknown, contradiction") == 1
-    assert "app1 to hsm-3: the probe got through: the static model is wrong here" in table.out
+    assert "▒  app1    hsm-3  2223  open TLS server  2.0 ms  3.0 ms  blocked !" in table.out
+    assert "! contradiction, app1 to hsm-3: the probe got through: the static model is wrong here" in table.out
+    assert "hsmctl net collect (TGW_AZ_NOT_ATTACHED)" in " ".join(table.out.split())
+    monitored = net(world, tmp_path, "probe", "-o", "nagios", clients=(APP1,)).out
+    assert "app1 to hsm-3 tcp/2223 open TLS server TGW_AZ_NOT_ATTACHED" in monitored
 
 
 def test_a_changed_host_key_is_denied_with_what_to_do(tmp_path: Path) -> None:
