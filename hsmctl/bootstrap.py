@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from hsmctl.ports_cli import Consoles
     from hsmctl.services.cluster import ClusterService
     from hsmctl.services.console import ConsoleService
+    from hsmctl.services.hsm import HsmService
+    from hsmctl.services.interlock import Interlocks
     from hsmctl.services.key import KeyService
     from hsmctl.services.lab import LabService, LabTools
     from hsmctl.services.login import LoginService
@@ -103,7 +105,23 @@ class Hsmctl:
         """Clusters, HSMs and backups."""
         from hsmctl.wiring.cluster import cluster_service
 
-        return cluster_service(self.aws, self.context, self.clock, self.operations, self.authority, self.hardware)
+        return cluster_service(
+            self.aws, self.context, self.clock, self.operations, self.authority, self.hardware, lambda: self.interlocks
+        )
+
+    @cached_property
+    def hsm(self) -> HsmService:
+        """Adding, removing and replacing HSMs."""
+        from hsmctl.wiring.cluster import hsm_service
+
+        return hsm_service(self.aws, self.context, self.clock, self.interlocks)
+
+    @cached_property
+    def interlocks(self) -> Interlocks:
+        """What stands between an operator and a removal."""
+        from hsmctl.wiring.interlock import interlocks
+
+        return interlocks(self.aws, self.context, self.clock, self.settings.state_folder)
 
     @cached_property
     def authority(self) -> Authority | None:
@@ -134,7 +152,7 @@ class Hsmctl:
             Conflict: this version knows no such noun.
         """
         known: Mapping[str, Callable[[], Playbook]] = {
-            "cluster": lambda: self.cluster.playbook,
+            "cluster": lambda: self.cluster.playbook(),
         }
         if noun not in known:
             raise Conflict(

@@ -2,20 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hold:
-    """Removals, scale-down and migration refuse on this cluster."""
-
-    cluster_id: str
-    reason: str
-    set_at: datetime
-    set_by: str
-    """The user of this machine."""
+from hsmctl.domain.hold import Hold as Hold
 
 
 class Holds(Protocol):

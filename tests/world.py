@@ -15,6 +15,7 @@ from hmac import digest
 from pathlib import Path
 
 from console_world import MemoryCluster, MemoryConsoles
+from estate_world import FakeEstate
 from lab_faults import FakeFaults
 
 from hsmctl.adapters.journal import plain
@@ -401,6 +402,7 @@ class World:
         self.lab = FakeLab(self.plane)
         self.faults = FakeFaults()
         self.consoles = MemoryConsoles(MemoryCluster(HSMS, tuple(f"127.16.{place}.10" for place in (1, 2, 3))))
+        self.estate = FakeEstate()
         self.network: NetworkReader = SilentNetwork()
         self.probe: ProbeService | None = None
         """None is the real one."""
@@ -419,6 +421,7 @@ class World:
         vars(facade).update(clock=self.clock, journal=self.journal, aws=self.aws, tokens=self.tokens, lab=lab)
         vars(facade).update(authority=FakeAuthority(), hardware=FakeHardware())
         vars(facade).update(consoles=self.consoles)
+        vars(facade).update(interlocks=self.estate.interlocks(self.plane, self.clock))
         identity = self.aws.identity(facade.context.account_id)
         net = NetCollectService(clock=self.clock, identity=identity, reader=self.network, cache=NoCache())
         vars(facade).update(net=net, **({"probe": self.probe} if self.probe else {}))

@@ -87,7 +87,13 @@ def show_cluster(session: Session, cluster: str | None) -> int:
     return session.show(SHOW, _details(found), region=found.region)
 
 
-noun = Noun("cluster", "Clusters: what there is.", list_clusters, show_cluster)
+noun = Noun(
+    "cluster",
+    "Clusters: what there is, and changing it.",
+    list_clusters,
+    show_cluster,
+    later={"scale": "hsmctl.cli.cluster_scale"},
+)
 
 
 def _row(cluster: Cluster) -> ClusterRow:

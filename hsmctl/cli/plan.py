@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 import click
 
@@ -25,6 +25,8 @@ from hsmctl.domain.plan import Effect, Plan, Precondition, Step
 from hsmctl.errors import Denied, ExitCode, HsmctlError, UsageError
 from hsmctl.mark import Mark
 from hsmctl.words import lasting
+
+T = TypeVar("T")
 
 _SAID_AGAIN = timedelta(seconds=30)
 """How often a step that takes its time says the same again."""
@@ -185,6 +187,24 @@ def narrated(session: Session, events: Iterator[Event]) -> Finished:
     raise HsmctlError("an operation without an end")
 
 
+def waited(session: Session, looks: Generator[str, None, T]) -> T:
+    """Follow a wait that changes nothing, saying on standard error what it sees; what was waited for.
+
+    Raises:
+        Unreachable: it did not come in time.
+    """
+    said = ""
+    try:
+        while True:
+            words = next(looks)
+            if words != said:
+                session.out.say(words)
+            said = words
+    except StopIteration as end:
+        value: T = end.value
+        return value
+
+
 @dataclass
 class _Narrator:
     """Says events, and waiting only as often as somebody wants to read it."""
@@ -280,14 +300,14 @@ def _readiness(plan: Plan) -> ExitCode:
 
 def _lines(plan: PlanShown, _: Page | None = None) -> Iterator[str]:
     yield plan.title
-    for each in plan.preconditions:
+    # Every removal has the same interlocks: they are shown once, and for each step only in the document.
+    own = (each for step in plan.steps for each in step.preconditions)
+    for each in dict.fromkeys((*plan.preconditions, *own)):
         yield from _precondition_lines(each, "  ")
     for step in plan.steps:
         mark = Mark.ATTENTION.glyph if step.effect == Effect.DESTROY else " "
         usually = f" (usually {lasting(timedelta(seconds=step.usual_seconds))})" if step.usual_seconds else ""
         yield f"{mark} {step.number} {step.says}{usually}"
-        for each in step.preconditions:
-            yield from _precondition_lines(each, "      ")
     yield from (f"warning: {warning}" for warning in plan.warnings)
     if plan.cost:
         yield f"cost: {plan.cost}"

@@ -17,7 +17,7 @@ from hsmctl.cli.verb import SHARED, write_examples, write_shared_options
 from hsmctl.errors import ExitCode, HsmctlError, UsageError
 
 NOUNS: Mapping[str, str] = {
-    "cluster": "Clusters: what there is.",
+    "cluster": "Clusters: what there is, and changing it.",
     "hsm": "The HSMs of clusters.",
     "operation": "Changes that were started.",
     "key": "Keys: list them, make them.",

@@ -52,6 +52,7 @@ class Noun(click.Group):
     def __init__(self, name: str, says: str, *verbs: Verb | Noun, later: Mapping[str, str] | None = None) -> None:
         super().__init__(name, {str(verb.name): verb for verb in verbs}, help=says, subcommand_metavar="VERB [ARGS]...")
         self._later = dict(later or {})
+        self._aliases: dict[str, Verb] = {}
 
     def list_commands(self, ctx: click.Context | None) -> list[str]:  # noqa: ARG002 - click's signature
         """The verbs as declared."""
@@ -62,8 +63,12 @@ class Noun(click.Group):
         if cmd_name in self._later and cmd_name not in self.commands:
             found = import_module(self._later[cmd_name]).verbs
             self.commands.update({str(verb.name): verb for verb in found})
-        command = self.commands.get(cmd_name)
+        command = self.commands.get(cmd_name, self._aliases.get(cmd_name))
         return command if isinstance(command, Verb | Noun) else None
+
+    def alias(self, name: str, verb: Verb) -> None:
+        """Let a verb be called by another name too, which no list shows."""
+        self._aliases[name] = verb
 
     @property
     def verbs(self) -> list[Verb | Noun]:

@@ -47,6 +47,15 @@ class Action(OpenEnum):
     WAIT_CLUSTER = "wait-cluster"
     CREATE_HSM = "create-hsm"
     WAIT_HSM = "wait-hsm"
+    DELETE_HSM = "delete-hsm"
+    WAIT_GONE = "wait-gone"
+    WAIT_COUNTS = "wait-counts"
+    WAIT_BACKUP = "wait-backup"
+    DELETE_CLUSTER = "delete-cluster"
+    MODIFY_CLUSTER = "modify-cluster"
+    MIGRATE_CLUSTER = "migrate-cluster"
+    TAG = "tag"
+    UNTAG = "untag"
     WAIT_CSR = "wait-csr"
     VERIFY_IDENTITY = "verify-identity"
     SIGN_CSR = "sign-csr"
@@ -59,6 +68,8 @@ class Precondition:
 
     what: str
     holds: bool
+    unknown: bool = False
+    """It does not hold because nobody could look, and not because of what was seen."""
     grade: Grade = Grade.REPORTED
     why: str = ""
     """What was seen, or what stands against it."""
@@ -129,8 +140,9 @@ class Plan:
 
     @property
     def unmet(self) -> tuple[Precondition, ...]:
-        """What stands in its way."""
-        return tuple(each for each in self.preconditions if not each.met)
+        """What stands in its way, as it was seen when the plan was made."""
+        own = (each for step in self.steps for each in step.preconditions)
+        return tuple(each for each in (*self.preconditions, *own) if not each.met)
 
     @property
     def confirmation(self) -> str:

@@ -33,6 +33,7 @@ from hsmctl.lab.fault_service import ServiceFaults
 from hsmctl.lab.fault_user import UserFaults
 from hsmctl.lab.fleet import Fleet
 from hsmctl.lab.folder import LabFolder, write_private
+from hsmctl.lab.gap_kms import kms_gaps
 from hsmctl.lab.gap_network import network_gaps
 from hsmctl.lab.gateway import Credentials, Gateway, serve
 from hsmctl.lab.network import LabNetwork
@@ -114,7 +115,10 @@ class _Parts:
             site.account_id,
             configuration.access_key_id,
             Weather(book, REGION).before,
-            network_gaps(self.network.document, REGION, self.rest, beside=lambda: self.rest.changed),
+            {
+                **network_gaps(self.network.document, REGION, self.rest, beside=lambda: self.rest.changed),
+                **kms_gaps(lab.aws / "kms.json", REGION, self.service.clusters, time.time),
+            },
         )
         self.trouble = Trouble(
             book=book,

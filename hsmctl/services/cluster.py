@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from hsmctl.domain.cluster import Backup, Cluster, ClusterState, check_may_create_hsm, check_may_initialize
+from hsmctl.domain.cluster import Backup, Cluster, ClusterState, HsmState, check_may_initialize
 from hsmctl.domain.event import Event
 from hsmctl.domain.plan import Action, Effect, Plan, Precondition, Step
 from hsmctl.errors import Conflict
 from hsmctl.ports import Clock, ControlPlane, Identity
 from hsmctl.services.lifecycle import Lifecycle
 from hsmctl.services.operation import Operations, Playbook
+from hsmctl.services.wait import Wait, until
 
 _DESCRIBE = "cloudhsm:DescribeClusters"
-_USUAL_HSM = timedelta(minutes=6)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +27,8 @@ class ClusterService:
     identity: Identity
     operations: Operations
     lifecycle: Lifecycle
+    playbook: Callable[[], Playbook]
+    """How plans about clusters and their HSMs are carried out; made when something is."""
     wanted: Sequence[str] = ()
     """The context's clusters; none named means all."""
 
@@ -82,20 +84,11 @@ class ClusterService:
         Raises:
             Conflict: an HSM may not be created there now.
         """
-        for zone in zones:
-            check_may_create_hsm(cluster, zone)
-        if len(zones) > 1 and cluster.state is ClusterState.UNINITIALIZED:
-            raise Conflict(
-                f"{cluster.cluster_id} is {cluster.state}",
-                "before activation it takes exactly one HSM",
-                "add one, initialize and activate, then add the rest",
-            )
-        creations = [_create_hsm(zone, f"hsm_{place}", cluster.state) for place, zone in enumerate(zones)]
-        waits = [_wait_hsm(f"hsm_{place}") for place in range(len(zones))]
-        pairs = zip(creations, waits, strict=True)
-        steps = (*creations, *waits) if together else tuple(step for pair in pairs for step in pair)
+        from hsmctl.domain.hsm import adding, check_may_add
+
+        check_may_add(cluster, zones)
         title = f"add {len(zones)} {'HSM' if len(zones) == 1 else 'HSMs'} to {cluster.cluster_id}"
-        return self._plan(title, cluster, steps)
+        return self._plan(title, cluster, adding(cluster, zones, together=together))
 
     def plan_initialize(self, cluster: Cluster) -> Plan:
         """Claim the cluster: verify the hardware, sign its CSR with the operator's CA, hand both to AWS.
@@ -119,14 +112,25 @@ class ClusterService:
         )
         return self._plan(f"initialize {cluster.cluster_id}", cluster, steps)
 
+    def waiting(self, cluster_id: str, done: Callable[[Cluster], bool], seconds: float) -> Wait[Cluster]:
+        """Look at a cluster until it is done, for so long at most; changes nothing.
+
+        Raises:
+            Unreachable: the time is over.
+            Conflict: it is gone.
+        """
+        return until(
+            lambda: self.show(cluster_id),
+            done,
+            _words,
+            clock=self.clock,
+            every=self.lifecycle.every,
+            limit=timedelta(seconds=seconds),
+        )
+
     def apply(self, plan: Plan) -> Iterator[Event]:
         """Run a plan of this service; see `Operations.apply` for what it raises."""
-        return self.operations.apply(plan, self.playbook)
-
-    @property
-    def playbook(self) -> Playbook:
-        """How the plans of this service are carried out."""
-        return Playbook(self.lifecycle.runners())
+        return self.operations.apply(plan, self.playbook())
 
     def _plan(self, title: str, cluster: Cluster | None, steps: tuple[Step, ...]) -> Plan:
         state = () if cluster is None else (Precondition(what=f"{cluster.cluster_id} is {cluster.state}", holds=True),)
@@ -141,25 +145,15 @@ class ClusterService:
         )
 
 
-def _create_hsm(zone: str, name: str, state: ClusterState) -> Step:
-    return Step(
-        action=Action.CREATE_HSM,
-        says=f"create an HSM in {zone}",
-        inputs={"zone": zone, "name": name},
-        states=frozenset({state}),
-        permissions=("cloudhsm:CreateHsm", "ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces"),
-    )
+def settled(cluster: Cluster) -> bool:
+    """Whether no HSM joins or leaves."""
+    return all(hsm.state is HsmState.ACTIVE for hsm in cluster.hsms)
 
 
-def _wait_hsm(name: str) -> Step:
-    return Step(
-        action=Action.WAIT_HSM,
-        says="wait until the HSM is ACTIVE",
-        effect=Effect.WAIT,
-        inputs={"name": name},
-        permissions=(_DESCRIBE,),
-        usual=_USUAL_HSM,
-    )
+def _words(cluster: Cluster) -> str:
+    """Where a cluster stands, in words."""
+    moving = [f"{hsm.hsm_id} is {hsm.state}" for hsm in cluster.hsms if hsm.state is not HsmState.ACTIVE]
+    return ", ".join((f"{cluster.cluster_id} is {cluster.state}", *moving))
 
 
 def _wait_for(state: str) -> Step:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from hsmctl.domain.cluster import Certificates, Cluster, ClusterState, Hsm, HsmState
+from hsmctl.domain.cluster import Certificates, Cluster, ClusterState
 from hsmctl.domain.operation import Found
 from hsmctl.domain.plan import Action, Step
 from hsmctl.errors import Conflict, UsageError
@@ -45,8 +45,6 @@ class Lifecycle:
         return {
             Action.CREATE_CLUSTER: Runner(self._create_cluster, self._created_cluster, self._known_clusters),
             Action.WAIT_CLUSTER: Runner(self._wait_cluster),
-            Action.CREATE_HSM: Runner(self._create_hsm, self._created_hsm, self._known_hsms),
-            Action.WAIT_HSM: Runner(self._wait_hsm),
             Action.VERIFY_IDENTITY: Runner(self._verify_identity),
             Action.SIGN_CSR: Runner(self._sign),
             Action.INITIALIZE: Runner(self._initialize, self._initialized),
@@ -104,47 +102,6 @@ class Lifecycle:
             raise Conflict(f"{cluster_id} is {cluster.state}", why, f"hsmctl cluster show {cluster_id}")
         return cluster
 
-    def _create_hsm(self, step: Step, found: Found) -> Wait[Found]:
-        yield "calling CreateHsm"
-        hsm = self.plane.create_hsm(found["cluster_id"], step.inputs["zone"])
-        return {step.inputs["name"]: hsm.hsm_id}
-
-    def _known_hsms(self, step: Step, found: Found) -> Found:
-        cluster = self.cluster(found["cluster_id"])
-        return {"known_hsms": " ".join(hsm.hsm_id for hsm in _there(cluster) if hsm.zone == step.inputs["zone"])}
-
-    def _created_hsm(self, step: Step, found: Found) -> Found | None:
-        """The HSM that CreateHsm made although its answer was lost.
-
-        The zone has one more than before, then. Ids alone would not tell: CloudHSM replaces an HSM under a new id.
-        """
-        known = found.get("known_hsms", "").split()
-        there = [hsm for hsm in _there(self.cluster(found["cluster_id"])) if hsm.zone == step.inputs["zone"]]
-        made = [hsm for hsm in there if hsm.hsm_id not in known]
-        if len(there) <= len(known) or not made:
-            return None
-        made.sort(key=lambda hsm: hsm.state is not HsmState.CREATE_IN_PROGRESS)
-        return {step.inputs["name"]: made[0].hsm_id}
-
-    def _wait_hsm(self, step: Step, found: Found) -> Wait[Found]:
-        hsm_id = found[step.inputs["name"]]
-        hsm = yield from until(
-            lambda: self._hsm(found["cluster_id"], hsm_id),
-            lambda hsm: hsm.state is HsmState.ACTIVE,
-            lambda hsm: f"{hsm.hsm_id} is {hsm.state}" + (f": {hsm.message}" if hsm.message else ""),
-            clock=self.clock,
-            every=self.every,
-            limit=_LIMIT,
-        )
-        return {f"{step.inputs['name']}_address": hsm.address or ""}
-
-    def _hsm(self, cluster_id: str, hsm_id: str) -> Hsm:
-        """The HSM, while it can still become ACTIVE."""
-        hsm = next((hsm for hsm in self.cluster(cluster_id).hsms if hsm.hsm_id == hsm_id), None)
-        if hsm is None or hsm.state in (HsmState.DELETED, HsmState.DELETE_IN_PROGRESS):
-            raise Conflict(f"{hsm_id} is gone", f"{cluster_id} no longer has it", f"hsmctl hsm list {cluster_id}")
-        return hsm
-
     def _verify_identity(self, _: Step, found: Found) -> Wait[Found]:
         if self.hardware is None:
             raise UsageError("hardware not verified", "no root certificates", "set hardware_roots in the context")
@@ -185,9 +142,3 @@ class Lifecycle:
 
     def _certificates(self, cluster_id: str) -> Certificates:
         return self.cluster(cluster_id).certificates
-
-
-def _there(cluster: Cluster) -> tuple[Hsm, ...]:
-    """The HSMs that are there or on their way."""
-    leaving = (HsmState.DELETED, HsmState.DELETE_IN_PROGRESS)
-    return tuple(hsm for hsm in cluster.hsms if hsm.state not in leaving)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from hsmctl.adapters.aws import Aws
     from hsmctl.ports import Authority, Clock, HardwareIdentity
     from hsmctl.services.cluster import ClusterService
-    from hsmctl.services.operation import Operations
+    from hsmctl.services.hsm import HsmService
+    from hsmctl.services.interlock import Interlocks
+    from hsmctl.services.lifecycle import Lifecycle
+    from hsmctl.services.operation import Operations, Playbook
 
 _LAB_LOOK_SECONDS = 0.05
 _LOOK_SECONDS = 15.0
@@ -25,26 +28,47 @@ def cluster_service(
     operations: Operations,
     authority: Authority | None,
     hardware: HardwareIdentity | None,
+    interlocks: Callable[[], Interlocks],
 ) -> ClusterService:
-    """Clusters, HSMs and backups."""
+    """Clusters, HSMs and backups; `interlocks` is asked when something is changed."""
     from hsmctl.services.cluster import ClusterService
     from hsmctl.services.lifecycle import Lifecycle
 
-    lifecycle = Lifecycle(
-        clock=clock,
-        plane=aws.plane,
-        every=_LAB_LOOK_SECONDS if context.kind is ContextKind.LAB else _LOOK_SECONDS,
-        authority=authority,
-        hardware=hardware,
-    )
+    every = _LAB_LOOK_SECONDS if context.kind is ContextKind.LAB else _LOOK_SECONDS
+    lifecycle = Lifecycle(clock=clock, plane=aws.plane, every=every, authority=authority, hardware=hardware)
     return ClusterService(
         clock=clock,
         plane=aws.plane,
         identity=aws.identity(context.account_id),
         operations=operations,
         lifecycle=lifecycle,
+        playbook=lambda: _playbook(lifecycle, interlocks()),
         wanted=context.clusters,
     )
+
+
+def hsm_service(aws: Aws, context: Context, clock: Clock, interlocks: Interlocks) -> HsmService:
+    """Plans about HSMs."""
+    from hsmctl.services.draft import Drafts
+    from hsmctl.services.hsm import HsmService
+
+    drafts = Drafts(clock=clock, plane=aws.plane, identity=aws.identity(context.account_id))
+    return HsmService(drafts=drafts, interlocks=interlocks, price=context.price_per_hour)
+
+
+def _playbook(lifecycle: Lifecycle, interlocks: Interlocks) -> Playbook:
+    """How plans about clusters and their HSMs are carried out."""
+    from hsmctl.services.hsm_life import HsmLife
+    from hsmctl.services.operation import Playbook
+
+    life = HsmLife(
+        clock=lifecycle.clock,
+        plane=lifecycle.plane,
+        cluster=lifecycle.cluster,
+        counts=interlocks.counts,
+        every=lifecycle.every,
+    )
+    return Playbook({**lifecycle.runners(), **life.runners()}, interlocks.readers())
 
 
 def lab_authority(context: Context) -> Authority | None:

@@ -13,11 +13,14 @@ import world
 
 from hsmctl.domain.cluster import Certificates, Cluster, ClusterState
 from hsmctl.domain.event import Event, Finished, Started, StepDone, StepStarted
-from hsmctl.domain.plan import Action
+from hsmctl.domain.plan import Action, Precondition
 from hsmctl.errors import Conflict, Denied, UsageError
 from hsmctl.services.cluster import ClusterService
+from hsmctl.services.hsm_life import HsmLife
 from hsmctl.services.lifecycle import Lifecycle
-from hsmctl.services.operation import Operations
+from hsmctl.services.operation import Operations, Playbook
+
+EQUAL = Precondition(what="equal counts", holds=True)
 
 
 class OpenLocks:
@@ -79,8 +82,14 @@ class Estate:
             new_id=lambda: next(ids),
             guard=self.guard,
         )
+        life = HsmLife(clock=self.clock, plane=self.plane, cluster=lifecycle.cluster, counts=lambda _: EQUAL, every=15)
         self.service = ClusterService(
-            clock=self.clock, plane=self.plane, identity=identity, operations=operations, lifecycle=lifecycle
+            clock=self.clock,
+            plane=self.plane,
+            identity=identity,
+            operations=operations,
+            lifecycle=lifecycle,
+            playbook=lambda: Playbook({**self.service.lifecycle.runners(), **life.runners()}),
         )
 
     def guard(self) -> str | None:
@@ -270,7 +279,7 @@ def test_initializing_without_roots_or_ca_says_what_to_configure(
 ) -> None:
     estate = Estate(uninitialized())
     lifecycle = replace(estate.service.lifecycle, authority=authority, hardware=hardware)
-    service = replace(estate.service, lifecycle=lifecycle)
+    service = replace(estate.service, lifecycle=lifecycle, playbook=lambda: Playbook(lifecycle.runners()))
 
     with pytest.raises(UsageError) as refused:
         list(service.apply(service.plan_initialize(service.only(None))))
