@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -42,7 +42,7 @@ def removal(facade: Hsmctl, *names: str, waivers: Mapping[Interlock, str] | None
     return facade.hsm.plan_remove(facade.cluster.only(None), names, waivers or {})
 
 
-def run(facade: Hsmctl, plan: Plan) -> list[str]:
+def run(facade: Hsmctl, plan: Plan) -> list[Action]:
     """The actions that were done, in order."""
     started: dict[int, Action] = {}
     done = []
@@ -302,7 +302,7 @@ def replacing(outside: World, hsm_id: str, *, same_address: bool) -> Iterator[No
     plane = outside.plane
     look, done = plane.clusters, False
 
-    def looking(ids: tuple[str, ...] = ()) -> tuple[Cluster, ...]:
+    def looking(ids: Sequence[str] = ()) -> tuple[Cluster, ...]:
         nonlocal done
         cluster = plane.held[CLUSTER]
         started = any(record["kind"] == "step-started" for record in outside.journal.records())
