@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         Tokens,
     )
     from hsmctl.ports_cli import Consoles
+    from hsmctl.services.admin import Admins
     from hsmctl.services.cluster import ClusterService
     from hsmctl.services.console import ConsoleService
     from hsmctl.services.hsm import HsmService
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
     from hsmctl.services.net_collect import NetCollectService
     from hsmctl.services.operation import Operations, Playbook
     from hsmctl.services.probe import ProbeService
+    from hsmctl.services.quorum import QuorumService
+    from hsmctl.services.readiness import Readiness
+    from hsmctl.services.signing import SigningService
     from hsmctl.services.sync import SyncService
     from hsmctl.services.user import UserService
 
@@ -153,6 +157,8 @@ class Hsmctl:
         """
         known: Mapping[str, Callable[[], Playbook]] = {
             "cluster": lambda: self.cluster.playbook(),
+            "user": lambda: self.user.playbook,
+            "quorum": lambda: self.quorum.playbook,
         }
         if noun not in known:
             raise Conflict(
@@ -236,11 +242,39 @@ class Hsmctl:
         return console_service(self.consoles)
 
     @cached_property
+    def admins(self) -> Admins:
+        """Logins of admins, whose passwords are only ever asked for."""
+        from hsmctl.wiring.console import admins
+
+        return admins(self.console, self.clock, self.asked)
+
+    @cached_property
+    def readiness(self) -> Readiness:
+        """What must hold before something is written through a client host."""
+        from hsmctl.wiring.console import readiness
+
+        return readiness(self.console, self.cluster.show, lambda: self.interlocks.key_stores)
+
+    @cached_property
     def user(self) -> UserService:
         """The users of clusters."""
         from hsmctl.wiring.console import user_service
 
-        return user_service(self.console)
+        return user_service(self.admins, self.readiness, self.aws.identity(self.context.account_id), self.clock)
+
+    @cached_property
+    def quorum(self) -> QuorumService:
+        """Approvals of clusters."""
+        from hsmctl.wiring.console import quorum_service
+
+        return quorum_service(self.admins, self.readiness, self.aws.identity(self.context.account_id), self.clock)
+
+    @cached_property
+    def signing(self) -> SigningService:
+        """Approving off-line."""
+        from hsmctl.wiring.console import signing_service
+
+        return signing_service(self.clock, self.asked)
 
     @cached_property
     def lab(self) -> LabService:
@@ -303,6 +337,10 @@ class Hsmctl:
         if (source, prompt) not in self._secrets:
             self._secrets[source, prompt] = read_secret(source, lambda: self.ask(prompt))
         return self._secrets[source, prompt]
+
+    def asked(self, prompt: str) -> Secret:
+        """A secret that is only ever prompted for, once a run."""
+        return self.secret(Source(SourceKind.PROMPT), prompt)
 
     def check_may_write(self) -> str | None:
         """Refuse a change that the context forbids; else the reason a protected one may be changed, if one was given.

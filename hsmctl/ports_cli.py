@@ -8,21 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from hsmctl.domain.client import Configuration
     from hsmctl.domain.coverage import ReportedKey
     from hsmctl.domain.mtls import Anchor, Level
-    from hsmctl.domain.quorum import QuorumToken, Service
+    from hsmctl.domain.quorum import Bundle, QuorumToken, Service
     from hsmctl.domain.user import HsmInfo, HsmUser, Role
     from hsmctl.ports import Login
     from hsmctl.secret import Secret
 
 Approval = Mapping[str, Any]
 """A signed token file of cloudhsm-cli."""
-Signer = Callable[[bytes], bytes]
-"""Signs a SHA-256 digest with RSA PKCS#1 v1.5."""
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """A key that signs for somebody: a second factor's, or an approver's."""
+
+    public_key: str
+    """PEM."""
+    sign: Callable[[bytes], bytes]
+    """Signs a SHA-256 digest with RSA PKCS#1 v1.5."""
 
 
 class UserSession(Protocol):
@@ -41,16 +50,16 @@ class UserSession(Protocol):
         ...
 
     def register_mfa(
-        self, name: str, role: Role, public_key: str, sign: Signer, approval: Approval | None = None
+        self, name: str, role: Role, password: Secret, factor: Factor, approval: Approval | None = None
     ) -> None:
-        """Give the user a second factor: the key signs one token for each HSM."""
+        """Give the user a second factor, whose key signs one token for each HSM; the password is set with it."""
         ...
 
-    def deregister_mfa(self, name: str, role: Role, approval: Approval | None = None) -> None:
-        """Take the second factor away."""
+    def deregister_mfa(self, name: str, role: Role, password: Secret, approval: Approval | None = None) -> None:
+        """Take the second factor away; the password is set with it, and a quorum registration ends."""
         ...
 
-    def register_approver(self, public_key: str, sign: Signer) -> None:
+    def register_approver(self, factor: Factor) -> None:
         """Make the logged-in admin an approver, by a key that signs."""
         ...
 
@@ -139,8 +148,10 @@ class Console(Protocol):
         """
         ...
 
-    def login(self, login: Login, role: Role) -> AbstractContextManager[ConsoleSession]:
+    def login(self, login: Login, role: Role, factor: Factor | None = None) -> AbstractContextManager[ConsoleSession]:
         """A session of the user; it ends when the context does, and its tokens with it.
+
+        `factor` is the second one of a user who has it; without it such a login is not tried.
 
         Raises:
             Denied: the user is locked or not the same everywhere, or this password was refused before; nothing is sent.
@@ -164,4 +175,42 @@ class Consoles(Protocol):
             Denied: its host key is unknown, changed or revoked, or it refused the login.
             Unreachable: it did not answer.
         """
+        ...
+
+
+class SigningKeys(Protocol):
+    """Private keys of approvers and of second factors."""
+
+    def open(self, place: str, passphrase: Callable[[], Secret]) -> Factor:
+        """The key of a PEM file; `passphrase` is asked only where the file is encrypted.
+
+        Raises:
+            UsageError: there is no RSA-2048 key in it.
+            Denied: others may read the file, or the passphrase is wrong.
+        """
+        ...
+
+
+class Bundles(Protocol):
+    """The files in which approvals are asked for and given."""
+
+    def write(self, path: str, bundle: Bundle) -> None:
+        """Put the bundle there, in the place of an earlier one.
+
+        Raises:
+            UsageError: nothing can be written there.
+        """
+        ...
+
+    def read(self, path: str) -> Bundle:
+        """The bundle of a file.
+
+        Raises:
+            UsageError: there is none, or it cannot be read.
+            Conflict: a newer hsmctl wrote it.
+        """
+        ...
+
+    def collect(self, path: str) -> Bundle:
+        """The bundle with the signatures of its copies: files beside it whose name begins with its own."""
         ...

@@ -19,7 +19,7 @@ from hsmctl.domain.quorum import QuorumToken, Service
 from hsmctl.domain.user import HsmInfo, HsmUser, Role, check_may_log_in, find
 from hsmctl.errors import Conflict, Denied, HsmctlError, PinRefused, Unreachable
 from hsmctl.ports import Login
-from hsmctl.ports_cli import Approval, Signer
+from hsmctl.ports_cli import Approval, Factor
 from hsmctl.secret import Secret
 
 ADMIN_PASSWORD = "correct horse"
@@ -128,18 +128,20 @@ class MemorySession:
         self._cluster.each(change)
 
     def register_mfa(
-        self, name: str, role: Role, public_key: str, sign: Signer, approval: Approval | None = None
+        self, name: str, role: Role, password: Secret, factor: Factor, approval: Approval | None = None
     ) -> None:
         self._approved(Service.USER, approval)
-        assert sign(sha256(b"mfa").digest())
-        self._cluster.each(lambda users: users.update({name: replace(users[name], mfa=True)}))
+        assert factor.sign(sha256(b"mfa").digest())
+        changed = {"password": password.reveal(), "mfa": True, "failures": 0}
+        self._cluster.each(lambda users: users.update({name: replace(users[name], **changed)}))  # type: ignore[arg-type]
 
-    def deregister_mfa(self, name: str, role: Role, approval: Approval | None = None) -> None:
+    def deregister_mfa(self, name: str, role: Role, password: Secret, approval: Approval | None = None) -> None:
         self._approved(Service.USER, approval)
-        self._cluster.each(lambda users: users.update({name: replace(users[name], mfa=False, quorum=False)}))
+        changed = {"password": password.reveal(), "mfa": False, "quorum": False, "failures": 0}
+        self._cluster.each(lambda users: users.update({name: replace(users[name], **changed)}))  # type: ignore[arg-type]
 
-    def register_approver(self, public_key: str, sign: Signer) -> None:
-        assert sign(sha256(b"registration").digest())
+    def register_approver(self, factor: Factor) -> None:
+        assert factor.sign(sha256(b"registration").digest())
         self._cluster.each(lambda users: users.update({self._user: replace(users[self._user], quorum=True)}))
 
     def new_token(self, service: Service) -> Approval:
@@ -226,8 +228,11 @@ class MemoryConsole:
         self._cluster.each(lambda users: users.update(admin=Stored("admin", password.reveal())))
 
     @contextmanager
-    def login(self, login: Login, role: Role) -> Iterator[MemorySession]:
-        check_may_log_in(find(self.users(), login.user), role)
+    def login(self, login: Login, role: Role, factor: Factor | None = None) -> Iterator[MemorySession]:
+        user = find(self.users(), login.user)
+        check_may_log_in(user, role)
+        if user.mfa and factor is None:
+            raise Denied(f"user {user.name}", "it has a second factor", "--admin-key FILE")
         self._cluster.attempts.append(login.user)
         for hsm in self._cluster.reached():
             held = self._cluster.users[hsm]

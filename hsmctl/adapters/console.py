@@ -25,8 +25,9 @@ from hsmctl.domain.probe import LOCAL
 from hsmctl.domain.quorum import QuorumToken
 from hsmctl.domain.sync import Replica
 from hsmctl.domain.user import UNACTIVATED, HsmInfo, HsmUser, Role, check_may_log_in, find
-from hsmctl.errors import Conflict, HsmctlError, PinRefused, Unreachable, UsageError
+from hsmctl.errors import Conflict, Denied, HsmctlError, PinRefused, Unreachable, UsageError
 from hsmctl.ports import ClientHost, Clock, Login
+from hsmctl.ports_cli import Factor
 from hsmctl.secret import Secret
 from hsmctl.settings import ClientEntry
 
@@ -128,27 +129,18 @@ class CliConsole:
             conversation.ask("cluster activate", {PASSWORD: password})
 
     @contextmanager
-    def login(self, login: Login, role: Role) -> Iterator[CliSession]:
+    def login(self, login: Login, role: Role, factor: Factor | None = None) -> Iterator[CliSession]:
         """A session of the user."""
-        check_may_log_in(find(self.users(), login.user), role)
+        user = find(self.users(), login.user)
+        check_may_log_in(user, role)
+        if user.mfa and factor is None:
+            raise Denied(f"user {user.name}", "it has a second factor", "name its private key: --admin-key FILE")
         with self._conversation() as conversation:
+            session = CliSession(conversation, self._files, login.user)
             realm = Replica(name=self.host, realm=self._cluster_id)
             with self._gate(realm, login, self._clock.monotonic() + SECONDS):
-                self._log_in(conversation, login, role)
-            yield CliSession(conversation, self._files, login.user)
-
-    def _log_in(self, conversation: Conversation, login: Login, role: Role) -> None:
-        """Send the password once.
-
-        Raises:
-            PinRefused: the cluster refused it, or said something else that is not plainly about the way there.
-        """
-        try:
-            conversation.ask(f"login --username {login.user} --role {role}", {PASSWORD: login.password})
-        except (Unreachable, UsageError):
-            raise
-        except HsmctlError as error:
-            raise PinRefused(f"user {login.user}", error.why, "hsmctl user list shows whether it is locked") from error
+                _log_in(session, login, role, factor)
+            yield session
 
     @contextmanager
     def _conversation(self) -> Iterator[Conversation]:
@@ -184,3 +176,17 @@ class CliConsole:
     def _which(self) -> tuple[str, ...]:
         """The words that choose the cluster, needed only where there are several."""
         return ("--cluster-id", self._cluster_id) if len(self._configuration.clusters) > 1 else ()
+
+
+def _log_in(session: CliSession, login: Login, role: Role, factor: Factor | None) -> None:
+    """Send the password once.
+
+    Raises:
+        PinRefused: the cluster refused it, or said something else that is not plainly about the way there.
+    """
+    try:
+        session.log_in(login, role, factor)
+    except (Unreachable, UsageError):
+        raise
+    except HsmctlError as error:
+        raise PinRefused(f"user {login.user}", error.why, "hsmctl user list shows whether it is locked") from error

@@ -13,14 +13,15 @@ from typing import Any
 
 from hsmctl.adapters import cloudhsm_cli as read
 from hsmctl.adapters.client_files import HostFiles
-from hsmctl.adapters.conversation import PASSWORD, PUBLIC_KEY, SIGNED_TOKEN, Conversation
+from hsmctl.adapters.conversation import PASSWORD, PUBLIC_KEY, SIGNED_TOKEN, Conversation, Reply
 from hsmctl.domain.coverage import ReportedKey
 from hsmctl.domain.message import ALREADY_IN_HSM
 from hsmctl.domain.mtls import Level
 from hsmctl.domain.quorum import Service, token_digest
 from hsmctl.domain.user import Role
 from hsmctl.errors import Conflict, UsageError
-from hsmctl.ports_cli import Approval, Signer
+from hsmctl.ports import Login
+from hsmctl.ports_cli import Approval, Factor
 from hsmctl.secret import Secret
 
 _PAGE = 500
@@ -34,6 +35,16 @@ class CliSession:
         self._conversation = conversation
         self._files = files
         self._user = user
+
+    def log_in(self, login: Login, role: Role, factor: Factor | None) -> None:
+        """Send the password, and sign what a second factor signs; the session is this user's from then on."""
+        words, replies = f"login --username {login.user} --role {role}", {PASSWORD: login.password}
+        if factor is None:
+            self._conversation.ask(words, replies)
+            return
+        token = self._files.fresh()
+        signed: dict[str, Reply] = {**replies, SIGNED_TOKEN: lambda: self._signed(token, factor)}
+        self._conversation.ask(f"{words} mfa-token-sign --token {token}", signed)
 
     def create_user(self, name: str, role: Role, password: Secret, approval: Approval | None = None) -> None:
         """Make the user on every connected HSM."""
@@ -50,26 +61,24 @@ class CliSession:
         self._conversation.ask(words, {PASSWORD: password})
 
     def register_mfa(
-        self, name: str, role: Role, public_key: str, sign: Signer, approval: Approval | None = None
+        self, name: str, role: Role, password: Secret, factor: Factor, approval: Approval | None = None
     ) -> None:
-        """Give the user a second factor: the key signs one token for each HSM."""
-        token, key = self._files.fresh(), self._files.put(public_key)
+        """Give the user a second factor, whose key signs one token for each HSM."""
+        token, key = self._files.fresh(), self._files.put(factor.public_key)
         self._conversation.ask(
             f"user change-mfa token-sign --username {name} --role {role} --token {token}{self._approved(approval)}",
-            {SIGNED_TOKEN: lambda: self._signed(token, sign), PUBLIC_KEY: lambda: key},
+            {PASSWORD: password, SIGNED_TOKEN: lambda: self._signed(token, factor), PUBLIC_KEY: lambda: key},
         )
 
-    def deregister_mfa(self, name: str, role: Role, approval: Approval | None = None) -> None:
+    def deregister_mfa(self, name: str, role: Role, password: Secret, approval: Approval | None = None) -> None:
         """Take the second factor away."""
         words = f"user change-mfa token-sign --username {name} --role {role} --deregister"
-        self._conversation.ask(words + self._approved(approval))
+        self._conversation.ask(words + self._approved(approval), {PASSWORD: password})
 
-    def register_approver(self, public_key: str, sign: Signer) -> None:
+    def register_approver(self, factor: Factor) -> None:
         """Make the logged-in admin an approver."""
-        token = self._generated("registration")
-        signed, key = self._signed(token, sign), self._files.put(public_key)
-        words = f"user change-quorum token-sign register --public-key {key} --signed-token {signed}"
-        self._conversation.ask(words)
+        signed, key = self._signed(self._generated("registration"), factor), self._files.put(factor.public_key)
+        self._conversation.ask(f"user change-quorum token-sign register --public-key {key} --signed-token {signed}")
 
     def new_token(self, service: Service) -> Approval:
         """A token to be signed."""
@@ -125,9 +134,9 @@ class CliSession:
         """The words that hand an approval over."""
         return "" if approval is None else f" --approval {self._files.put(json.dumps(approval))}"
 
-    def _signed(self, path: str, sign: Signer) -> str:
+    def _signed(self, path: str, factor: Factor) -> str:
         """The token file signed in place; its path."""
-        self._files.write(path, json.dumps(signed_tokens(_token_file(self._files.read(path)), sign)))
+        self._files.write(path, json.dumps(signed_tokens(_token_file(self._files.read(path)), factor.sign)))
         return path
 
 

@@ -23,6 +23,7 @@ NOUNS: Mapping[str, str] = {
     "key": "Keys: list them, make them.",
     "sync": "Whether all HSMs hold the same keys.",
     "user": "The users of a cluster's HSMs.",
+    "quorum": "Approvals by several admins.",
     "net": "Whether clients reach the HSMs, and why not.",
     "lab": "CloudHSM on this machine, to try things on.",
     "login": "PINs that were refused and are not tried again.",

@@ -1,20 +1,27 @@
-"""`user`: the users of a cluster, as cloudhsm-cli on a client host reports them over every HSM it reaches."""
+"""`user`: the users of a cluster, as cloudhsm-cli on a client host reports and changes them on every HSM it reaches."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import click
 
+from hsmctl.cli.plan import Wish, carry_out, changes
 from hsmctl.cli.session import Session
 from hsmctl.cli.table import Column, table
 from hsmctl.cli.verb import Noun, verb
 from hsmctl.cli.view import Page, View
-from hsmctl.domain.user import HsmUser
+from hsmctl.cli.way import Reach, through
+from hsmctl.domain.cluster import Cluster
+from hsmctl.domain.plan import Plan
+from hsmctl.domain.user import HsmUser, Role
 from hsmctl.errors import ExitCode
 from hsmctl.mark import Mark
-from hsmctl.services.user import Users
+from hsmctl.services.readiness import Way
+from hsmctl.services.user import Users, UserService
+
+_ROLES = click.Choice(list(map(str, Role)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +72,97 @@ def list_users(session: Session, cluster: str | None, client: str | None) -> int
     return session.show(LIST, document(found), region=facade.aws.plane.region, warnings=_warnings(found), code=code)
 
 
-noun = Noun("user", "The users of a cluster's HSMs.", list_users)
+@verb(
+    "create",
+    "hsmctl --lab user create alice --role crypto-user",
+    "hsmctl -c prod user create bob --role admin --bundle approve-bob.json",
+)
+@click.argument("name")
+@click.option("--role", type=_ROLES, required=True, help="What the user is.")
+@through()
+@changes
+def create_user(session: Session, name: str, role: str, reach: Reach, wish: Wish) -> int:
+    """Make a user on every HSM; both passwords are asked for at the terminal.
+
+    Refused while this host misses an HSM, or one is joining or leaving: such an HSM would never get the user.
+    """
+    return _carried(
+        session, wish, reach, lambda cluster, way: _users(session).plan_create(cluster, way, name, Role(role))
+    )
+
+
+@verb("delete", "hsmctl -c prod user delete bob --confirm d5e6f7")
+@click.argument("name")
+@through()
+@changes
+def delete_user(session: Session, name: str, reach: Reach, wish: Wish) -> int:
+    """Delete a user from every HSM, after the end of the cluster's id was typed; who owns keys cannot be deleted."""
+    return _carried(session, wish, reach, lambda cluster, way: _users(session).plan_delete(cluster, way, name))
+
+
+@verb("change-password", "hsmctl -c prod user change-password alice")
+@click.argument("name")
+@through()
+@changes
+def change_password(session: Session, name: str, reach: Reach, wish: Wish) -> int:
+    """Set a user's password on every HSM; an approver has to register again afterwards."""
+    return _carried(session, wish, reach, lambda cluster, way: _users(session).plan_password(cluster, way, name))
+
+
+@verb("unlock", "hsmctl -c prod user unlock alice")
+@click.argument("name")
+@through()
+@changes
+def unlock_user(session: Session, name: str, reach: Reach, wish: Wish) -> int:
+    """Let a locked user in again, which only a new password does; it may be the old one."""
+    return _carried(session, wish, reach, lambda cluster, way: _users(session).plan_unlock(cluster, way, name))
+
+
+@verb("repair", "hsmctl -c prod user repair alice --dry-run", "hsmctl -c prod user repair alice --role crypto-user")
+@click.argument("name")
+@click.option("--role", type=_ROLES, help="The right role, where HSMs disagree about it.")
+@through()
+@changes
+def repair_user(session: Session, name: str, role: str | None, reach: Reach, wish: Wish) -> int:
+    """Mend a user that is missing, locked or another on some HSM; CloudHSM never does that by itself."""
+    wanted = Role(role) if role else None
+    return _carried(session, wish, reach, lambda cluster, way: _users(session).plan_repair(cluster, way, name, wanted))
+
+
+@verb("enrol", "hsmctl -c prod user mfa enrol alice --key alice.pem")
+@click.argument("name")
+@click.option("--key", metavar="FILE", required=True, help="Their private RSA-2048 key, PEM.")
+@through()
+@changes
+def enrol(session: Session, name: str, key: str, reach: Reach, wish: Wish) -> int:
+    """Give a user a second factor: the key signs a token for each HSM, now and at every login."""
+    return _carried(session, wish, reach, lambda cluster, way: _users(session).plan_enrol(cluster, way, name, key))
+
+
+@verb("remove", "hsmctl -c prod user mfa remove alice")
+@click.argument("name")
+@through()
+@changes
+def disenrol(session: Session, name: str, reach: Reach, wish: Wish) -> int:
+    """Take a user's second factor away; it sets their password, and ends their registration as an approver."""
+    return _carried(session, wish, reach, lambda cluster, way: _users(session).plan_disenrol(cluster, way, name))
+
+
+noun = Noun(
+    "user",
+    "The users of a cluster's HSMs.",
+    *(list_users, create_user, delete_user, change_password, unlock_user, repair_user),
+    Noun("mfa", "Second factors of users.", enrol, disenrol),
+)
+
+
+def _users(session: Session) -> UserService:
+    return session.hsmctl.user
+
+
+def _carried(session: Session, wish: Wish, reach: Reach, make: Callable[[Cluster, Way], Plan]) -> int:
+    """Plan a change of the reached cluster and carry it out; the exit code."""
+    return carry_out(session, wish, lambda: make(*reach.found(session)))
 
 
 def document(found: Users) -> UserList:

@@ -60,6 +60,19 @@ class Action(OpenEnum):
     VERIFY_IDENTITY = "verify-identity"
     SIGN_CSR = "sign-csr"
     INITIALIZE = "initialize-cluster"
+    CREATE_USER = "create-user"
+    DELETE_USER = "delete-user"
+    CHANGE_PASSWORD = "change-password"  # noqa: S105 - an action, not a password
+    ENROL_MFA = "enrol-mfa"
+    REMOVE_MFA = "remove-mfa"
+    CHECK_USER = "check-user"
+    REGISTER_APPROVER = "register-approver"
+    SET_QUORUM = "set-quorum-value"
+    DELETE_TOKENS = "delete-quorum-tokens"
+    REGISTER_ANCHOR = "register-trust-anchor"
+    DEREGISTER_ANCHOR = "deregister-trust-anchor"
+    CHECK_ANCHOR = "check-trust-anchor"
+    SET_ENFORCEMENT = "set-mtls-enforcement"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

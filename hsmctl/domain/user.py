@@ -142,17 +142,15 @@ def check_password(password: str) -> None:
 
 
 def check_may_touch(name: str, *, key_store: str | None) -> None:
-    """Refuse what belongs to somebody else; `key_store` is the KMS key store on the cluster, empty where unknown.
+    """Refuse what belongs to somebody else; `key_store` is KMS's on the cluster, None if none, empty if unknown.
 
     Raises:
         Denied: the user is the service's own, or KMS's while a key store exists or may exist.
     """
-    if name == APPLIANCE and key_store is None:
+    if name == APPLIANCE:
         raise Denied(f"user {name}", "it is the service's own user", "leave it alone")
-    if name in (KMS_USER, APPLIANCE) and key_store is not None:
-        why = (
-            f"it belongs to KMS while the key store {key_store} exists" if key_store else "nobody knows if KMS uses it"
-        )
+    if name == KMS_USER and key_store is not None:
+        why = f"it is KMS's while the key store {key_store} exists" if key_store else "nobody can tell if KMS uses it"
         raise Denied(f"user {name}", why, "aws kms describe-custom-key-stores")
 
 

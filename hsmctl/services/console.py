@@ -35,6 +35,11 @@ class ConsoleService:
         with ExitStack() as stack:
             yield self._first(stack, names, cluster_id)
 
+    def speaker(self, cluster_id: str) -> str:
+        """The first client host of the context that answers; for what it raises see `open`."""
+        with self.open(cluster_id) as console:
+            return console.host
+
     def _first(self, stack: ExitStack, names: tuple[str, ...], cluster_id: str) -> Console:
         """The first console that opens; whoever is not there is passed over while others are left."""
         *others, last = names

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hsmctl.settings import Context
 
 if TYPE_CHECKING:
-    from hsmctl.ports import Clock
+    from hsmctl.domain.cluster import Cluster
+    from hsmctl.ports import Clock, Identity
     from hsmctl.ports_cli import Consoles
+    from hsmctl.ports_interlock import KeyStores
+    from hsmctl.secret import Secret
+    from hsmctl.services.admin import Admins
     from hsmctl.services.console import ConsoleService
+    from hsmctl.services.quorum import QuorumService
+    from hsmctl.services.readiness import Readiness
+    from hsmctl.services.signing import SigningService
     from hsmctl.services.user import UserService
+
+    Ask = Callable[[str], Secret]
 
 _LOGIN_SECONDS = 160.0
 """How long one login of a user keeps the next one waiting: a refusal must be known before another try."""
@@ -37,8 +47,54 @@ def console_service(consoles: Consoles) -> ConsoleService:
     return ConsoleService(consoles=consoles)
 
 
-def user_service(console: ConsoleService) -> UserService:
+def readiness(
+    console: ConsoleService, cluster: Callable[[str], Cluster], key_stores: Callable[[], KeyStores]
+) -> Readiness:
+    """What must hold before something is written."""
+    from hsmctl.services.readiness import Readiness
+
+    return Readiness(console=console, cluster=cluster, key_stores=key_stores)
+
+
+def admins(console: ConsoleService, clock: Clock, ask: Ask) -> Admins:
+    """Logins of admins, and the approvals they ask for."""
+    from hsmctl.adapters.bundle import FileBundles
+    from hsmctl.adapters.signing_key import FileSigningKeys
+    from hsmctl.services.admin import Admins
+    from hsmctl.services.approval import Approvals
+
+    approvals = Approvals(clock=clock, bundles=FileBundles())
+    return Admins(console=console, approvals=approvals, keys=FileSigningKeys(), ask=ask)
+
+
+def user_service(admins: Admins, readiness: Readiness, identity: Identity, clock: Clock) -> UserService:
     """Users of clusters."""
     from hsmctl.services.user import UserService
+    from hsmctl.services.user_step import UserSteps
 
-    return UserService(console=console)
+    steps = UserSteps(clock=clock, admins=admins, keys=admins.keys, ask=admins.ask)
+    return UserService(clock=clock, identity=identity, console=admins.console, readiness=readiness, steps=steps)
+
+
+def quorum_service(admins: Admins, readiness: Readiness, identity: Identity, clock: Clock) -> QuorumService:
+    """Approvals of clusters."""
+    from hsmctl.services.quorum import QuorumService
+
+    return QuorumService(
+        clock=clock,
+        identity=identity,
+        console=admins.console,
+        readiness=readiness,
+        admins=admins,
+        keys=admins.keys,
+        ask=admins.ask,
+    )
+
+
+def signing_service(clock: Clock, ask: Ask) -> SigningService:
+    """Approving off-line."""
+    from hsmctl.adapters.bundle import FileBundles
+    from hsmctl.adapters.signing_key import FileSigningKeys
+    from hsmctl.services.signing import SigningService
+
+    return SigningService(clock=clock, keys=FileSigningKeys(), bundles=FileBundles(), ask=ask)

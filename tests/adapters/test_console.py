@@ -22,6 +22,7 @@ from hsmctl.adapters.ssh_config import SshAddress
 from hsmctl.domain.user import Role
 from hsmctl.errors import Conflict, Denied, HsmctlError, PinRefused, Unreachable
 from hsmctl.ports import Login
+from hsmctl.ports_cli import Factor
 from hsmctl.secret import Secret
 from hsmctl.settings import ClientEntry
 
@@ -104,7 +105,7 @@ def test_a_user_is_made_at_the_prompts(console: CliConsole, host: Host) -> None:
 
 def test_a_registration_token_is_signed_on_the_way(console: CliConsole, host: Host) -> None:
     with console.login(ADMIN, Role.ADMIN) as session:
-        session.register_approver("PEM", lambda digest: digest[::-1])
+        session.register_approver(Factor("PEM", lambda digest: digest[::-1]))
     (token,) = json.loads((host.folder / "signed").read_text())["tokens"]
     assert token["signed"] == token["unsigned"]  # 32 zero bytes, reversed
 
@@ -171,7 +172,7 @@ def test_no_process_list_shows_a_secret(console: CliConsole) -> None:
 
 def test_temporary_files_are_gone_afterwards(host: Host) -> None:
     with host.consoles().open(host.name, CLUSTER) as console, console.login(ADMIN, Role.ADMIN) as session:
-        session.register_approver("PEM", lambda digest: digest)
+        session.register_approver(Factor("PEM", lambda digest: digest))
         path = Path(session._files._folder)
         assert path.is_dir()
     assert not path.exists()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 import pytest
+from approval_files import write_bundle, write_key
 from connectivity import scenario
 from transcript import hsmctl
 from world import World
@@ -61,6 +62,8 @@ def test_an_example_is_understood(example: str, tmp_path: Path, monkeypatch: pyt
     (tmp_path / "config.toml").write_text("[context.prod]\n")
     (tmp_path / "net.json").write_text(json.dumps(scenario("S01")))
     (tmp_path / "friday.toml").write_text('title = "Friday"')
+    write_bundle(tmp_path / "approve-bob.json")
+    write_key(tmp_path / "alice.pem")
     monkeypatch.chdir(tmp_path)
     ran = hsmctl(World(), *words[1:], folder=tmp_path)
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from approval_files import write_bundle, write_key
 from operation_world import BEGUN, with_operation
 from transcript import hsmctl
 from world import HSMS, World
@@ -59,6 +60,8 @@ COMMANDS = {
     "config.show@1": ["config", "show"],
     "config.check@1": ["config", "check"],
     "user.list@1": ["user", "list"],
+    "quorum.status@1": ["quorum", "status"],
+    "quorum.sign@1": ["quorum", "sign", "{folder}/approve.json", "--user", "alice", "--key", "{folder}/alice.pem"],
     "explain@1": ["explain", "CKR_PIN_LOCKED"],
     "doctor.check@1": ["doctor"],
 }
@@ -95,6 +98,8 @@ def odd() -> World:
 @pytest.mark.parametrize("schema", COMMANDS)
 @pytest.mark.parametrize("world", [World, odd])
 def test_what_a_command_writes_fits_its_schema(schema: str, world: Callable[[], World], tmp_path: Path) -> None:
+    write_bundle(tmp_path / "approve.json")
+    write_key(tmp_path / "alice.pem")
     words = [word.format(folder=tmp_path) for word in COMMANDS[schema]]
     document = hsmctl(with_operation(world()), "-o", "json", *words, folder=tmp_path).document
     assert document["schema"] == f"hsmctl/{schema}"
