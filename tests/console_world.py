@@ -133,12 +133,12 @@ class MemorySession:
         self._approved(Service.USER, approval)
         assert factor.sign(sha256(b"mfa").digest())
         changed = {"password": password.reveal(), "mfa": True, "failures": 0}
-        self._cluster.each(lambda users: users.update({name: replace(users[name], **changed)}))  # type: ignore[arg-type]
+        self._cluster.each(lambda users: users.update({name: replace(users[name], **changed)}))
 
     def deregister_mfa(self, name: str, role: Role, password: Secret, approval: Approval | None = None) -> None:
         self._approved(Service.USER, approval)
         changed = {"password": password.reveal(), "mfa": False, "quorum": False, "failures": 0}
-        self._cluster.each(lambda users: users.update({name: replace(users[name], **changed)}))  # type: ignore[arg-type]
+        self._cluster.each(lambda users: users.update({name: replace(users[name], **changed)}))
 
     def register_approver(self, factor: Factor) -> None:
         assert factor.sign(sha256(b"registration").digest())

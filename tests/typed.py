@@ -8,7 +8,7 @@ import re
 import select
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -48,7 +48,7 @@ def typed(
     return Typed(process.wait(5), text.replace("\r\n", "\n"))
 
 
-def _own(terminal: int) -> object:
+def _own(terminal: int) -> Callable[[], object]:
     """Makes the terminal the new session's own, where passwords are asked."""
     import fcntl
     import termios
