@@ -77,7 +77,7 @@ class FakeLine:
                 user = self._hsm.identify(self._guest, sent["user"], sent["password"], sent["token"]["tokens"])
                 self._guest.user, self._guest.role = user.name, user.role
                 return {}
-            return json.loads(json.dumps(desk.answer(self._hsm, self._guest, op, sent)))  # type: ignore[no-any-return]
+            return json.loads(json.dumps(desk.answer(desk.OPERATIONS[op], self._hsm, self._guest, sent)))  # type: ignore[no-any-return]
         except Refused as refused:
             raise Refusal(refused.ckr, refused.what) from refused
 

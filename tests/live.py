@@ -50,6 +50,12 @@ class LiveLab:
 
     def create(self) -> str:
         """The id of a new cluster with one HSM, claimed and activated."""
+        cluster_id = self.claim()
+        self.program.activate(cluster_id)
+        return cluster_id
+
+    def claim(self) -> str:
+        """The id of a new cluster with one HSM, claimed and not activated."""
         subnets = self.program.status().subnets or {}
         cluster = self.plane.create_cluster(
             hsm_type="hsm2m.medium", subnets=list(subnets.values()), mode="FIPS", tags={}
@@ -61,7 +67,6 @@ class LiveLab:
         assert csr
         self.plane.initialize(cluster.cluster_id, authority.sign(csr), authority.certificate())
         until(lambda: self.cluster().state is ClusterState.INITIALIZED)
-        self.program.activate(cluster.cluster_id)
         return cluster.cluster_id
 
     def add(self, *zones: str) -> list[str]:

@@ -6,7 +6,6 @@ that use a key are not logged, as they are not by CloudHSM. Refuses to know who 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import threading
@@ -16,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from hsmctl.lab.keylist import reference
 from hsmctl.lab.machines import Place
 from hsmctl.lab.user import Role
 
@@ -159,10 +159,10 @@ def _user(name: str, user_type: str) -> str:
 
 
 def _keys(names: list[str]) -> str:
-    """The handles of a key or a pair; the lab makes them from the names of the object files."""
+    """The handles of a key or a pair; they are the key-references of cloudhsm-cli."""
     first, second = ([_handle(name) for name in names] + [0])[:2]
     return f"Log type : {_KEY_LOG}\nPriv/Secret Key Handle : {first}\nPublic Key Handle : {second}"
 
 
 def _handle(name: str) -> int:
-    return int(hashlib.sha256(name.encode()).hexdigest()[:6], 16)
+    return int(reference(name), 16)

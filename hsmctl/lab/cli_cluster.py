@@ -101,6 +101,20 @@ class Connected:
         self._check_reached()
         return answers
 
+    def streamed(self, line: Hsm, op: str, **args: object) -> Iterator[dict[str, Any]]:
+        """What one HSM answers, a part at a time.
+
+        Raises:
+            Failed: it refuses, or is gone.
+        """
+        try:
+            yield from line.stream(op, **args)
+        except Refusal as refusal:
+            raise Failed(refusal.sentence) from refusal
+        except Disconnected as error:
+            self.lines.remove(line)
+            raise Failed("HSM is disconnected") from error
+
     def change(self, op: str, args: Mapping[str, object] | Arguments, settled: str = "") -> list[str]:
         """Make a change on every HSM in turn; where it was made already (`settled`), by their addresses.
 

@@ -95,6 +95,8 @@ def needed(name: str, *choices: str) -> Option:
     return Option(name, required=True, choices=choices)
 
 
+WRAPPINGS = ("aes-no-pad", "aes-zero-pad")
+"""The wrapping mechanisms that are emulated."""
 _CLUSTER = Option("cluster-id")
 _ROLES = ("crypto-user", "admin")
 _USER = (needed("username"), needed("role", *_ROLES))
@@ -186,7 +188,97 @@ _QUORUM_COMMANDS = (
     _command("quorum token-sign set-timeout", "Set timeout for a token type", Option("generated"), Option("approved")),
 )
 
-COMMANDS: dict[tuple[str, ...], Command] = {each.path: each for each in (*_USER_COMMANDS, *_QUORUM_COMMANDS)}
+_SHARED = Option("share-crypto-users", Takes.MANY)
+_SESSION = Option("session", Takes.NOTHING)
+_QUORUM = (Option("manage-key-quorum-value"), Option("use-key-quorum-value"))
+_PAIR = (
+    needed("public-label"),
+    needed("private-label"),
+    _SESSION,
+    Option("public-attributes", Takes.MANY),
+    Option("private-attributes", Takes.MANY),
+    _SHARED,
+    Option("manage-private-key-quorum-value"),
+    Option("use-private-key-quorum-value"),
+)
+_SECRET = (
+    needed("label"),
+    needed("key-length-bytes"),
+    _SESSION,
+    Option("attributes", Takes.MANY),
+    _SHARED,
+    *_QUORUM,
+)
+_ONE_KEY = Option("filter", Takes.MANY, required=True)
+_SHARE = (_ONE_KEY, needed("username"), needed("role", "crypto-user"), _APPROVAL)
+_KEY_COMMANDS = (
+    _command(
+        "key list",
+        "List keys the current user owns, shared, and all public keys in the HSM",
+        _FILTER,
+        Option("max-items"),
+        Option("starting-token"),
+        Option("verbose", Takes.NOTHING),
+    ),
+    _command("key generate-symmetric aes", "Generate an AES key", *_SECRET),
+    _command("key generate-symmetric generic-secret", "Generate a generic secret key", *_SECRET),
+    _command(
+        "key generate-asymmetric-pair rsa",
+        "Generate an RSA key pair",
+        needed("public-exponent"),
+        needed("modulus-size-bits"),
+        *_PAIR,
+    ),
+    _command("key generate-asymmetric-pair ec", "Generate an Elliptic-Curve key pair", needed("curve"), *_PAIR),
+    _command(
+        "key generate-file", "Generate a key file from a key in the HSM", needed("encoding"), needed("path"), _ONE_KEY
+    ),
+    _command("key delete", "Delete a key from the HSM cluster", _ONE_KEY),
+    _command("key set-attribute", "Set key attribute of a key", _ONE_KEY, needed("name"), needed("value"), _APPROVAL),
+    _command("key share", "Share a key in the HSM cluster with another user", *_SHARE),
+    _command("key unshare", "Unshare a key in the HSM cluster with another user", *_SHARE),
+    _command("key replicate", "Replicate a key from a source to a destination cluster", _ONE_KEY, *_BETWEEN),
+)
+_WRAP = (
+    Option("payload-filter", Takes.MANY, required=True),
+    Option("wrapping-filter", Takes.MANY, required=True),
+    Option("path"),
+    Option("wrapping-approval"),
+    Option("payload-approval"),
+)
+_UNWRAP = (
+    _ONE_KEY,
+    needed("key-type-class"),
+    needed("label"),
+    Option("data"),
+    Option("data-path"),
+    Option("attributes", Takes.MANY),
+    _SHARED,
+    *_QUORUM,
+    _SESSION,
+    _APPROVAL,
+)
+_SIGN = (
+    Option("key-filter", Takes.MANY, required=True),
+    needed("hash-function", "sha1", "sha224", "sha256", "sha384", "sha512"),
+    Option("data"),
+    Option("data-path"),
+    Option("data-type", choices=("raw", "digest")),
+    _APPROVAL,
+)
+_PSS = (Option("mgf"), Option("salt-length"))
+_VERIFY = (*_SIGN, Option("signature"), Option("signature-path"))
+_SIGNING = {"rsa-pkcs": (), "rsa-pkcs-pss": _PSS, "ecdsa": ()}
+_CRYPTO_COMMANDS = (
+    *(_command(f"key wrap {each}", f"Wrap a payload key with {each}", *_WRAP) for each in WRAPPINGS),
+    *(_command(f"key unwrap {each}", f"Unwrap a key with {each}", *_UNWRAP) for each in WRAPPINGS),
+    *(_command(f"crypto sign {each}", f"Sign with {each}", *_SIGN, *more) for each, more in _SIGNING.items()),
+    *(_command(f"crypto verify {each}", f"Verify with {each}", *_VERIFY, *more) for each, more in _SIGNING.items()),
+)
+
+COMMANDS: dict[tuple[str, ...], Command] = {
+    each.path: each for each in (*_USER_COMMANDS, *_QUORUM_COMMANDS, *_KEY_COMMANDS, *_CRYPTO_COMMANDS)
+}
 """Every command by its words."""
 
 

@@ -14,11 +14,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from hsmctl.lab import cli_mtls, cli_quorum, cli_user
+from hsmctl.lab import cli_crypto, cli_key, cli_mtls, cli_quorum, cli_user
 from hsmctl.lab.cli_answer import Data, Early, Failed, early, envelope, put
 from hsmctl.lab.cli_cluster import Dial
 from hsmctl.lab.cli_config import Installation
-from hsmctl.lab.cli_grammar import Asked, Usage, help_for, parse, split
+from hsmctl.lab.cli_grammar import WRAPPINGS, Asked, Usage, help_for, parse, split
 from hsmctl.lab.cli_line import Line
 from hsmctl.lab.cli_prompt import Prompt, standard
 from hsmctl.lab.cli_session import Session
@@ -53,6 +53,21 @@ HANDLERS: Mapping[str, Handler] = {
     "quorum token-sign delete": cli_quorum.delete,
     "quorum token-sign list-timeouts": cli_quorum.timeouts,
     "quorum token-sign set-timeout": cli_quorum.set_timeout,
+    "key list": cli_key.keys,
+    "key generate-symmetric aes": cli_key.generate_aes,
+    "key generate-symmetric generic-secret": cli_key.generate_secret,
+    "key generate-asymmetric-pair rsa": cli_key.generate_rsa,
+    "key generate-asymmetric-pair ec": cli_key.generate_ec,
+    "key generate-file": cli_key.generate_file,
+    "key delete": cli_key.delete,
+    "key set-attribute": cli_key.set_attribute,
+    "key share": cli_key.share,
+    "key unshare": cli_key.unshare,
+    "key replicate": cli_key.replicate,
+    **{f"key wrap {each}": cli_crypto.wrap for each in WRAPPINGS},
+    **{f"key unwrap {each}": cli_crypto.unwrap for each in WRAPPINGS},
+    **{f"crypto sign {each}": cli_crypto.sign for each in ("rsa-pkcs", "rsa-pkcs-pss", "ecdsa")},
+    **{f"crypto verify {each}": cli_crypto.verify for each in ("rsa-pkcs", "rsa-pkcs-pss", "ecdsa")},
 }
 """What each command does."""
 

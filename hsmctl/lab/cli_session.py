@@ -21,6 +21,7 @@ from hsmctl.lab.cli_line import Line
 from hsmctl.lab.cli_prompt import Prompt
 
 CONNECT_SECONDS = 5.0
+AVAILABILITY_SECONDS = 2.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -157,6 +158,13 @@ class Session:
             Path(path).write_bytes(data)
         except OSError as error:
             raise Failed(f"Failed to write file {path}: {error.strerror}") from error
+
+    @property
+    def availability_seconds(self) -> float:
+        """How long it takes to find out that a key is on too few HSMs; the real client's 87 s are not the lab's."""
+        path = self.installation.etc / "lab.json"
+        settings = json.loads(path.read_text()) if path.exists() else {}
+        return float(settings.get("availability_seconds", AVAILABILITY_SECONDS))
 
     def _from_environment(self, prefix: str) -> Credentials | None:
         role, pin = (self.environ.get(f"{prefix}CLOUDHSM_{name}") for name in ("ROLE", "PIN"))

@@ -42,13 +42,17 @@ class Guest:
 Handler = Callable[["Administration", Guest, Arguments], Answer]
 
 
-def answer(hsm: Administration, guest: Guest, op: str, args: Arguments) -> Answer:
+Operation = tuple[frozenset[Role], Handler]
+"""Who may ask, anybody where it is empty, and what is done."""
+
+
+def answer(operation: Operation, hsm: Administration, guest: Guest, args: Arguments) -> Answer:
     """The answer to one operation.
 
     Raises:
         Refused: this guest may not, or the HSM does not.
     """
-    who, handler = OPERATIONS[op]
+    who, handler = operation
     if who and (guest.role is None or guest.role not in who):
         raise Refused("CKR_USER_NOT_LOGGED_IN", _WHO[who])
     try:
@@ -56,7 +60,7 @@ def answer(hsm: Administration, guest: Guest, op: str, args: Arguments) -> Answe
     except HsmctlError as error:
         raise Refused("", _sentence(error)) from error
     except (KeyError, TypeError, ValueError) as error:
-        raise Refused("CKR_ARGUMENTS_BAD", f"{op} asked without or with another {error}") from error
+        raise Refused("CKR_ARGUMENTS_BAD", f"asked without or with another {error}") from error
 
 
 def _sentence(error: HsmctlError) -> str:
@@ -285,14 +289,17 @@ def _changeable(hsm: Administration, guest: Guest, args: Arguments) -> User:
 
 
 _ANYBODY: frozenset[Role] = frozenset()
-_USERS = frozenset({Role.ADMIN, Role.CRYPTO_USER})
+USERS = frozenset({Role.ADMIN, Role.CRYPTO_USER})
+"""Whoever is logged in."""
 _ADMINS = frozenset({Role.ADMIN})
+NOT_LOGGED_IN = "You must be logged in to run this command"
 _WHO: Mapping[frozenset[Role], str] = {
-    _USERS: "You must be logged in to run this command",
+    USERS: NOT_LOGGED_IN,
+    frozenset({Role.CRYPTO_USER}): "A crypto user must be logged in to run this command",
     _ADMINS: "An Admin must be logged in to run this command",
 }
 
-OPERATIONS: Mapping[str, tuple[frozenset[Role], Handler]] = {
+OPERATIONS: Mapping[str, Operation] = {
     "hsm info": (_ANYBODY, _info),
     "users": (_ANYBODY, _users),
     "activate": (_ANYBODY, _activate),
@@ -300,21 +307,21 @@ OPERATIONS: Mapping[str, tuple[frozenset[Role], Handler]] = {
     "sign in": (_ANYBODY, _sign_in),
     "user create": (_ADMINS, _create),
     "user delete": (_ADMINS, _delete),
-    "user password": (_USERS, _change_password),
-    "user mfa": (_USERS, _change_mfa),
-    "user quorum": (_USERS, _register_quorum),
+    "user password": (USERS, _change_password),
+    "user mfa": (USERS, _change_mfa),
+    "user quorum": (USERS, _register_quorum),
     "user read": (_ADMINS, _read_user),
     "user write": (_ADMINS, _write_user),
     "quorum values": (_ANYBODY, _values),
     "quorum value": (_ADMINS, _set_value),
-    "token open": (_USERS, _open_token),
+    "token open": (USERS, _open_token),
     "tokens": (_ANYBODY, _tokens),
     "tokens delete": (_ADMINS, _delete_tokens),
-    "timeouts": (_USERS, _timeouts),
+    "timeouts": (USERS, _timeouts),
     "anchors": (_ANYBODY, _anchors),
     "anchor register": (_ADMINS, _register_anchor),
     "anchor deregister": (_ADMINS, _deregister_anchor),
-    "enforcement": (_USERS, _enforcement),
+    "enforcement": (USERS, _enforcement),
     "enforce": (_ADMINS, _enforce),
 }
-"""Who may ask, nobody in particular where it is empty, and what is done."""
+"""By their names in a frame."""

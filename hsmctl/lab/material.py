@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING
 
 from hsmctl.errors import Conflict
 from hsmctl.lab.objectfile import (
+    CKA_CHECK_VALUE,
     CKA_CLASS,
+    CKA_EC_PARAMS,
     CKA_EC_POINT,
     CKA_KEY_TYPE,
     CKA_MODULUS,
     CKA_PRIVATE,
     CKA_PRIVATE_EXPONENT,
+    CKA_PUBLIC_EXPONENT,
     CKA_VALUE,
     CKK_RSA,
     CKO_PRIVATE_KEY,
@@ -35,7 +38,6 @@ if TYPE_CHECKING:
 Values = Mapping[int, bytes]
 """Byte strings in the clear, by attribute."""
 
-_CKA_CHECK_VALUE, _CKA_EC_PARAMS, _CKA_PUBLIC_EXPONENT = 0x090, 0x180, 0x122
 _CKA_PRIMES = range(0x124, 0x129)
 """CKA_PRIME_1, _PRIME_2, _EXPONENT_1, _EXPONENT_2, _COEFFICIENT."""
 _CKK_AES = 0x1F
@@ -88,11 +90,70 @@ def other(objects: Mapping[str, StoredObject], token_key: bytes) -> dict[str, Va
         if object_class == CKO_SECRET_KEY:
             found[name] = _other_secret(stored, token_key)
         elif object_class in (CKO_PUBLIC_KEY, CKO_PRIVATE_KEY):
-            same = _public_part(stored, token_key)
+            same = public_part(stored, token_key)
             if same not in pairs:
                 pairs[same] = _new_pair(stored, token_key)
             found[name] = pairs[same][object_class == CKO_PRIVATE_KEY]
     return found
+
+
+def secret_check_value(kind: str, secret: bytes) -> bytes:
+    """CKA_CHECK_VALUE of a secret key; a generic secret has none (cloudhsm_cli-key-attributes)."""
+    return _encrypted_zeros(secret)[:_CHECK_VALUE_BYTES] if kind == "aes" else b""
+
+
+def check_value(stored: StoredObject, token_key: bytes) -> bytes:
+    """The check value as CloudHSM has it: of a pair, both halves have the same, made of the public one."""
+    if stored.number(CKA_CLASS) == CKO_SECRET_KEY:
+        kind = "aes" if stored.number(CKA_KEY_TYPE) == _CKK_AES else ""
+        return secret_check_value(kind, clear(stored, CKA_VALUE, token_key))
+    public = public_part(stored, token_key)
+    return hashlib.sha1(public, usedforsecurity=False).digest()[:_CHECK_VALUE_BYTES]
+
+
+def private_key(stored: StoredObject, token_key: bytes) -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey:
+    """A private key at work.
+
+    Raises:
+        Conflict: it is none the lab makes.
+    """
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+    if stored.number(CKA_KEY_TYPE) != CKK_RSA:
+        return ec.derive_private_key(_of(stored, CKA_VALUE, token_key), _curve(stored, token_key))
+    p, q, dmp1, dmq1, iqmp = (_of(stored, number, token_key) for number in _CKA_PRIMES)
+    public = rsa.RSAPublicNumbers(*(_of(stored, each, token_key) for each in (CKA_PUBLIC_EXPONENT, CKA_MODULUS)))
+    secret = _of(stored, CKA_PRIVATE_EXPONENT, token_key)
+    return rsa.RSAPrivateNumbers(p, q, secret, dmp1, dmq1, iqmp, public).private_key()
+
+
+def public_key(stored: StoredObject, token_key: bytes) -> rsa.RSAPublicKey | ec.EllipticCurvePublicKey:
+    """The public half of either half of a pair.
+
+    Raises:
+        Conflict: it is none the lab makes.
+    """
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+    if stored.number(CKA_KEY_TYPE) == CKK_RSA:
+        numbers = (_of(stored, each, token_key) for each in (CKA_PUBLIC_EXPONENT, CKA_MODULUS))
+        return rsa.RSAPublicNumbers(*numbers).public_key()
+    point = raw_point(public_part(stored, token_key))
+    return ec.EllipticCurvePublicKey.from_encoded_point(_curve(stored, token_key), point)
+
+
+def raw_point(octets: bytes) -> bytes:
+    """The point in a DER octet string."""
+    return octets[3:] if octets[1:2] == b"\x81" else octets[2:]
+
+
+def curve_name(stored: StoredObject, token_key: bytes) -> str:
+    """The curve of a key, as its class is called in `cryptography`; empty where the lab makes no such keys."""
+    return _CURVES.get(clear(stored, CKA_EC_PARAMS, token_key), "")
+
+
+def _of(stored: StoredObject, attribute: int, token_key: bytes) -> int:
+    return int.from_bytes(clear(stored, attribute, token_key))
 
 
 def _seal(value: bytes, token_key: bytes) -> bytes:
@@ -107,11 +168,11 @@ def _seal(value: bytes, token_key: bytes) -> bytes:
 def _other_secret(stored: StoredObject, token_key: bytes) -> Values:
     """Another secret of the same length; with its check value, where the key had one."""
     secret = secrets.token_bytes(len(clear(stored, CKA_VALUE, token_key)))
-    if not clear(stored, _CKA_CHECK_VALUE, token_key):
+    if not clear(stored, CKA_CHECK_VALUE, token_key):
         return {CKA_VALUE: secret}
     aes = stored.number(CKA_KEY_TYPE) == _CKK_AES
-    check_value = _encrypted_zeros(secret) if aes else hashlib.sha1(secret, usedforsecurity=False).digest()
-    return {CKA_VALUE: secret, _CKA_CHECK_VALUE: check_value[:_CHECK_VALUE_BYTES]}
+    check = _encrypted_zeros(secret) if aes else hashlib.sha1(secret, usedforsecurity=False).digest()
+    return {CKA_VALUE: secret, CKA_CHECK_VALUE: check[:_CHECK_VALUE_BYTES]}
 
 
 def _encrypted_zeros(key: bytes) -> bytes:
@@ -120,7 +181,7 @@ def _encrypted_zeros(key: bytes) -> bytes:
     return Cipher(algorithms.AES(key), modes.ECB()).encryptor().update(bytes(_BLOCK))  # noqa: S305 - it defines the value
 
 
-def _public_part(stored: StoredObject, token_key: bytes) -> bytes:
+def public_part(stored: StoredObject, token_key: bytes) -> bytes:
     """What both halves of a pair have in common: the modulus or the point."""
     if stored.number(CKA_KEY_TYPE) == CKK_RSA:
         return clear(stored, CKA_MODULUS, token_key)
@@ -144,7 +205,7 @@ def _new_pair(stored: StoredObject, token_key: bytes) -> tuple[Values, Values]:
 
 
 def _rsa_values(key: rsa.RSAPrivateNumbers) -> tuple[Values, Values]:
-    public = {CKA_MODULUS: _number(key.public_numbers.n), _CKA_PUBLIC_EXPONENT: _number(key.public_numbers.e)}
+    public = {CKA_MODULUS: _number(key.public_numbers.n), CKA_PUBLIC_EXPONENT: _number(key.public_numbers.e)}
     primes = (key.p, key.q, key.dmp1, key.dmq1, key.iqmp)
     private = {number: _number(value) for number, value in zip(_CKA_PRIMES, primes, strict=True)}
     return public, {**public, CKA_PRIVATE_EXPONENT: _number(key.d), **private}
@@ -158,7 +219,7 @@ def _curve(stored: StoredObject, token_key: bytes) -> ec.EllipticCurve:
     """
     from cryptography.hazmat.primitives.asymmetric import ec
 
-    name = _CURVES.get(clear(stored, _CKA_EC_PARAMS, token_key))
+    name = _CURVES.get(clear(stored, CKA_EC_PARAMS, token_key))
     if name is None:
         raise Conflict("no other key of this type", "the lab makes AES, RSA and EC keys", "choose another key")
     curve: ec.EllipticCurve = getattr(ec, name)()

@@ -24,12 +24,13 @@ from hsmctl.agent.inventory import Module, Refused, Session
 from hsmctl.lab.administration import Administration
 from hsmctl.lab.desk import LOGIN_FAILED, Guest
 from hsmctl.lab.folder import NodeFolder, copy_administration
-from hsmctl.lab.limit import Room, limits
+from hsmctl.lab.keyring import Keyring
+from hsmctl.lab.limit import Room, check_size, limits
 from hsmctl.lab.listener import Listener
 from hsmctl.lab.outbox import Entry, Outbox
 from hsmctl.lab.owner import own
 from hsmctl.lab.record import NodeRecord
-from hsmctl.lab.softhsm import bump, module_path, object_files, sweep
+from hsmctl.lab.softhsm import bump, module_path, object_files, remove_object, sweep
 from hsmctl.lab.user import Role, Users, Verdict, user_from
 
 if TYPE_CHECKING:
@@ -106,6 +107,8 @@ class Node:
         self._kept: dict[str, Session] = {}
         self._replication = threading.Condition()
         self._replicated = 0
+        self.keyring = Keyring(folder.tokens, lambda: self.record)
+        """Its keys below PKCS#11; asked with the lock held."""
         self.administration = Administration(self)
 
     def start(self) -> None:
@@ -168,8 +171,35 @@ class Node:
                 reception.reopen()
 
     def total(self) -> int:
-        """The token objects of all crypto users; counted as files, because only their owners could list them."""
-        return sum(1 for user in self.record.tokens for _ in object_files(self.folder.tokens / user))
+        """The token objects of all crypto users, a shared one once; counted as files: only owners could list them."""
+        return len({name for user in self.record.tokens for name in object_files(self.folder.tokens / user)})
+
+    def make(self, user: str, wanted: Mapping[str, Any], amend: Callable[[tuple[str, ...]], None]) -> tuple[str, ...]:
+        """The object files of a new key, or pair, of a user; amended before the siblings get it.
+
+        Raises:
+            Refused: there is no room, or no key like this; a key that cannot be amended is not made.
+        """
+        from hsmctl.agent.operations import generate
+
+        kind = "aes" if wanted.get("value") else wanted["kind"]
+        wanted = {**wanted, "kind": kind}
+        check_size(wanted)
+        with self.administration.turn.together(), self.lock:
+            self.room.check(wanted)
+            making, names = self.begin(user), tuple[str, ...]()
+            try:
+                generate(self.module, self._kept[user], wanted)
+                names = tuple({*object_files(self.folder.tokens / user)} - making.before)
+                amend(names)
+            except Refused:
+                for name in names:
+                    remove_object(self.folder.tokens / user, name)
+                raise
+            finally:
+                number = self.finish(making)
+        self.wait_replicated(number)
+        return names
 
     def begin(self, user: str) -> Making:
         """Note that a call which may make objects of a user is about to be made; called with the lock held."""

@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hsmctl.agent.inventory import LIMIT, Conversation, Refused
-from hsmctl.lab import desk
+from hsmctl.lab import desk, desk_key
 from hsmctl.lab.desk import Guest
 
 if TYPE_CHECKING:
     from hsmctl.lab.administration import Administration
+
+OPERATIONS: Mapping[str, desk.Operation] = {**desk.OPERATIONS, **desk_key.OPERATIONS}
+"""Everything that is asked by name and answered at once."""
 
 
 @dataclass(eq=False, kw_only=True)
@@ -28,9 +31,13 @@ class Reception(Conversation):
     def answer(self, request: Mapping[str, Any]) -> Iterator[dict[str, object]]:
         """The replies to one request."""
         op, args = request.get("op"), request.get("args")
-        if self._greeted and isinstance(args, dict) and (op in desk.OPERATIONS or op == "sign out"):
-            yield self._of_the_desk(request.get("id"), str(op), args)
-            return
+        if self._greeted and isinstance(args, dict):
+            if op in OPERATIONS or op == "sign out":
+                yield self._of_the_desk(request.get("id"), str(op), args)
+                return
+            if op == desk_key.LISTING:
+                yield from self._listed(request.get("id"), args)
+                return
         with self.hsm.turn.together():
             yield from super().answer(request)
 
@@ -46,12 +53,22 @@ class Reception(Conversation):
 
     def _of_the_desk(self, number: object, op: str, args: Mapping[str, Any]) -> dict[str, object]:
         try:
-            ok = self._sign_out() if op == "sign out" else desk.answer(self.hsm, self.guest, op, args)
+            ok = self._sign_out() if op == "sign out" else desk.answer(OPERATIONS[op], self.hsm, self.guest, args)
         except Refused as refused:
             return refused.reply(number)
         if self.guest.user:
             self.limit = LIMIT  # somebody the HSM knows may send certificates
         return {"id": number, "ok": ok}
+
+    def _listed(self, number: object, args: Mapping[str, Any]) -> Iterator[dict[str, object]]:
+        """A listing in parts."""
+        if not self.guest.user:
+            yield Refused("CKR_USER_NOT_LOGGED_IN", desk.NOT_LOGGED_IN).reply(number)
+            return
+        *batches, last = desk_key.listing(self.hsm, self.guest, args)
+        for batch in batches:
+            yield {"id": number, "ok": batch, "more": True}
+        yield {"id": number, "ok": last}
 
     def _sign_out(self) -> Mapping[str, object]:
         """Log out; the connection stays."""
