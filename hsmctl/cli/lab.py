@@ -101,12 +101,15 @@ class LabUp:
     show_default=True,
     help="How the client host is connected to the HSMs.",
 )
-def up(session: Session, hsms: int, azs: int, hsm_type: str, delay: float, seed_keys: int, network: str) -> int:
-    """Bring the lab up, or repair it; it ends with an ACTIVE cluster."""
+@click.option("--empty", is_flag=True, help="Make no cluster: subnets and a client host, to begin from nothing.")
+def up(
+    session: Session, hsms: int, azs: int, hsm_type: str, delay: float, seed_keys: int, network: str, *, empty: bool
+) -> int:
+    """Bring the lab up, or repair it; it ends with an ACTIVE cluster, unless it is to be empty."""
     facade = session.unbound
     options = LabOptions(hsms=hsms, zones=azs, hsm_type=hsm_type, delay=delay, seed_keys=seed_keys, network=network)
     began = facade.clock.monotonic()
-    for line in facade.lab.up(options):
+    for line in facade.lab.up(options, empty=empty):
         session.out.say(line)
     took = facade.clock.monotonic() - began
     status = facade.lab.status()
@@ -215,6 +218,8 @@ def _spread(status: LabStatus) -> Spread | None:
 
 
 def _up_lines(made: LabUp, _: Page) -> list[str]:
+    if not made.clusters:
+        return [f"{Mark.REPORTED.glyph} the lab is up after {made.seconds:.1f} s and has no cluster yet"]
     clusters = ", ".join(made.clusters)
     lines = [f"{Mark.REPORTED.glyph} {clusters} is ACTIVE with {made.hsms} HSMs after {made.seconds:.1f} s"]
     return [*lines, f"  {_sizes(made.pss)} for each HSM"] if made.pss else lines

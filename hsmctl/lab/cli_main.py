@@ -185,7 +185,13 @@ def main(words: list[str]) -> int:
     logging.basicConfig(
         filename=installation.log("cli"), format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO
     )
-    return Tool(installation, os.environ, standard(), sys.stderr).run(words[1:])
+    try:
+        return Tool(installation, os.environ, standard(), sys.stderr).run(words[1:])
+    except BrokenPipeError:  # nobody reads any more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return 130
 
 
 if __name__ == "__main__":

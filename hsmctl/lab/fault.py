@@ -32,6 +32,10 @@ class Family(StrEnum):
     """What travels between HSMs."""
     USERS = "users"
     """The users of one HSM."""
+    POLICIES = "policies"
+    """Quorum values, trust anchors and mTLS of HSMs."""
+    CLIENT = "client"
+    """What the client host knows of the cluster."""
     CERTIFICATE = "certificate"
     """The certificate an HSM shows."""
     CLOUD = "cloud"
@@ -93,6 +97,14 @@ _KINDS = (
     FaultKind("user-locked", _USERS, _USER, "The HSM has locked the user out."),
     FaultKind("user-role", _USERS, _USER, "The HSM knows the user in another role."),
     FaultKind("user-password", _USERS, _USER, "The HSM knows another password of the user."),
+    FaultKind("user-mfa", _USERS, _USER, "The HSM asks the user for a second factor."),
+    FaultKind("user-quorum", _USERS, _USER, "The HSM alone has, or has not, registered the user for quorum."),
+    FaultKind("quorum-value", Family.POLICIES, _HSM, "The HSM asks for another number of approvals."),
+    FaultKind("quorum-expired", Family.POLICIES, (), "Every open quorum token has run out of time.", lasts=False),
+    FaultKind("anchor-missing", Family.POLICIES, _HSM, "The HSM has lost its trust anchors."),
+    FaultKind("mtls-demanded", Family.POLICIES, _HSM, "The HSMs demand client certificates.", anywhere=True),
+    FaultKind("client-stale", Family.CLIENT, _HSM, "The client's configuration lacks HSMs.", anywhere=True),
+    FaultKind("client-ca", Family.CLIENT, (), "The client trusts another CA than the customer's."),
     FaultKind("certificate-wrong", Family.CERTIFICATE, _HSM, "The HSM's certificate is not the customer CA's."),
     FaultKind("certificate-expired", Family.CERTIFICATE, _HSM, "The HSM's certificate has expired."),
     FaultKind("cloud-throttled", _CLOUD, (), "AWS refuses every call: too many of them."),

@@ -47,7 +47,7 @@ class UserFaults:
             if user is None:
                 raise Conflict(f"no user {fault.user} on {fault.hsm}", "there is nothing to bend", "name another user")
             before = {"before": asdict(user), "place": users.place(user.name)}
-        return replace(fault, detail={**before, "edit": _EDITS[fault.name]()})
+        return replace(fault, detail={**before, "edit": _EDITS[fault.name](user_from(before["before"]))})
 
     def settle(self, fault: Fault) -> None:
         """Make the user what the faults in the book make of it, unless somebody else has changed it since.
@@ -70,11 +70,14 @@ class UserFaults:
         return Users(self.lab.node(str(fault.hsm)).users)
 
 
-_EDITS: Mapping[str, Callable[[], dict[str, Any] | None]] = {
-    "user-missing": lambda: None,
-    "user-locked": lambda: {"failures": MAX_FAILURES},
-    "user-role": lambda: {"role": Role.ADMIN},
-    "user-password": lambda: {"verifier": verifier(secrets.token_urlsafe(24))},
+_NOBODYS_KEY = "a key nobody has"
+_EDITS: Mapping[str, Callable[[User], dict[str, Any] | None]] = {
+    "user-missing": lambda _: None,
+    "user-locked": lambda _: {"failures": MAX_FAILURES},
+    "user-role": lambda user: {"role": Role.CRYPTO_USER if user.role is Role.ADMIN else Role.ADMIN},
+    "user-password": lambda _: {"verifier": verifier(secrets.token_urlsafe(24))},
+    "user-mfa": lambda _: {"mfa": True, "public_key": _NOBODYS_KEY},
+    "user-quorum": lambda user: {"quorum": not user.quorum, "public_key": user.public_key or _NOBODYS_KEY},
 }
 """The fields a user gets, or None where it is lost."""
 

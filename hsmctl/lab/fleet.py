@@ -28,6 +28,7 @@ from hsmctl.lab.machine import Machine
 from hsmctl.lab.machines import MachineState, Place
 from hsmctl.lab.outside import OutsideClones
 from hsmctl.lab.owner import end_owner
+from hsmctl.lab.policy import Policies
 from hsmctl.lab.process import Event, NodeProcess
 from hsmctl.lab.record import NodeRecord
 from hsmctl.lab.replication import Change, ChangeKind, Delivery, Replicator
@@ -156,6 +157,15 @@ class Fleet:
     def put_user(self, hsm_id: str, name: str, user: User | None, place: int) -> None:
         """Make the user of a name be this one on the HSM, or nobody."""
         self.machine(hsm_id).put_user(name, user, place)
+
+    def put_policies(self, hsm_id: str, policies: Policies) -> None:
+        """Make the HSM's policies be these."""
+        self.machine(hsm_id).put_policies(policies)
+
+    def expire_tokens(self) -> None:
+        """End the time of every open quorum token on every HSM."""
+        for machine in self.machines():
+            machine.expire_tokens()
 
     def remove(self, hsm_id: str) -> None:
         """End the process and move its folder away; returns before it is gone."""

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from hsmctl.errors import Unreachable
 from hsmctl.lab.folder import NodeFolder
 from hsmctl.lab.machines import MachineState, Place
+from hsmctl.lab.policy import Policies
 from hsmctl.lab.process import Event, NodeProcess
 from hsmctl.lab.user import User, Users
 
@@ -116,6 +117,27 @@ class Machine:
                 process.call("user", _ANSWER_SECONDS, name=name, user=entry, place=place)
             else:
                 Users(self.folder.users).put(name, user, place)
+
+    def put_policies(self, policies: Policies) -> None:
+        """Make the policies be these.
+
+        Raises:
+            Unreachable: the process does not answer.
+        """
+        with self.lock:
+            if process := self.running:
+                process.call("policies", _ANSWER_SECONDS, policies=asdict(policies))
+            else:
+                policies.write(self.folder.policies)
+
+    def expire_tokens(self) -> None:
+        """End the time of every open quorum token.
+
+        Raises:
+            Unreachable: the process does not answer.
+        """
+        if process := self.running:
+            process.call("expire", _ANSWER_SECONDS)
 
     def described(self) -> Mapping[str, object]:
         """The HSM as the lab's status shows it."""

@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -29,6 +30,7 @@ from hsmctl.lab.limit import Room, check_size, limits
 from hsmctl.lab.listener import Listener
 from hsmctl.lab.outbox import Entry, Outbox
 from hsmctl.lab.owner import own
+from hsmctl.lab.policy import policies_from
 from hsmctl.lab.record import NodeRecord
 from hsmctl.lab.softhsm import bump, module_path, object_files, remove_object, sweep
 from hsmctl.lab.user import Role, Users, Verdict, user_from
@@ -162,8 +164,9 @@ class Node:
 
         with self.lock:
             self.record = provision.add_token(self.folder, user)
-            self.module.finalize()
-            self.module.initialize()
+            # SoftHSM leaves errors in OpenSSL's queue of its thread, where our own TLS would take them for its own.
+            with ThreadPoolExecutor(1) as apart:
+                apart.submit(self._restart_module).result()
             kept, self._kept = tuple(self._kept), {}
             for name in kept:
                 self._log_in(name)
@@ -233,6 +236,10 @@ class Node:
         with self.lock:
             shutil.copytree(self.folder.tokens, destination / "tokens")
             copy_administration(self.folder, NodeFolder(destination))
+
+    def _restart_module(self) -> None:
+        self.module.finalize()
+        self.module.initialize()
 
     def _log_in(self, user: str) -> None:
         """Keep one session logged in for life: every C_Login rewrites the token's file and may destroy it."""
@@ -314,6 +321,10 @@ def _obey(node: Node, listener: Listener, name: str, command: Mapping[str, Any])
             case "user":
                 user = command["user"]
                 node.users.put(command["name"], user_from(user) if user else None, command["place"])
+            case "policies":
+                node.administration.set_policies(policies_from(command["policies"]))
+            case "expire":
+                node.administration.quorum.delete(None)
             case "face_clients":
                 listener.face_clients()
             case "counts":

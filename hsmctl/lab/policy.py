@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from hsmctl.agent.inventory import Refused
 from hsmctl.lab.folder import write_private
@@ -59,13 +59,11 @@ class Policies:
     approved: float = TOKEN_SECONDS
 
     @classmethod
-    def read(cls, path: Path) -> Self:
+    def read(cls, path: Path) -> Policies:
         """The policies of a file; an HSM from the factory has none."""
         if not path.exists():
             return cls()
-        kept = json.loads(path.read_text())
-        anchors = tuple(Anchor(**each) for each in kept.pop("anchors"))
-        return cls(anchors=anchors, enforcement=Enforcement(kept.pop("enforcement")), **kept)
+        return policies_from(json.loads(path.read_text()))
 
     def write(self, path: Path) -> None:
         """Keep them."""
@@ -98,3 +96,9 @@ class Policies:
     def without_anchor(self, reference: int) -> Self:
         """The same without a trust anchor; one it has not is no loss."""
         return replace(self, anchors=tuple(each for each in self.anchors if each.reference != reference))
+
+
+def policies_from(entry: Mapping[str, Any]) -> Policies:
+    """The policies that were written as JSON."""
+    anchors = tuple(Anchor(**each) for each in entry["anchors"])
+    return Policies(**{**entry, "anchors": anchors, "enforcement": Enforcement(entry["enforcement"])})

@@ -27,7 +27,9 @@ from hsmctl.lab.effect import Effects
 from hsmctl.lab.emulation import Sources, moto, router, warm_when_quiet
 from hsmctl.lab.fault import Family, FaultBook
 from hsmctl.lab.fault_certificate import CertificateFaults
+from hsmctl.lab.fault_client import ClientFaults
 from hsmctl.lab.fault_key import KeyFaults
+from hsmctl.lab.fault_policy import PolicyFaults
 from hsmctl.lab.fault_process import CloudFaults, ProcessFaults, ReplicationFaults
 from hsmctl.lab.fault_service import ServiceFaults
 from hsmctl.lab.fault_user import UserFaults
@@ -132,6 +134,18 @@ class _Parts:
                 ),
                 Family.REPLICATION: ReplicationFaults(self.fleet.replicator),
                 Family.USERS: UserFaults(lab=lab, book=book, put=self.fleet.put_user, default=CRYPTO_USER),
+                Family.POLICIES: PolicyFaults(
+                    lab=lab,
+                    book=book,
+                    put=self.fleet.put_policies,
+                    expire=self.fleet.expire_tokens,
+                    hsms=lambda: [machine.place.hsm_id for machine in self.fleet.machines()],
+                ),
+                Family.CLIENT: ClientFaults(
+                    installation=self.client.installation,
+                    book=book,
+                    address=lambda hsm_id: self.fleet.machine(hsm_id).place.address,
+                ),
                 Family.CERTIFICATE: CertificateFaults(lab=lab, book=book, certify=self.fleet.show_certificate),
                 Family.CLOUD: CloudFaults(),
                 Family.NETWORK: self.network,

@@ -52,8 +52,10 @@ class LabService:
     connect: Callable[[], LabTools]
     """The services over the lab's own context, which exists once the lab was started."""
 
-    def up(self, options: LabOptions) -> Iterator[str]:
+    def up(self, options: LabOptions, *, empty: bool = False) -> Iterator[str]:
         """Bring the lab up and say what happens; ends with an ACTIVE cluster of `options.hsms` HSMs.
+
+        An empty one has what an account begins with, subnets and a client host, and no cluster is made.
 
         Raises:
             Conflict: a lab with other options exists, or its cluster is in a state nothing follows.
@@ -64,6 +66,8 @@ class LabService:
         for node in status.nodes:
             if node.quarantined:
                 yield f"{node.hsm_id} has {counted(node.quarantined, 'unfinished object')} in quarantine"
+        if empty:
+            return
         tools = self.connect()
         while (cluster := self._cluster(tools)) is None or not self._complete(cluster, options):
             yield from self._next(tools, cluster, status, options)

@@ -32,6 +32,12 @@ def test_up_narrates_on_standard_error_and_answers_with_time_and_memory(tmp_path
     assert [world.lab.equipped] == list(world.plane.held)
 
 
+def test_up_empty_makes_no_cluster() -> None:
+    ran = hsmctl(world := without_lab(), "lab", "up", "--empty")
+    assert (ran.code, world.lab.equipped) == (ExitCode.OK, "")
+    assert "is up after 0.0 s and has no cluster yet" in ran.out
+
+
 def test_up_with_other_options_is_a_conflict() -> None:
     ran = hsmctl(World(), "lab", "up", "--hsms", "5")
     assert ran.code == ExitCode.CONFLICT
