@@ -88,6 +88,16 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ui:
+    """How the terminal UI looks and what its keys are, whatever the context."""
+
+    theme: str = ""
+    """The theme it opens with; without one the last one that was chosen."""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """By the name of a command, the keys that run it, comma-separated, instead of its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """One run's settings."""
 

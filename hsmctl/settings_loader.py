@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from hsmctl.errors import Conflict, Denied, UsageError
-from hsmctl.settings import Context, ContextKind, Flags, Settings
-from hsmctl.settings_value import context_values, nearest, refuse_unknown, table
+from hsmctl.settings import Context, ContextKind, Flags, Settings, Ui
+from hsmctl.settings_value import context_values, nearest, refuse_unknown, table, ui_values
 
 LAB = "lab"
 """The name of the lab's context, which no other may have."""
 
-_TOP = ("default_context", "context")
+_TOP = ("default_context", "context", "ui")
 
 
 def load(flags: Flags, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -84,6 +84,7 @@ def read(path: Path) -> dict[str, Context]:
     refuse_unknown(document, _TOP, f"{path}: ")
     tables = table(document.get("context", {}), f"{path}: context", path)
     found = {name: _context(name, raw, path) for name, raw in tables.items()}
+    _ui(document, path)
     default = document.get("default_context")
     if default == LAB:
         raise UsageError(f"{path}: default_context", "the lab is never implicit", "use --lab or HSMCTL_CONTEXT=lab")
@@ -92,6 +93,21 @@ def read(path: Path) -> dict[str, Context]:
     if default is not None and default not in found:
         raise UsageError(f"{path}: default_context", f"no context {default}", nearest(str(default), found))
     return found
+
+
+def read_ui(path: Path) -> Ui:
+    """What a settings file says about the terminal UI.
+
+    Raises:
+        UsageError: a key or value is not one of ours.
+        Denied: it may not be read.
+    """
+    return _ui(_document(path), path)
+
+
+def _ui(document: Mapping[str, Any], path: Path) -> Ui:
+    what = f"{path}: ui"
+    return Ui(**ui_values(table(document.get("ui", {}), what, path), what, path))
 
 
 def _configured(name: str | None, path: Path) -> Context:

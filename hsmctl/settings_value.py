@@ -25,6 +25,11 @@ def context_values(found: Mapping[str, object], what: str, path: Path, *, of_lab
     return _values(found, _LAB_KEYS if of_lab else _KEYS, what, path)
 
 
+def ui_values(found: Mapping[str, object], what: str, path: Path) -> dict[str, Any]:
+    """The values of the table of the terminal UI by key."""
+    return _values(found, _UI_KEYS, what, path)
+
+
 def refuse_unknown(table: Iterable[str], known: Iterable[str], prefix: str) -> None:
     """Raise the error about a key that is not known."""
     for key in table:
@@ -199,3 +204,4 @@ _CLIENT_KEYS: Mapping[str, _Parser] = {
     "cli": _string,
     "config_folder": _string,
 }
+_UI_KEYS: Mapping[str, _Parser] = {"theme": _string, "keys": _string_map}

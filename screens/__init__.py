@@ -1,15 +1,24 @@
-"""The terminal UI, shipped as hsmctl.screens; importing it costs nothing until `run` is called."""
+"""The terminal UI, shipped as hsmctl.screens; importing it costs nothing until it is asked for something."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hsmctl.bootstrap import Hsmctl
+    from hsmctl.settings import Ui
+
+    from .app import HsmctlApp
+    from .elsewhere import Elsewhere
 
 
-def run(hsmctl: Hsmctl) -> int:
-    """The exit code of an interactive session over these services."""
+def run(hsmctl: Hsmctl, ui: Ui, elsewhere: Elsewhere) -> int:
+    """The exit code of an interactive session over these services.
+
+    Raises:
+        UsageError: `ui` names a theme or a command there is not.
+    """
     import os
     import sys
 
@@ -20,13 +29,38 @@ def run(hsmctl: Hsmctl) -> int:
 
     from hsmctl.errors import ExitCode
 
-    from .app import HsmctlApp
     from .password import asker
     from .theme import fitting
 
     encoding = (sys.stdout.encoding or "").lower()
     ascii_only = "utf" not in encoding or os.environ.get("TERM") in ("linux", "vt100", "vt220")
-    app = HsmctlApp(hsmctl, theme=fitting(Console().color_system), ascii_only=ascii_only)
+    app = _app(hsmctl, ui, fitting(Console().color_system), elsewhere, ascii_only=ascii_only)
     hsmctl.ask = asker(app)
     app.run()
     return ExitCode.BUG if app.return_code else ExitCode.OK
+
+
+def screenshot(hsmctl: Hsmctl, ui: Ui, line: str, *, size: tuple[int, int], keys: Sequence[str] = ()) -> str:
+    """A screen as SVG, drawn without a terminal once everything it asks for has been answered.
+
+    Raises:
+        UsageError: nothing is called so, or `ui` names a theme or a command there is not.
+    """
+    import asyncio
+
+    from .shot import drawn
+    from .theme import DARK
+
+    return asyncio.run(drawn(_app(hsmctl, ui, DARK.name), line, size, keys))
+
+
+def _app(
+    hsmctl: Hsmctl, ui: Ui, theme: str, elsewhere: Elsewhere | None = None, *, ascii_only: bool = False
+) -> HsmctlApp:
+    """The app as the configuration wants it; `theme` is for where that leaves it open."""
+    from .app import HsmctlApp
+    from .keymap import checked
+    from .theme import checked as checked_theme
+
+    chosen = checked_theme(ui.theme) or theme
+    return HsmctlApp(hsmctl, theme=chosen, ascii_only=ascii_only, elsewhere=elsewhere, keymap=checked(ui.keys))

@@ -1,30 +1,44 @@
-"""The application: one context's estate, the stack of places, the timers that keep it fresh."""
+"""The application: one context's estate, the stack of places, how often AWS is asked, and what is remembered."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import ClassVar
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any, ClassVar
 
 from textual.app import App
 from textual.command import Provider
 from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.signal import Signal
+from textual.timer import Timer
 
 from hsmctl.bootstrap import Hsmctl
 from hsmctl.domain.cluster import Cluster
+from hsmctl.errors import HsmctlError
 
+from .command import declared_as
+from .elsewhere import Elsewhere, Nowhere
 from .estate import Estate
 from .fleet import FleetScreen
 from .glyph import Ascii
+from .lines import Lines
+from .memory import Memory, Remembered
+from .offload import call
 from .palette import Commands
 from .place import Place
+from .registry import place_for
 from .survey import Survey
 from .theme import DARK, THEMES
 
-LAB_EVERY = 5.0
+LAB_EVERY = 15.0
 AWS_EVERY = 30.0
 """Seconds between two looks at the control plane; CloudHSM throttles DescribeClusters like any API."""
+FASTEST = 2.0
+"""The shortest rate there is."""
+KEPT_BY_STOP = frozenset({"operation", "memory"})
+"""Groups of workers that giving up waiting does not end."""
 
 
 class HsmctlApp(App[None]):
@@ -36,17 +50,32 @@ class HsmctlApp(App[None]):
     ENABLE_COMMAND_PALETTE = True
 
     def __init__(
-        self, hsmctl: Hsmctl, *, theme: str = DARK.name, ascii_only: bool = False, every: float | None = None
+        self,
+        hsmctl: Hsmctl,
+        *,
+        theme: str = "",
+        ascii_only: bool = False,
+        every: float | None = None,
+        elsewhere: Elsewhere | None = None,
+        keymap: Mapping[str, str] | None = None,
     ) -> None:
-        """`every` is the seconds between two looks, by default as often as the context can bear."""
+        """`every` is the seconds between two looks, by default what is remembered, or what the context can bear."""
         super().__init__()
+        self._memory = Memory(hsmctl.settings.state_folder / "ui.json")
+        self.remembered = self._kept = self._memory.load()
+        self._keeping = False
         for ours in THEMES:
             self.register_theme(ours)
-        self.theme = theme
+        known = self.remembered.theme in self.available_themes
+        self.theme = theme or (self.remembered.theme if known else DARK.name)
         self.changed: Signal[Estate] = Signal(self, "estate")
+        self.elsewhere: Elsewhere = elsewhere or Nowhere()
         self.survey = Survey(hsmctl, self.changed.publish)
+        self.every = self._rate() if every is None else every
+        """Seconds between two looks; 0 is by hand."""
         self._fallback = Ascii(enabled=ascii_only)
-        self._every = every or (LAB_EVERY if self.survey.lab else AWS_EVERY)
+        self._ticking: Timer | None = None
+        self._keys = dict(keymap or {})
 
     def get_default_screen(self) -> Screen[None]:
         """The fleet, which is always at the bottom of the stack."""
@@ -58,8 +87,20 @@ class HsmctlApp(App[None]):
 
     def on_mount(self) -> None:
         """Look, now and from time to time."""
+        self.set_keymap(self._keys)
         self.look()
-        self.set_interval(self._every, self.look)
+        self._tick_anew()
+
+    def key_of(self, name: str, declared: str) -> str:
+        """The keys of a command: the keymap's, or those it was declared with."""
+        return self._keys.get(name, declared)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether a command of the app's may run at the place one is at; Textual's own actions always may."""
+        place, name = self.screen if self.screen_stack else None, declared_as(action, parameters)
+        if not isinstance(place, Place):
+            return True
+        return all(command.runs(place) for command in place.commands if command.of_app and command.name == name)
 
     def look(self) -> None:
         """Ask AWS again, in the background."""
@@ -71,10 +112,15 @@ class HsmctlApp(App[None]):
 
     def go(self, noun: str, cluster: Cluster | None) -> None:
         """Go back to a place that is still open, or open it on top."""
-        place = self._place(noun, cluster)
+        place = place_for(noun, self.survey, cluster)
         if place is None:
             self.notify(f"{noun} needs a cluster: name one", severity="warning", markup=False)
-        elif place.path in [getattr(screen, "path", None) for screen in self.screen_stack]:
+        else:
+            self.visit(place)
+
+    def visit(self, place: Place) -> None:
+        """Go back to this place if it is open, or open it on top."""
+        if place.path in [getattr(screen, "path", None) for screen in self.screen_stack]:
             while getattr(self.screen, "path", None) != place.path:
                 self.pop_screen()
         else:
@@ -85,27 +131,143 @@ class HsmctlApp(App[None]):
         if len(self.screen_stack) > 1:
             self.pop_screen()
 
+    def remember(self, remembered: Remembered) -> None:
+        """Keep this for the next run."""
+        self.remembered = remembered
+        if not self._keeping:
+            self.run_worker(self._keep(), group="memory")
+
+    def remember_table(self, table: Lines[Any]) -> None:
+        """Keep how a table is sorted and what it hides."""
+        name, remembered = str(table.id), self.remembered
+        orders = {**remembered.orders, name: str(table.rows.order or "")}
+        hidden = {**remembered.hidden, name: tuple(sorted(table.hidden))}
+        self.remember(replace(remembered, orders=orders, hidden=hidden))
+
+    def on_unmount(self) -> None:
+        """Write down what is not written yet."""
+        if self._kept != self.remembered:
+            self._memory.keep(self.remembered)
+
+    def action_every(self, wanted: str = "") -> None:
+        """Ask AWS this often."""
+        try:
+            seconds = 0.0 if wanted in ("off", "0") else max(FASTEST, float(wanted.removesuffix("s").strip()))
+        except ValueError:
+            self.notify(f"{wanted or 'nothing'} is no number of seconds, nor off", severity="warning", markup=False)
+            return
+        self._set_every(seconds)
+        self.remember(replace(self.remembered, every={**self.remembered.every, self._whose: seconds}))
+
+    def action_pause(self) -> None:
+        """Ask only when told, or by itself again."""
+        self._set_every(0.0 if self.every else self._rate() or self._usual)
+
+    def action_arm(self, reason: str = "") -> None:
+        """Allow changes."""
+        try:
+            self.survey.arming.arm(reason)
+        except HsmctlError as error:
+            self.notify(f"{error}: {error.hint}", severity="error", markup=False)
+            return
+        self.notify("armed for ten minutes; :disarm ends it")
+        self._tell()
+
+    def action_disarm(self) -> None:
+        """Allow no changes any more."""
+        self.survey.arming.disarm()
+        self._tell()
+
+    def action_context(self, name: str = "") -> None:
+        """Work in another context."""
+        if name:
+            self.run_worker(self._move(name, None), group="move", exclusive=True)
+        else:
+            self.notify(f"one of {', '.join(self.elsewhere.contexts()) or 'none'}", markup=False)
+
+    def action_region(self, name: str = "") -> None:
+        """Work in another region of this context."""
+        if name:
+            self.run_worker(self._move(None, name), group="move", exclusive=True)
+        else:
+            self.notify(f"this is {self.survey.estate.region}; name another", markup=False)
+
+    def action_stop(self) -> None:
+        """Give up waiting; what changes an estate goes on."""
+        for worker in list(self.workers):
+            if worker.group not in KEPT_BY_STOP:
+                worker.cancel()
+        self.notify("stopped waiting; r asks again")
+
+    def action_theme(self, name: str = "") -> None:
+        """Change the colours, or ask which."""
+        if name in self.available_themes:
+            self.theme = name
+        else:
+            self.search_themes()
+
+    def watch_theme(self, theme: str) -> None:
+        """Remember what the operator has chosen."""
+        if self.is_running:
+            self.remember(replace(self.remembered, theme=theme))
+
+    async def action_quit(self) -> None:
+        """Leave."""
+        self.exit()
+
     async def _look(self) -> None:
         await self.survey.look()
         for cluster in self.survey.due():
             self.check(cluster)
 
-    def _place(self, noun: str, cluster: Cluster | None) -> Place | None:
-        """The place, imported when it is first needed, or None where it needs a cluster and there is none."""
-        if noun == "fleet":
-            return FleetScreen(self.survey)
-        if cluster is None:
-            return None
-        match noun:
-            case "sync":
-                from .sync import SyncScreen
+    async def _keep(self) -> None:
+        """Write down what is to be remembered, one after the other, so that the last is what stays."""
+        self._keeping = True
+        while self._kept != self.remembered:
+            wanted = self.remembered
+            await call(partial(self._memory.keep, wanted))
+            self._kept = wanted
+        self._keeping = False
 
-                return SyncScreen(self.survey, cluster)
-            case "key":
-                from .key import KeyScreen
+    async def _move(self, context: str | None, region: str | None) -> None:
+        """Work somewhere else: the fleet there, disarmed, with nothing of here left open."""
+        here = self.survey.hsmctl
+        try:
+            found = await call(lambda: self.elsewhere.open(context, region))
+        except HsmctlError as error:
+            self.notify(f"{error}: {error.hint}", severity="error", markup=False)
+            return
+        found.ask = here.ask
+        self.survey = Survey(found, self.changed.publish)
+        while len(self.screen_stack) > 1:
+            await self.pop_screen()
+        if isinstance(self.screen, FleetScreen):
+            self.screen.move(self.survey)
+        self._set_every(self._rate())
+        self.look()
 
-                return KeyScreen(self.survey, cluster)
-            case _:
-                from .cluster import ClusterScreen
+    @property
+    def _whose(self) -> str:
+        return self.survey.hsmctl.context.name
 
-                return ClusterScreen(self.survey, cluster)
+    @property
+    def _usual(self) -> float:
+        return LAB_EVERY if self.survey.lab else AWS_EVERY
+
+    def _rate(self) -> float:
+        return self.remembered.every.get(self._whose, self._usual)
+
+    def _set_every(self, seconds: float) -> None:
+        self.every = seconds
+        self._tick_anew()
+        self._tell()
+
+    def _tick_anew(self) -> None:
+        if self._ticking is not None:
+            self._ticking.stop()
+        self._ticking = self.set_interval(self.every, self.look) if self.every else None
+
+    def _tell(self) -> None:
+        """Have the place show what is not about the estate."""
+        if isinstance(self.screen, Place):
+            self.screen.tick()

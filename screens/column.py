@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from rich.cells import cell_len, set_cell_size
 
@@ -34,6 +34,17 @@ class Column(Generic[Item]):
     """Whether its text ends at the right edge, as numbers do."""
     room: int = 0
     """The table's width from which on it is shown."""
+    order: Callable[[Item], Any] | None = None
+    """What to sort by where the text does not say it, as with ages."""
+    sorts: bool = True
+    """Whether one can sort by it."""
+    told: Callable[[Item], Mapping[str, str]] | None = None
+    """What a saved view says of an item where that is more than the text: names and values."""
+
+    @property
+    def name(self) -> str:
+        """What filters, sorting and saved views call it."""
+        return self.heads[0] if self.heads else ""
 
     def spans(self, item: Item) -> Spans:
         """What it shows of an item."""

@@ -25,6 +25,12 @@ class Takes(StrEnum):
     NOTHING = ""
     CLUSTER = "cluster"
     THEME = "theme"
+    COLUMN = "column"
+    SECONDS = "seconds"
+    CONTEXT = "context"
+    REGION = "region"
+    FILE = "file"
+    REASON = "reason"
 
 
 def always(_: Place) -> bool:
@@ -53,17 +59,21 @@ class Command:
     """Whether it leads to a place of that name."""
     takes: Takes = Takes.NOTHING
     available: Callable[[Place], bool] = always
+    of_app: bool = False
+    """Whether it is the app that does it, and not the place."""
+    changes: bool = False
+    """Whether it changes an estate, which takes arming first."""
 
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """Its keys as people write them."""
-        return tuple(_KEYCAPS.get(key, key) for key in self.key.split(",") if key)
+    def runs(self, place: Place) -> bool:
+        """Whether it can be done at this place now."""
+        return self.available(place) and (not self.changes or place.survey.arming.armed)
 
     def action(self, argument: str = "") -> str:
         """The Textual action that runs it."""
         if self.noun:
             return f"go({self.name!r}, {argument!r})"
-        return f"{self.name}({argument!r})" if self.takes else self.name
+        name = f"app.{self.name}" if self.of_app else self.name
+        return f"{name}({argument!r})" if self.takes else name
 
     def binding(self) -> Binding:
         """Its key binding, which a keymap can change by the command's name."""
@@ -77,7 +87,13 @@ _KEYCAPS = {
     "escape": "esc",
     "ctrl+p": "^p",
     "ctrl+q": "^q",
+    "ctrl+s": "^s",
 }
+
+
+def keycaps(keys: str) -> tuple[str, ...]:
+    """Comma-separated keys as people write them."""
+    return tuple(_KEYCAPS.get(key, key) for key in keys.split(",") if key)
 
 
 def bindings(commands: Iterable[Command]) -> list[BindingType]:
@@ -120,9 +136,27 @@ HELP = Command(name="help", help="say what keys, commands and signs mean", key="
 REFRESH = Command(name="refresh", help="ask again now", key="r")
 DESCRIBE = Command(name="describe", help="tell everything about what the cursor is on", key="d")
 COPY = Command(name="copy", help="copy the id of what the cursor is on", key="y")
+ALL_KEYS = Command(name="all", help="show or fold the keys that agree", key="a")
 CHECK = Command(name="check", help="compare the keys on every replica now", key="c", available=checkable)
-STOP = Command(name="stop", help="give up whatever is being waited for")
-THEME = Command(name="theme", help="change the colours", takes=Takes.THEME)
-QUIT = Command(name="quit", help="leave hsmctl", key="q,ctrl+q")
-COMMON = (OPEN, BACK, FILTER, LINE, HELP, REFRESH, DESCRIBE, COPY, STOP, THEME, QUIT, *NOUNS)
+SORT = Command(name="sort", help="sort by the next column, or by the one named", key="o", takes=Takes.COLUMN)
+TURN = Command(name="turn", help="turn the order round", key="O")
+HIDE = Command(name="hide", help="hide a column, or show it again", takes=Takes.COLUMN)
+SAVE = Command(name="save", help="save what is shown as csv, json or svg", key="ctrl+s", takes=Takes.FILE)
+STOP = Command(name="stop", help="give up whatever is being waited for", of_app=True)
+PAUSE = Command(name="pause", help="ask AWS only when told, or by itself again", key="p", of_app=True)
+EVERY = Command(name="every", help="set how often AWS is asked: 30, or off", takes=Takes.SECONDS, of_app=True)
+ARM = Command(name="arm", help="allow changes for ten minutes", takes=Takes.REASON, of_app=True)
+DISARM = Command(name="disarm", help="allow no changes any more", of_app=True)
+CONTEXT = Command(name="context", help="work in another context", takes=Takes.CONTEXT, of_app=True)
+REGION = Command(name="region", help="work in another region", takes=Takes.REGION, of_app=True)
+THEME = Command(name="theme", help="change the colours", takes=Takes.THEME, of_app=True)
+QUIT = Command(name="quit", help="leave hsmctl", key="q", of_app=True)
+LOOKING = (SORT, TURN, HIDE, SAVE, PAUSE, EVERY)
+SESSION = (ARM, DISARM, CONTEXT, REGION, THEME, STOP, QUIT)
+BASIC = (OPEN, BACK, FILTER, LINE, HELP, REFRESH, DESCRIBE, COPY)
+SECTIONS = (("EVERYWHERE", BASIC), ("LOOKING", LOOKING), ("SESSION", SESSION))
+"""How the help groups what every place offers, apart from the places themselves."""
+COMMON = (*BASIC, *LOOKING, *SESSION, *NOUNS)
 """What every place offers."""
+ALL = (*COMMON, CHECK, ALL_KEYS)
+"""Every command there is, whichever place has it."""

@@ -80,6 +80,13 @@ class FleetScreen(Place):
             yield self.clusters
         yield self.detail
 
+    def move(self, survey: Survey) -> None:
+        """Show another context's estate from now on."""
+        self.survey = survey
+        self.clusters.teach(_ASKING)
+        self.clusters.show(())
+        self.hear(survey.estate)
+
     def show(self) -> None:
         """Put the worst on top."""
         estate = self.survey.estate

@@ -14,23 +14,22 @@ from hsmctl.mark import Mark
 from hsmctl.settings import Context, ContextKind
 
 from .command import Command
-from .estate import Estate
 from .glyph import Role, Span, content
+from .survey import Survey
 
 
 class Header(Widget):
     """The breadcrumb on the left; context, account, region, protection, work in progress and age on the right."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._whose = context
         self._path: tuple[str, ...] = ()
         self._facts: tuple[Span, ...] = ()
-        self.add_class(_accent(context))
 
-    def show(self, path: Sequence[str], estate: Estate, age: str) -> None:
+    def show(self, path: Sequence[str], survey: Survey, age: str, *, paused: bool) -> None:
         """Say where we are and how old what is shown is; redraws only if that differs."""
-        facts = tuple(self._parts(estate, age))
+        facts = tuple(self._parts(survey, age, paused=paused))
+        self.set_classes(_accent(survey.hsmctl.context))
         if (tuple(path), facts) != (self._path, self._facts):
             self._path, self._facts = tuple(path), facts
             self.refresh()
@@ -49,21 +48,21 @@ class Header(Widget):
         gap = max(1, width - _width(crumbs) - _width(facts) - 1)
         return content([[*crumbs, (" " * gap, Role.PLAIN), *facts]])
 
-    def _parts(self, estate: Estate, age: str) -> Iterable[Span]:
+    def _parts(self, survey: Survey, age: str, *, paused: bool) -> Iterable[Span]:
         """The facts; where there is no room the second one goes, again and again."""
-        context = self._whose
-        lab = context.kind is ContextKind.LAB
+        context = survey.hsmctl.context
+        lab, estate = context.kind is ContextKind.LAB, survey.estate
         yield ("LAB", Role.ACCENT) if lab else (context.name or "no context", Role.STRONG)
         if estate.account:
             yield estate.account, Role.PLAIN
         if estate.region:
             yield estate.region, Role.PLAIN
-        if not lab:
-            yield "RO", Role.BAD if context.protect else Role.PLAIN
+        minutes = survey.arming.minutes
+        yield (f"ARMED {minutes} min", Role.WARN) if minutes else ("RO", Role.PLAIN)
         running = sum(check.running for check in estate.checks.values()) + estate.reading
         if running:
             yield f"{Mark.PENDING.glyph} {running}", Role.ACCENT
-        yield age, Role.PLAIN
+        yield (f"paused {age}", Role.WARN) if paused else (age, Role.PLAIN)
 
 
 class KeyLine(Widget):
@@ -78,10 +77,10 @@ class KeyLine(Widget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._commands: tuple[Command, ...] = ()
+        self._commands: tuple[tuple[str, Command], ...] = ()
 
-    def show(self, commands: Sequence[Command]) -> None:
-        """Offer these commands."""
+    def show(self, commands: Sequence[tuple[str, Command]]) -> None:
+        """Offer these commands, each with its key."""
         if tuple(commands) != self._commands:
             self._commands = tuple(commands)
             self.refresh()
@@ -89,15 +88,15 @@ class KeyLine(Widget):
     def render(self) -> Content:
         """The line."""
         spans: list[Span] = []
-        for command in self._commands:
-            spans += [(f" {command.keys[0]} ", Role.ACCENT), (f"{command.label or command.name} ", Role.PLAIN)]
+        for key, command in self._commands:
+            spans += [(f" {key} ", Role.ACCENT), (f"{command.label or command.name} ", Role.PLAIN)]
         return content([spans])
 
     def on_click(self, event: events.Click) -> None:
         """Run the command under the pointer."""
         end = 0
-        for command in self._commands:
-            end += len(command.keys[0]) + len(command.label or command.name) + 3
+        for key, command in self._commands:
+            end += len(key) + len(command.label or command.name) + 3
             if event.x < end:
                 self.post_message(self.Chosen(command))
                 return

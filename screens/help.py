@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -15,9 +15,12 @@ from textual.widgets import Static
 from hsmctl.domain.filter import GRAMMAR
 from hsmctl.mark import Mark
 
-from .command import COMMON, Command
+from .command import COMMON, SECTIONS, Command
 from .glyph import ROLES, Role, Spans, content, sign
 from .lines import Lines
+
+if TYPE_CHECKING:
+    from .place import Place
 
 
 class HelpScreen(ModalScreen[None]):
@@ -26,27 +29,25 @@ class HelpScreen(ModalScreen[None]):
     COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLES)
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark", "dismiss(None)", "close", show=False)]
 
-    def __init__(self, title: str, commands: Sequence[Command]) -> None:
-        """Explain `commands`, the place's own first."""
+    def __init__(self, place: Place) -> None:
+        """Explain a place, its own commands first."""
         super().__init__()
-        self._heading = title
-        self._commands = commands
+        self._place = place
 
     def compose(self) -> ComposeResult:
         """The text."""
         with VerticalScroll() as window:
-            window.border_title = Content(f"help · {self._heading}")
+            window.border_title = Content(f"help · {' ▸ '.join(self._place.path)}")
             window.border_subtitle = "esc closes"
             yield Static(content(self._lines()), markup=False)
 
     def _lines(self) -> Iterable[Spans]:
-        places = [command for command in self._commands if command.noun]
-        own = [command for command in self._commands if command not in COMMON]
-        common = [command for command in COMMON if not command.noun]
-        if own:
-            yield from _section("HERE", own)
-        yield from _section("PLACES", places)
-        yield from _section("EVERYWHERE", common)
+        commands = self._place.available_commands()
+        own = [command for command in commands if command not in COMMON]
+        yield from self._section("HERE", own)
+        yield from self._section("PLACES", [command for command in commands if command.noun])
+        for title, members in SECTIONS:
+            yield from self._section(title, [command for command in commands if command in members])
         yield _title("MOVING")
         for binding in Lines.BINDINGS:
             if isinstance(binding, Binding):
@@ -57,12 +58,12 @@ class HelpScreen(ModalScreen[None]):
         for mark in Mark:
             yield sign(mark), (f"  {mark.word}", Role.PLAIN)
 
-
-def _section(title: str, commands: Sequence[Command]) -> Iterable[Spans]:
-    yield _title(title)
-    for command in commands:
-        takes = f" {command.takes.upper()}" if command.takes else ""
-        yield _line("  ".join(command.keys), f":{command.name}{takes}", command.help)
+    def _section(self, title: str, commands: Sequence[Command]) -> Iterable[Spans]:
+        if commands:
+            yield _title(title)
+        for command in commands:
+            takes = f" {command.takes.upper()}" if command.takes else ""
+            yield _line("  ".join(self._place.keys_of(command)), f":{command.name}{takes}", command.help)
 
 
 def _title(text: str) -> Spans:

@@ -1,7 +1,7 @@
 """A table that draws only the lines on the screen: as fast with 16,666 rows as with ten.
 
-It shows a sequence of values through columns, keeps the cursor on the same value when the sequence changes, and sifts
-by the filter grammar. It does not know what the values are, sorts nothing, and never reads text as markup.
+It shows a sequence of values through columns and keeps the cursor on the same value when the sequence changes; which
+of them and in what order, `rows` says. It does not know what the values are, and never reads text as markup.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from hsmctl.domain.filter import Filter, searchable
+from hsmctl.domain.filter import Filter
 
 from .column import Column, fitted, joined
 from .glyph import Role, Span, Spans
 from .offload import call
+from .rows import Order, Rows
 
 Item = TypeVar("Item")
 
@@ -56,7 +57,7 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
 
         def can_replace(self, message: Message) -> bool:
             """Whether it makes an earlier one of the same table needless."""
-            return isinstance(message, Lines.Moved) and message.lines is self.lines
+            return type(message) is type(self) and message.lines is self.lines
 
     class Opened(Moved):
         """An item was double-clicked."""
@@ -73,13 +74,13 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
     ) -> None:
         """`identity` is what makes two items the same across refreshes; `empty` is shown where there are none."""
         super().__init__(id=id)
-        self._columns = tuple(columns)
+        self.rows: Rows[Item] = Rows(tuple(columns))
+        self.hidden: frozenset[str] = frozenset()
+        """The names of columns that the operator does not want to see."""
+        self.arranged: Callable[[Lines[Item]], None] = lambda _: None
+        """Called when it was sorted otherwise, or shows other columns."""
         self._identity = identity
         self._empty = tuple(empty)
-        self._items: Sequence[Item] = ()
-        self._shown: Sequence[Item] = ()
-        self._texts: list[str] | None = None
-        self._filter = Filter()
         self._layout: tuple[tuple[Column[Item], int], ...] = ()
         self._moved = False
         self._styles: dict[tuple[Role, str], Style] = {}
@@ -93,23 +94,37 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
     @property
     def counts(self) -> tuple[int, int]:
         """How many items the filter keeps, and how many there are."""
-        return len(self._shown), len(self._items)
+        return len(self._shown), len(self.rows.items)
 
     def show(self, items: Sequence[Item], columns: Sequence[Column[Item]] | None = None) -> None:
         """Show these items, the cursor on the one it was on; `columns` replaces how they are shown."""
-        if columns is not None:
-            self._columns = tuple(columns)
-        if items is not self._items:
-            self._items, self._texts = items, None
+        current = self.current
+        self.rows.hold(items, self.rows.columns if columns is None else tuple(columns))
         self._arrange()
-        self._sift(self.current)
+        self._place_cursor(current)
 
     async def prepare(self) -> None:
-        """Make ready, away from the event loop, what filters look into."""
-        items, columns = self._items, self._columns
-        texts = await call(lambda: _texts(items, columns))
-        if items is self._items:
-            self._texts = texts
+        """Make ready, away from the event loop, the order of the items and what filters look into."""
+        rows = self.rows
+        items, columns, order = rows.items, rows.columns, rows.order
+        ordered, texts = await call(rows.work())
+        if items is rows.items and columns is rows.columns and order == rows.order:
+            rows.take(ordered, texts)
+
+    async def sort(self, order: Order | None) -> None:
+        """Sort by a column, or show the items as they are given."""
+        current, self.rows.order = self.current, order
+        await self.prepare()
+        self.rows.sift()
+        self._place_cursor(current)
+        self.arranged(self)
+
+    def hide(self, hidden: Iterable[str]) -> None:
+        """Show all columns but these."""
+        self.hidden = frozenset(hidden)
+        self._arrange()
+        self.refresh()
+        self.arranged(self)
 
     def renew(self) -> None:
         """Draw every line anew: what the columns show of the items has changed, an age for instance."""
@@ -130,8 +145,10 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
 
     def sift(self, query: str) -> None:
         """Show only the items the filter keeps."""
-        self._filter = Filter.parse(query, [column.heads[0] for column in self._columns])
-        self._sift(self.current)
+        current = self.current
+        self.rows.filter = Filter.parse(query, self.rows.names)
+        self.rows.sift()
+        self._place_cursor(current)
 
     def render_line(self, y: int) -> Strip:
         """The head, an item, or the words for no items."""
@@ -166,34 +183,43 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
         self._measure()
         self._follow()
 
-    def on_click(self, event: events.Click) -> None:
-        """Move the cursor to the clicked item; a second click opens it."""
+    async def on_click(self, event: events.Click) -> None:
+        """Move the cursor to the clicked item, which a second click opens, or sort by the clicked head."""
         row = event.y - self._head_height + self.scroll_offset.y
-        if event.y >= self._head_height and row < len(self._shown):
+        if event.y < self._head_height:
+            await self._sort_at(event.x)
+        elif row < len(self._shown):
             self._moved = True
             self.cursor = row
             if event.chain == 2:
                 self.post_message(self.Opened(self))
 
     @property
+    def _shown(self) -> Sequence[Item]:
+        return self.rows.shown
+
+    @property
     def _head_height(self) -> int:
-        return max((len(column.heads) for column in self._columns), default=0)
+        return max((len(column.heads) for column in self.rows.columns), default=0)
 
     @property
     def _words(self) -> Sequence[Spans]:
-        if self._filter and self._items:
+        if self.rows.filter and self.rows.items:
             return ((("no row matches the filter; esc drops it", Role.MUTED),),)
         return self._empty
 
-    def _sift(self, current: Item | None) -> None:
-        """Apply the filter; the cursor stays with its item once it was moved, and until then on the worst one."""
-        if self._filter:
-            if self._texts is None:
-                self._texts = _texts(self._items, self._columns)
-            kept = zip(self._items, self._texts, strict=True)
-            self._shown = [item for item, text in kept if self._filter.keeps(text)]
-        else:
-            self._shown = self._items
+    async def _sort_at(self, x: int) -> None:
+        """Sort by the column there; again turns the order round, and a third time drops it."""
+        end = 0
+        for column, width in self._layout:
+            end += width + 1
+            if x < end:
+                if column.name in self.rows.sortable:
+                    await self.sort(next_order(self.rows.order, column.name))
+                return
+
+    def _place_cursor(self, current: Item | None) -> None:
+        """The cursor stays with its item once it was moved, and until then on the first, which is the worst."""
         self._measure()
         place = self.cursor
         if current is not None and self._moved:
@@ -201,6 +227,10 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
         self.set_reactive(Lines.cursor, max(0, min(place, len(self._shown) - 1)))
         self._follow()
         self.renew()
+        self.call_later(self._announce)
+
+    def _announce(self) -> None:
+        """Tell who holds the table; a message made while that is busy with one of its own would not reach it."""
         self.post_message(self.Moved(self))
 
     def _place(self, identity: Hashable, otherwise: int) -> int:
@@ -221,18 +251,30 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
 
     def _arrange(self) -> None:
         """Decide which columns are shown and how wide."""
-        columns = [column for column in self._columns if self.size.width >= column.room]
+        columns = [column for column in self.rows.columns if self._wanted(column)]
         growing = sum(column.grows for column in columns)
         spare = max(0, self.size.width - 1 - sum(column.width + 1 for column in columns))
         self._strips.clear()
         self._layout = tuple((column, column.width + (spare // growing if column.grows else 0)) for column in columns)
 
+    def _wanted(self, column: Column[Item]) -> bool:
+        """Whether there is room for the column and the operator has not hidden it."""
+        return self.size.width >= column.room and column.name not in self.hidden
+
     def _head(self, y: int) -> Strip:
         height = self._head_height
         heads = (
-            fitted(((column.head(y, height), Role.MUTED),), width, right=column.right) for column, width in self._layout
+            fitted(((self._title(column, y, height), Role.MUTED),), width, right=column.right)
+            for column, width in self._layout
         )
         return self._strip(heads, "lines--head")
+
+    def _title(self, column: Column[Item], y: int, height: int) -> str:
+        """A line of a column's head, with an arrow in its last where the table is sorted by it."""
+        order = self.rows.order
+        sorted_here = order is not None and column.sorts and order.column == column.name and y == height - 1
+        arrow = ("↓" if order.descending else "↑") if order and sorted_here else ""
+        return f"{column.head(y, height)}{arrow}"
 
     def _line(self, row: int, *, at_cursor: bool) -> Strip:
         strip = self._strips.get((row, at_cursor))
@@ -260,6 +302,8 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
         return style
 
 
-def _texts(items: Sequence[Item], columns: Sequence[Column[Item]]) -> list[str]:
-    """What filters see of each item."""
-    return [searchable(column.text(item) for column in columns) for item in items]
+def next_order(order: Order | None, name: str) -> Order | None:
+    """What asking again for a column does: upwards, downwards, as given."""
+    if order is None or order.column != name:
+        return Order(name)
+    return None if order.descending else Order(name, descending=True)

@@ -104,7 +104,14 @@ def _replica_column(
     width = pitch * len(members)
     title = f"az {zone}" if len(zone) + 3 <= width and len(zone) <= 2 else zone
     return Column(
-        heads=(title, *below), text=lambda _: "", draw=lambda line: _drawn(_cells(line, mine), pitch), width=width
+        heads=(title, *below),
+        text=lambda _: "",
+        draw=lambda line: _drawn(_cells(line, mine), pitch),
+        width=width,
+        sorts=False,
+        told=lambda line: {
+            replica.name: str(cell or "asked") for (_, replica), cell in zip(members, _cells(line, mine), strict=True)
+        },
     )
 
 

@@ -16,24 +16,21 @@ class Commands(Provider):
 
     async def discover(self) -> Hits:
         """Every command."""
-        for command, run in self._runs():
-            yield DiscoveryHit(_title(command), run, help=command.help)
+        for title, command, run in self._runs():
+            yield DiscoveryHit(title, run, help=command.help)
 
     async def search(self, query: str) -> Hits:
         """The commands whose name or help matches."""
         matcher = self.matcher(query)
-        for command, run in self._runs():
+        for title, command, run in self._runs():
             score = max(matcher.match(command.name), matcher.match(command.help) / 2)
             if score > 0:
-                yield Hit(score, matcher.highlight(_title(command)), run, help=command.help)
+                yield Hit(score, matcher.highlight(title), run, help=command.help)
 
-    def _runs(self) -> Iterator[tuple[Command, Callable[[], Awaitable[None]]]]:
-        """Each command with what runs it; none over a window, which has its own keys."""
+    def _runs(self) -> Iterator[tuple[str, Command, Callable[[], Awaitable[None]]]]:
+        """Each command with its title and what runs it; none over a window, which has its own keys."""
         place = self.screen
         if isinstance(place, Place):
             for command in place.available_commands():
-                yield command, partial(place.perform, command)
-
-
-def _title(command: Command) -> str:
-    return f"{command.name}  {' '.join(command.keys)}".strip()
+                keys = " ".join(place.keys_of(command))
+                yield f"{command.name}  {keys}".strip(), command, partial(place.perform, command)

@@ -7,6 +7,7 @@ of screens is the app's.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -18,7 +19,9 @@ from textual.screen import Screen
 from hsmctl.domain.cluster import Cluster
 from hsmctl.words import age
 
-from .command import COMMON, FILTER, HELP, LINE, OPEN, Command, Takes, bindings, completions, declared_as
+from . import arrange
+from .argument import candidates
+from .command import COMMON, FILTER, HELP, LINE, OPEN, Command, Takes, bindings, completions, declared_as, keycaps
 from .detail import Detail
 from .estate import Estate
 from .glyph import ROLES, Spans
@@ -59,7 +62,7 @@ class Place(Screen[None]):
         self.path = tuple(path)
         self.table = table
         self.detail = Detail(id="detail")
-        self._header = Header(survey.hsmctl.context)
+        self._header = Header()
         self._key_line = KeyLine()
 
     @property
@@ -105,8 +108,9 @@ class Place(Screen[None]):
         yield self._key_line
 
     def on_mount(self) -> None:
-        """Take the keyboard, show what is known already, and listen for news."""
+        """Take the keyboard, show what is known already as it was arranged, and listen for news."""
         self.table.focus()
+        arrange.as_remembered(self)
         self.hsmctl_app.changed.subscribe(self, self.hear)
         self.set_interval(1.0, self.tick)
         self.hear(self.survey.estate)
@@ -120,8 +124,8 @@ class Place(Screen[None]):
         """Keep the ages true."""
         if self.is_current:
             now = self.survey.hsmctl.clock.now()
-            self._header.show(self.path, self.survey.estate, age(now, self.aged))
-            self._key_line.show([command for command in self.offered if command.available(self)])
+            self._header.show(self.path, self.survey, age(now, self.aged), paused=not self.hsmctl_app.every)
+            self._key_line.show([(self.keys_of(command)[0], command) for command in self.offered if command.runs(self)])
             for line in self.query(FilterLine):
                 line.say(*self.table.counts)
 
@@ -129,23 +133,23 @@ class Place(Screen[None]):
         """Whether the command may run here and now."""
         name = declared_as(action, parameters)
         command = next((command for command in self.commands if command.name == name), None)
-        return command is None or not self.is_mounted or command.available(self)
+        return command is None or not self.is_mounted or command.runs(self)
 
     async def perform(self, command: Command, argument: str = "") -> None:
         """Run a command as if its key had been pressed."""
         await self.app.run_action(command.action(argument), self)
 
+    def keys_of(self, command: Command) -> tuple[str, ...]:
+        """The keys that run a command here, as people write them."""
+        return keycaps(self.hsmctl_app.key_of(command.name, command.key))
+
     def available_commands(self) -> tuple[Command, ...]:
         """What can be done here and now."""
-        return tuple(command for command in self.commands if command.available(self))
+        return tuple(command for command in self.commands if command.runs(self))
 
     def arguments(self, takes: Takes) -> Sequence[str]:
         """What may follow a command after `:`."""
-        if takes is Takes.THEME:
-            return sorted(self.app.available_themes)
-        clusters = self.survey.estate.clusters or () if takes is Takes.CLUSTER else ()
-        names = (name for cluster in clusters for name in (cluster.tags.get("Name"), cluster.cluster_id) if name)
-        return sorted(names)
+        return candidates(self, takes)
 
     def action_go(self, noun: str, name: str = "") -> None:
         """Go to a place, about the named cluster or the one at hand."""
@@ -176,15 +180,25 @@ class Place(Screen[None]):
 
     async def action_line(self) -> None:
         """Open the command line."""
+        await self.ask_line()
+
+    async def ask_line(self, beginning: str = "") -> None:
+        """Open the command line with something typed already."""
         if not self.query(CommandLine):
-            complete = CommandLine(lambda line: completions(line, self.available_commands(), self.arguments))
-            await self.mount(complete, before=self._key_line)
+            await self.mount(
+                CommandLine(
+                    lambda line: completions(line, self.available_commands(), self.arguments),
+                    self.hsmctl_app.remembered.lines,
+                    beginning,
+                ),
+                before=self._key_line,
+            )
 
     def action_help(self) -> None:
         """Explain this place."""
         from .help import HelpScreen
 
-        self.app.push_screen(HelpScreen(" ▸ ".join(self.path), self.available_commands()))
+        self.app.push_screen(HelpScreen(self))
 
     def action_refresh(self) -> None:
         """Ask again."""
@@ -208,21 +222,21 @@ class Place(Screen[None]):
         if self.cluster:
             self.hsmctl_app.check(self.cluster)
 
-    def action_stop(self) -> None:
-        """Give up waiting."""
-        self.app.workers.cancel_all()
-        self.notify("stopped waiting; r asks again")
+    async def action_sort(self, name: str = "") -> None:
+        """Sort by this column, or by the next one; after the last one as the items are given."""
+        await arrange.sort(self, name)
 
-    def action_theme(self, name: str = "") -> None:
-        """Change the colours, or ask which."""
-        if name in self.app.available_themes:
-            self.app.theme = name
-        else:
-            self.app.search_themes()
+    async def action_turn(self) -> None:
+        """Sort the other way."""
+        await arrange.turn(self)
 
-    def action_quit(self) -> None:
-        """Leave."""
-        self.app.exit()
+    def action_hide(self, name: str = "") -> None:
+        """Hide a column, or show it again."""
+        arrange.hide(self, name)
+
+    async def action_save(self, name: str = "") -> None:
+        """Save what is shown; without a name, ask for one and offer some."""
+        await arrange.save(self, name)
 
     def complain(self, why: str) -> None:
         """Say why what was asked for is not done."""
@@ -248,13 +262,15 @@ class Place(Screen[None]):
     @on(CommandLine.Entered)
     async def _entered(self, event: CommandLine.Entered) -> None:
         name, _, argument = event.line.partition(" ")
-        command = _named(name, self.available_commands())
+        command = named(name, self.available_commands())
         if name and command is None:
             event.asked.refuse(f"{name}: no such command here; ? lists what there is")
             return
         await event.asked.remove()
         self.table.focus()
         if command:
+            remembered = self.hsmctl_app.remembered
+            self.hsmctl_app.remember(replace(remembered, lines=remembered.with_line(event.line)))
             await self.perform(command, argument.strip())
 
     def _leave_filter(self, *, drop: bool) -> None:
@@ -268,7 +284,7 @@ class Place(Screen[None]):
         return clusters[0] if len(clusters) == 1 else None
 
 
-def _named(name: str, commands: Sequence[Command]) -> Command | None:
+def named(name: str, commands: Sequence[Command]) -> Command | None:
     """The command of this name, in the plural too, or the only one that begins so."""
     exact = next((command for command in commands if command.name in (name, name.removesuffix("s"))), None)
     beginning = [command for command in commands if name and command.name.startswith(name)]

@@ -69,6 +69,8 @@ class CommandLine(Vertical):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "leave", show=False),
         Binding("tab", "complete", "complete", show=False, priority=True),
+        Binding("up", "recall(-1)", "the line before", show=False),
+        Binding("down", "recall(1)", "the line after", show=False),
     ]
 
     class Entered(Message):
@@ -79,10 +81,17 @@ class CommandLine(Vertical):
             self.asked = asked
             self.line = line
 
-    def __init__(self, complete: Callable[[str], Sequence[str]]) -> None:
-        """`complete` gives the lines a half-typed one can become, best first."""
+    def __init__(
+        self, complete: Callable[[str], Sequence[str]], history: Sequence[str] = (), beginning: str = ""
+    ) -> None:
+        """`complete` gives the lines a half-typed one can become, best first; `history` is what was typed before."""
         super().__init__()
         self._complete = complete
+        self._history = (*history, "")
+        self._recalled = len(history)
+        self._beginning = beginning
+        self._offered: tuple[str, ...] = ()
+        """The completions that tab goes through, as long as nothing else is typed."""
         self._candidates = Static("", classes="candidates", markup=False)
         self._input = Input(compact=True, select_on_focus=False)
 
@@ -96,7 +105,10 @@ class CommandLine(Vertical):
     def on_mount(self) -> None:
         """Take the keyboard."""
         self._input.focus()
-        self._offer("")
+        name, space, _ = self._beginning.partition(" ")
+        self._offered = tuple(self._complete(name + space)) if space else ()
+        self._put(self._beginning)
+        self._offer(name + space)
 
     def refuse(self, why: str) -> None:
         """Say why the line cannot be run; it can be corrected."""
@@ -107,20 +119,34 @@ class CommandLine(Vertical):
         self.post_message(self.Entered(self, ""))
 
     def action_complete(self) -> None:
-        """Take the best completion."""
-        best = next(iter(self._complete(self._input.value)), self._input.value)
-        self._input.value = best
-        self._input.cursor_position = len(best)
+        """Take the best completion; again takes the next one."""
+        line = self._input.value
+        if line not in self._offered:
+            self._offered = tuple(self._complete(line))
+        if self._offered:
+            place = self._offered.index(line) + 1 if line in self._offered else 0
+            self._put(self._offered[place % len(self._offered)])
+
+    def action_recall(self, by: int) -> None:
+        """Go through what was typed before."""
+        self._recalled = max(0, min(len(self._history) - 1, self._recalled + by))
+        self._put(self._history[self._recalled])
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
-        self._offer(event.value)
+        if event.value not in self._offered:
+            self._offered = ()
+            self._offer(event.value)
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
         self.post_message(self.Entered(self, event.value.strip()))
+
+    def _put(self, line: str) -> None:
+        self._input.value = line
+        self._input.cursor_position = len(line)
 
     def _offer(self, line: str) -> None:
         last = [candidate.rpartition(" ")[2] for candidate in self._complete(line)]

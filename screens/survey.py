@@ -18,6 +18,7 @@ from hsmctl.domain.sync import Replica
 from hsmctl.errors import Conflict, HsmctlError
 from hsmctl.settings import ContextKind
 
+from .arming import Arming
 from .attention import judge
 from .estate import CHECKABLE, Check, Estate
 from .offload import call, stream
@@ -38,6 +39,7 @@ class Survey:
 
     def __init__(self, hsmctl: Hsmctl, publish: Callable[[Estate], None]) -> None:
         self.hsmctl = hsmctl
+        self.arming = Arming(hsmctl)
         context = hsmctl.context
         self.estate = Estate(account=context.account_id or "", region=context.region or "")
         self._publish = publish

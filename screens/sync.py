@@ -12,7 +12,7 @@ from textual.geometry import Size
 from hsmctl.domain.cluster import Cluster
 from hsmctl.mark import Mark
 
-from .command import CHECK, COPY, FILTER, HELP, KEY, LINE, Command, bindings
+from .command import ALL_KEYS, CHECK, COPY, FILTER, HELP, KEY, LINE, Command, bindings
 from .detail import Detail, tiles
 from .estate import Agreement, Check
 from .evidence import evidence, title_of
@@ -24,15 +24,13 @@ from .survey import Survey
 from .verdict import long, replica_tiles
 from .words import cluster_name
 
-ALL = Command(name="all", help="show or fold the keys that agree", key="a")
-
 
 class SyncScreen(Place):
     """The matrix."""
 
-    commands: ClassVar[tuple[Command, ...]] = (*Place.commands, CHECK, ALL)
-    BINDINGS = bindings([CHECK, ALL])
-    offered: ClassVar[tuple[Command, ...]] = (ALL, CHECK, KEY, COPY, FILTER, LINE, HELP)
+    commands: ClassVar[tuple[Command, ...]] = (*Place.commands, CHECK, ALL_KEYS)
+    BINDINGS = bindings([CHECK, ALL_KEYS])
+    offered: ClassVar[tuple[Command, ...]] = (ALL_KEYS, CHECK, KEY, COPY, FILTER, LINE, HELP)
 
     def __init__(self, survey: Survey, cluster: Cluster) -> None:
         self._cluster = cluster

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
+
+from hsmctl.errors import UsageError
 
 DARK = Theme(
     name="hsmctl",
@@ -38,5 +40,17 @@ THEMES = (DARK, CONTRAST)
 
 
 def fitting(colours: str | None) -> str:
-    """The theme for a terminal's colour system: the terminal's own sixteen colours where it has no more."""
-    return "ansi-dark" if colours in (None, "standard", "windows") else DARK.name
+    """The theme for a terminal's colour system: its own sixteen colours where it has no more; nothing where it has."""
+    return "ansi-dark" if colours in (None, "standard", "windows") else ""
+
+
+def checked(wanted: str) -> str:
+    """The name, if there is a theme of it, or nothing.
+
+    Raises:
+        UsageError: there is none.
+    """
+    known = [theme.name for theme in THEMES] + sorted(BUILTIN_THEMES)
+    if wanted and wanted not in known:
+        raise UsageError(f"no theme {wanted}", f"there are {', '.join(known)}", DARK.name)
+    return wanted

@@ -8,12 +8,14 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from hsmctl.screens.app import HsmctlApp
 from textual.events import Paste
 from textual.pilot import Pilot
 from world import World
 
+from hsmctl.bootstrap import Hsmctl
 from hsmctl.settings import Context
 
 _PIECE = re.compile(r'<text class="[^"]*" x="([\d.]+)" y="([\d.]+)" textLength[^>]*>([^<]*)</text>')
@@ -92,7 +94,21 @@ async def opened(
     ascii_only: bool = False,
 ) -> AsyncIterator[Stage]:
     """The app over a world, a healthy lab unless told; `settled` waits until it has found out what there is."""
-    app = HsmctlApp((world or World()).hsmctl(context), ascii_only=ascii_only, every=NEVER)
+    facade = (world or World()).hsmctl(context)
+    async with staged(facade, size, settled=settled, ascii_only=ascii_only, every=NEVER) as stage:
+        yield stage
+
+
+@asynccontextmanager
+async def staged(
+    facade: Hsmctl,
+    size: tuple[int, int] = (80, 24),
+    *,
+    settled: bool = True,
+    **options: Any,  # noqa: ANN401 - of the app's constructor
+) -> AsyncIterator[Stage]:
+    """The app over a façade, with more of its options."""
+    app = HsmctlApp(facade, **options)
     async with app.run_test(size=size, notifications=True) as pilot:
         stage = Stage(app, pilot)
         if settled:

@@ -411,7 +411,7 @@ class World:
         self,
         context: Context | None = None,
         *,
-        folder: Path = Path("/nonexistent/hsmctl"),
+        folder: Path = Path("/dev/null/hsmctl"),
         ask: Callable[[str], Secret] = lambda _: Secret("correct horse"),
     ) -> Hsmctl:
         """The façade over this world, in the lab's context unless told; `folder` is where plans keep their locks."""
@@ -430,7 +430,7 @@ class World:
 
 def hsmctl(world: World | None = None, context: Context | None = None, folder: Path | None = None) -> Hsmctl:
     """The façade over a world, a healthy one unless told."""
-    return (world or World()).hsmctl(context, folder=folder or Path("/nonexistent/hsmctl"))
+    return (world or World()).hsmctl(context, folder=folder or Path("/dev/null/hsmctl"))
 
 
 def lab_context() -> Context:

@@ -21,6 +21,10 @@ EXAMPLE = """\
 # hsmctl's contexts. A key nobody knows is an error: `hsmctl config check`.
 # default_context = "prod"
 
+# [ui]
+# theme = "hsmctl-contrast"             # hsmctl ui lists them: :theme
+# keys = { refresh = "f5" }             # by the name of a command, as `?` lists them
+
 # [context.prod]
 # profile = "prod"                      # the AWS profile, as for the AWS CLI
 # region = "eu-central-1"

@@ -44,14 +44,14 @@ class Session:
         """
         from hsmctl.settings_loader import load
 
-        return self._connected(load(self.flags, self.environ))
+        return self.connected(load(self.flags, self.environ))
 
     @cached_property
     def unbound(self) -> Hsmctl:
         """The façade without a context: the clock, and the lab whether it exists or not."""
         from hsmctl.settings_loader import folders
 
-        return self._connected(folders(self.environ))
+        return self.connected(folders(self.environ))
 
     @property
     def flags(self) -> Flags:
@@ -144,7 +144,8 @@ class Session:
     def _text(self, name: str) -> str | None:
         return str(self.typed[name]) if name in self.typed else None
 
-    def _connected(self, settings: Settings) -> Hsmctl:
+    def connected(self, settings: Settings) -> Hsmctl:
+        """The façade over these settings."""
         if self.connect is not None:
             return self.connect(settings, ask)
         from hsmctl.bootstrap import Hsmctl

@@ -1,29 +1,107 @@
-"""`ui`: opens the terminal UI on the same façade."""
+"""`ui`: opens the terminal UI on the same façade, or has it draw one of its screens into a file."""
 
 from __future__ import annotations
 
 import os
+import re
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
 
 from hsmctl.cli.session import Session
 from hsmctl.cli.verb import verb
-from hsmctl.errors import Denied, UsageError
-from hsmctl.private import private_folder
+from hsmctl.errors import Conflict, Denied, ExitCode, UsageError
+from hsmctl.private import private_folder, write_private
+
+if TYPE_CHECKING:
+    from hsmctl.bootstrap import Hsmctl
+
+_SMALLEST, _LARGEST = 20, 500
+"""Columns and lines a screenshot may have."""
 
 
-@verb("ui", "hsmctl ui --lab", "hsmctl -c prod ui")
-def noun(session: Session) -> int:
+class Size(click.ParamType[tuple[int, int]]):
+    """Columns and lines, such as 120x40."""
+
+    name = "size"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """The two numbers."""
+        match = re.fullmatch(r"([0-9]{1,4})x([0-9]{1,4})", str(value))
+        if match is None or not all(_SMALLEST <= int(side) <= _LARGEST for side in match.groups()):
+            self.fail(f"{value} is no size such as 120x40", param, ctx)
+        return int(match[1]), int(match[2])
+
+
+@verb(
+    "ui",
+    "hsmctl ui --lab",
+    "hsmctl -c prod ui",
+    "hsmctl ui --lab --screenshot 'sync lab' -o sync.svg --size 120x40",
+)
+@click.option("--screenshot", "line", metavar="SCREEN", help="Draw this screen into a file, as `:` would open it.")
+@click.option("-o", "--output", "file", type=click.Path(path_type=Path), metavar="FILE.svg", help="The file.")
+@click.option("--size", type=Size(), default="120x40", show_default=True, help="Its columns and lines.")
+@click.option("--press", "keys", metavar="KEYS", default="", help="Keys to press first, comma-separated.")
+@click.option("--theme", metavar="NAME", default="", help="The theme, such as hsmctl-contrast.")
+def noun(session: Session, line: str | None, file: Path | None, size: tuple[int, int], keys: str, theme: str) -> int:
     """Open the terminal UI."""
+    from hsmctl.settings_loader import config_path, read_ui
+
+    found = read_ui(config_path(session.environ))
+    ui = replace(found, theme=theme or found.theme)
+    if (line is None) != (file is None):
+        raise UsageError("ui", "--screenshot and -o go together", "--screenshot fleet -o fleet.svg")
+    # By name only: the packaging seam is what keeps commands free of Textual.
+    screens: Any = import_module("hsmctl.screens")
+    if line is not None and file is not None:
+        if file.exists():
+            raise Conflict(str(file), "it exists", "name another file")
+        drawn: str = screens.screenshot(
+            session.hsmctl, ui, line, size=size, keys=[key for key in keys.split(",") if key]
+        )
+        write_private(file, drawn.encode())
+        return ExitCode.OK
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("ui", "it needs a terminal", "hsmctl sync check does the same check without one")
     facade = session.hsmctl
     with _log(facade.settings.state_folder) as stream:
         session.log_to(stream)
-        # By name only: the packaging seam is what keeps commands free of Textual.
-        return int(import_module("hsmctl.screens").run(facade))
+        return int(screens.run(facade, ui, _Elsewhere(session)))
+
+
+@dataclass(frozen=True)
+class _Elsewhere:
+    """The contexts of the configuration, and the lab where there is one."""
+
+    session: Session
+
+    def contexts(self) -> Sequence[str]:
+        """Their names."""
+        from hsmctl.settings_loader import LAB, config_path, folders, read
+
+        lab = (folders(self.session.environ).lab_home / "context.toml").exists()
+        return sorted([*read(config_path(self.session.environ)), *([LAB] if lab else [])])
+
+    def regions(self) -> Sequence[str]:
+        """The regions they name."""
+        from hsmctl.settings_loader import config_path, read
+
+        known = read(config_path(self.session.environ)).values()
+        return sorted({context.region for context in known if context.region})
+
+    def open(self, context: str | None, region: str | None) -> Hsmctl:
+        """The façade over another context, or over another region of the one at hand."""
+        from hsmctl.settings_loader import load
+
+        flags = self.session.flags
+        bent = replace(flags, region=region) if context is None else replace(flags, context=context, lab=False)
+        return self.session.connected(load(bent, self.session.environ))
 
 
 def _log(folder: Path) -> TextIO:

@@ -9,13 +9,13 @@ from typing import cast
 
 import pytest
 from hsmctl.screens.cluster import ClusterScreen
-from hsmctl.screens.command import CHECK, COMMON, COPY, DESCRIBE, NOUNS, SYNC, Command, Takes, completions
+from hsmctl.screens.command import ALL_KEYS, CHECK, COMMON, COPY, DESCRIBE, NOUNS, SYNC, Command, Takes, completions
 from hsmctl.screens.fleet import FleetScreen
 from hsmctl.screens.key import KeyScreen
 from hsmctl.screens.palette import Commands
 from hsmctl.screens.place import Place
 from hsmctl.screens.prompt import CommandLine
-from hsmctl.screens.sync import ALL, SyncScreen
+from hsmctl.screens.sync import SyncScreen
 from stage import Stage, opened
 from textual.binding import Binding
 from textual.command import DiscoveryHit
@@ -31,7 +31,7 @@ async def test_each_command_of_each_place_is_one_action_by_key_by_palette_and_by
             assert len(place.offered) <= 7
             for command in place.available_commands():
                 method = "action_go" if command.noun else f"action_{command.name}"
-                assert callable(getattr(place, method)), command.name
+                assert callable(getattr(stage.app if command.of_app else place, method)), command.name
                 assert palette[command.name].args == (command,)
                 assert completions(command.name, place.available_commands(), place.arguments)[0] == command.name
                 for binding in Binding.make_bindings([command.binding()] if command.key else []):
@@ -40,7 +40,7 @@ async def test_each_command_of_each_place_is_one_action_by_key_by_palette_and_by
 
 
 @pytest.mark.parametrize(
-    ("noun", "command"), [("fleet", CHECK), ("fleet", SYNC), ("cluster", DESCRIBE), ("sync", ALL), ("key", COPY)]
+    ("noun", "command"), [("fleet", CHECK), ("fleet", SYNC), ("cluster", DESCRIBE), ("sync", ALL_KEYS), ("key", COPY)]
 )
 async def test_a_command_does_the_same_by_key_by_palette_and_by_name(noun: str, command: Command) -> None:
     async with opened() as stage:
@@ -100,7 +100,7 @@ async def test_q_quits() -> None:
 
 
 def test_completion_offers_places_first() -> None:
-    assert completions("s", COMMON, lambda _: ()) == ("sync", "stop")
+    assert completions("s", COMMON, lambda _: ()) == ("sync", "sort", "save", "stop")
     assert completions("sync cl", COMMON, lambda takes: ["cluster-1"] if takes is Takes.CLUSTER else []) == (
         "sync cluster-1",
     )

@@ -1,0 +1,39 @@
+"""What may follow a command after `:`, for its completion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from .command import Takes
+from .export import FORMATS, file_name
+
+if TYPE_CHECKING:
+    from .place import Place
+
+
+def candidates(place: Place, takes: Takes) -> Sequence[str]:
+    """Everything a command that takes this can be told here."""
+    match takes:
+        case Takes.THEME:
+            return sorted(place.app.available_themes)
+        case Takes.CLUSTER:
+            return sorted(_clusters(place))
+        case Takes.COLUMN:
+            return [name.lower() for name in place.table.rows.names if name]
+        case Takes.SECONDS:
+            return ("5", "15", "30", "60", "off")
+        case Takes.CONTEXT:
+            return place.hsmctl_app.elsewhere.contexts()
+        case Takes.REGION:
+            return place.hsmctl_app.elsewhere.regions()
+        case Takes.FILE:
+            moment = f"{place.survey.hsmctl.clock.now():%Y%m%dT%H%M%SZ}"
+            return [file_name(place.path, moment, form) for form in FORMATS]
+        case _:
+            return ()
+
+
+def _clusters(place: Place) -> Iterable[str]:
+    clusters = place.survey.estate.clusters or ()
+    return (name for cluster in clusters for name in (cluster.tags.get("Name"), cluster.cluster_id) if name)

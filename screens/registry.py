@@ -1,0 +1,45 @@
+"""Which place belongs to which noun; each is imported when it is first gone to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hsmctl.domain.cluster import Cluster
+
+from .survey import Survey
+
+if TYPE_CHECKING:
+    from .place import Place
+
+
+def place_for(noun: str, survey: Survey, cluster: Cluster | None) -> Place | None:
+    """The place, or None where it is one about a cluster and there is none."""
+    if cluster is None:
+        return _of_estate(noun, survey)
+    return _of_estate(noun, survey) or _of_cluster(noun, survey, cluster)
+
+
+def _of_estate(noun: str, survey: Survey) -> Place | None:
+    match noun:
+        case "fleet":
+            from .fleet import FleetScreen
+
+            return FleetScreen(survey)
+        case _:
+            return None
+
+
+def _of_cluster(noun: str, survey: Survey, cluster: Cluster) -> Place:
+    match noun:
+        case "sync":
+            from .sync import SyncScreen
+
+            return SyncScreen(survey, cluster)
+        case "key":
+            from .key import KeyScreen
+
+            return KeyScreen(survey, cluster)
+        case _:
+            from .cluster import ClusterScreen
+
+            return ClusterScreen(survey, cluster)

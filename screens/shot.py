@@ -1,0 +1,52 @@
+"""A screen drawn without a terminal, for documents and tickets: opened, everything answered, exported as SVG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.pilot import Pilot
+
+from hsmctl.errors import Unreachable, UsageError
+
+from .app import HsmctlApp
+from .place import Place, named
+
+PATIENCE = 60.0
+"""Seconds after which whatever has not answered is drawn as not answered."""
+
+
+async def drawn(app: HsmctlApp, line: str, size: tuple[int, int], keys: Sequence[str]) -> str:
+    """The screen that `line` opens, after these keys.
+
+    Raises:
+        UsageError: nothing is called so.
+    """
+    async with app.run_test(size=size) as pilot:
+        await _settled(app, pilot)
+        await _open(app, line)
+        await _settled(app, pilot)
+        for key in keys:
+            await pilot.press(key)
+            await _settled(app, pilot)
+        return app.export_screenshot(title=f"hsmctl {line}")
+
+
+async def _open(app: HsmctlApp, line: str) -> None:
+    place = app.screen
+    name, _, argument = line.partition(" ")
+    command = named(name, place.available_commands()) if isinstance(place, Place) else None
+    if command is None or not isinstance(place, Place):
+        raise UsageError(f"no screen {name}", "nothing is called so", "hsmctl ui, and : lists what there is")
+    await place.perform(command, argument.strip())
+
+
+async def _settled(app: HsmctlApp, pilot: Pilot[None]) -> None:
+    """Wait for answers, not for ever."""
+    import asyncio
+
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await app.workers.wait_for_complete()
+    except TimeoutError:
+        app.log.warning(Unreachable("screenshot", f"waited {PATIENCE:.0f} s", ""))
+    await pilot.pause()
