@@ -9,10 +9,14 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from certificates import csr, root
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from live import LiveLab, replica, until
 
 from hsmctl.domain.cluster import ClusterState
@@ -91,6 +95,17 @@ def test_a_user_made_while_another_works_opens_a_place_for_keys_and_breaks_nothi
         assert token.inventory().keys == before != ()
     with host.lab.tokens().open(*_opening(host, "bob")) as token:
         assert token.inventory().keys == ()
+
+
+def test_an_interactive_session_outlives_the_users_it_makes(host: ClientHost) -> None:
+    create = "user create --role crypto-user --password 'correct horse' --username"
+    login = f"login --username admin --role admin --password '{PASSWORD}'"
+    typed = "\n".join((login, f"{create} one", f"{create} two", "user list", "quit", ""))
+    command = [str(host.root / "bin" / "cloudhsm-cli"), "interactive"]
+    done = subprocess.run(command, input=typed, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count('"error_code": 0') == 4
+    assert '"username": "two"' in done.stdout.rpartition("aws-cloudhsm > ")[0].rpartition("aws-cloudhsm > ")[2]
 
 
 def test_a_joined_hsm_is_known_only_after_configuring_and_misses_what_was_done_meanwhile(host: ClientHost) -> None:
@@ -216,6 +231,36 @@ def test_policies_and_users_are_in_a_clone(host: ClientHost) -> None:
     host.configure()
     assert host.run("quorum", "token-sign", "list-quorum-values", env={}) == {"user": 0, "quorum": 2, "cluster": 0}
     assert LabFolder(host.lab.folder).node(added[0]).policies.exists()
+
+
+def test_who_shows_no_certificate_is_cut_off_once_that_is_enforced_and_the_oracle_is_not(
+    host: ClientHost, tmp_path: Path
+) -> None:
+    moment = datetime.now(UTC)
+    authority = root("clients", moment)
+    (tmp_path / "anchor.pem").write_text(authority.pem)
+    key = ec.generate_private_key(ec.SECP256R1())
+    own = (tmp_path / "client.pem", tmp_path / "client.key")
+    own[0].write_text(authority.sign(csr(key), moment))
+    own[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    mtls = ("cluster", "mtls")
+    host.run(*mtls, "register-trust-anchor", "--path", str(tmp_path / "anchor.pem"))
+    refused = host.program("cloudhsm-cli", *mtls, "set-enforcement", "--level", "cluster", env=ADMIN)
+    assert "Current connection must be mtls" in refused.stdout
+
+    files = ("--client-cert-hsm-tls-file", str(own[0]), "--client-key-hsm-tls-file", str(own[1]))
+    plain = (host.root / "etc" / "cloudhsm-cli.cfg").read_bytes()
+    host.program("configure-cli", *files)
+    host.run(*mtls, "set-enforcement", "--level", "cluster")
+    hsms = len(host.lab.hsms())
+    assert len(host.run("cluster", "hsm-info", env={})["hsms"]) == hsms
+    mutual = (host.root / "etc" / "cloudhsm-cli.cfg").read_bytes()
+    (host.root / "etc" / "cloudhsm-cli.cfg").write_bytes(plain)
+    assert host.program("cloudhsm-cli", "user", "list").stderr == 'Error: "HSM is disconnected"\n'
+    with host.lab.tokens().open(*_opening(host, "ops_cu")) as token:
+        assert token.inventory().keys
+    (host.root / "etc" / "cloudhsm-cli.cfg").write_bytes(mutual)
+    host.run(*mtls, "set-enforcement", "--level", "none")
 
 
 def _opening(host: ClientHost, user: str) -> Any:  # noqa: ANN401 - the arguments of Tokens.open
