@@ -34,14 +34,18 @@ if TYPE_CHECKING:
         Tokens,
     )
     from hsmctl.ports_cli import Consoles
+    from hsmctl.ports_client import Clients
     from hsmctl.services.admin import Admins
+    from hsmctl.services.client import ClientService
     from hsmctl.services.cluster import ClusterService
     from hsmctl.services.console import ConsoleService
+    from hsmctl.services.evidence import EvidenceService
     from hsmctl.services.hsm import HsmService
     from hsmctl.services.interlock import Interlocks
     from hsmctl.services.key import KeyService
     from hsmctl.services.lab import LabService, LabTools
     from hsmctl.services.login import LoginService
+    from hsmctl.services.mtls import MtlsService
     from hsmctl.services.net_collect import NetCollectService
     from hsmctl.services.operation import Operations, Playbook
     from hsmctl.services.probe import ProbeService
@@ -157,6 +161,8 @@ class Hsmctl:
         """
         known: Mapping[str, Callable[[], Playbook]] = {
             "cluster": lambda: self.cluster.playbook(),
+            "client": lambda: self.client.playbook,
+            "mtls": lambda: self.mtls.playbook,
             "user": lambda: self.user.playbook,
             "quorum": lambda: self.quorum.playbook,
         }
@@ -270,6 +276,36 @@ class Hsmctl:
         return quorum_service(self.admins, self.readiness, self.aws.identity(self.context.account_id), self.clock)
 
     @cached_property
+    def clients(self) -> Clients:
+        """How the context's client hosts are set up."""
+        from hsmctl.wiring.console import clients
+
+        return clients(self.context, self.clock)
+
+    @cached_property
+    def client(self) -> ClientService:
+        """The client hosts of the context."""
+        from hsmctl.wiring.console import client_service
+
+        identity = self.aws.identity(self.context.account_id)
+        return client_service(self.clients, self.context.customer_ca, identity, self.clock)
+
+    @cached_property
+    def mtls(self) -> MtlsService:
+        """Client certificates of clusters."""
+        from hsmctl.wiring.console import mtls_service
+
+        identity = self.aws.identity(self.context.account_id)
+        return mtls_service(self.clients, self.admins, self.readiness, identity, self.clock)
+
+    @cached_property
+    def evidence(self) -> EvidenceService:
+        """What a cluster tells about itself, where no replica can be asked."""
+        from hsmctl.wiring.console import evidence_service
+
+        return evidence_service(self.console, lambda: self.interlocks.metrics, self._checker)
+
+    @cached_property
     def signing(self) -> SigningService:
         """Approving off-line."""
         from hsmctl.wiring.console import signing_service
@@ -341,6 +377,11 @@ class Hsmctl:
     def asked(self, prompt: str) -> Secret:
         """A secret that is only ever prompted for, once a run."""
         return self.secret(Source(SourceKind.PROMPT), prompt)
+
+    def _checker(self) -> Login | None:
+        """The crypto user that checks keys, where the context names one and where its password is."""
+        user, source = self.context.user, self.context.password
+        return Login(user, self.secret(source, f"password of {user}")) if user and source else None
 
     def check_may_write(self) -> str | None:
         """Refuse a change that the context forbids; else the reason a protected one may be changed, if one was given.

@@ -7,12 +7,13 @@ one HSM, and coverage follows.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from hashlib import sha256
 
-from hsmctl.domain.client import Configuration, ConfiguredCluster
+from hsmctl.domain.client import ClientState, Component, Configuration, ConfiguredCluster
 from hsmctl.domain.coverage import ReportedKey
 from hsmctl.domain.mtls import Anchor, Level
 from hsmctl.domain.quorum import QuorumToken, Service
@@ -56,6 +57,8 @@ class MemoryCluster:
     """Every password that was sent for a login, by user."""
     cut_after: int | None = None
     """The connection is lost after so many more changes of an HSM."""
+    client_certificate: str = ""
+    """The path in every host's configuration of cloudhsm-cli."""
     down: dict[str, HsmctlError] = field(default_factory=dict)
     """Client hosts that fail, with what they fail with."""
 
@@ -219,7 +222,11 @@ class MemoryConsole:
         return dict(self._cluster.values), open_tokens
 
     def configuration(self) -> Configuration:
-        entry = ConfiguredCluster(cluster_id=self._cluster_id, addresses=self._cluster.addresses)
+        entry = ConfiguredCluster(
+            cluster_id=self._cluster_id,
+            addresses=self._cluster.addresses,
+            client_certificate=self._cluster.client_certificate,
+        )
         return Configuration(clusters=(entry,))
 
     def activate(self, password: Secret) -> None:
@@ -260,3 +267,44 @@ class MemoryConsoles:
         if host in self.cluster.down:
             raise self.cluster.down[host]
         yield MemoryConsole(self.cluster, cluster_id, host)
+
+
+@dataclass
+class MemoryClients:
+    """ports_client.Clients: two components on each host, configured by addresses."""
+
+    hosts: dict[str, tuple[str, ...]]
+    """The configured addresses by host."""
+    now: Callable[[], datetime]
+    ca: str = ""
+    """PEM of the CA file of every host."""
+    certificates: dict[str, str] = field(default_factory=dict)
+    """The client certificate in a host's configuration, PEM."""
+    errors: dict[str, HsmctlError] = field(default_factory=dict)
+    check: bool = True
+    mode: int = 0o600
+    skew: timedelta = timedelta()
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.hosts)
+
+    def look(self, host: str) -> ClientState:
+        if host in self.errors:
+            raise self.errors[host]
+        entry = ConfiguredCluster(addresses=self.hosts[host], ca_file="/ca", availability_check=self.check)
+        components = tuple(
+            Component(
+                name=name, path=f"/etc/{name}.cfg", mode=self.mode, configuration=Configuration(clusters=(entry,))
+            )
+            for name in ("cli", "pkcs11")
+        )
+        return ClientState(host=host, components=components, ca_files={"/ca": self.ca}, time=self.now() + self.skew)
+
+    def read(self, host: str, path: str) -> str:
+        return self.certificates[host]
+
+    def configure(self, host: str, component: str, addresses: Sequence[str]) -> None:
+        self.hosts[host] = tuple(addresses)
+
+    def install_ca(self, host: str, path: str, certificate: str) -> None:
+        self.ca = certificate

@@ -10,11 +10,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from hashlib import sha256
 from hmac import digest
 from pathlib import Path
 
-from console_world import MemoryCluster, MemoryConsoles
+import certificates
+from console_world import MemoryClients, MemoryCluster, MemoryConsoles
 from estate_world import FakeEstate
 from lab_faults import FakeFaults
 
@@ -387,6 +389,12 @@ def made_keys(spec: KeySpec) -> tuple[Key, ...]:
     )
 
 
+@lru_cache
+def customer_ca() -> str:
+    """The CA of the cluster's certificates, PEM; made once a run."""
+    return certificates.root("customer", NOW).pem
+
+
 @dataclass
 class World:
     """Everything outside hsmctl, in memory; a healthy lab until a test changes something."""
@@ -402,6 +410,8 @@ class World:
         self.lab = FakeLab(self.plane)
         self.faults = FakeFaults()
         self.consoles = MemoryConsoles(MemoryCluster(HSMS, tuple(f"127.16.{place}.10" for place in (1, 2, 3))))
+        addresses = self.consoles.cluster.addresses
+        self.clients = MemoryClients({"app1": addresses, "app2": addresses}, self.clock.now, customer_ca())
         self.estate = FakeEstate()
         self.network: NetworkReader = SilentNetwork()
         self.probe: ProbeService | None = None
@@ -420,7 +430,7 @@ class World:
         lab = LabService(clock=self.clock, control=self.lab, faults=self.faults, connect=lambda: _tools(facade))
         vars(facade).update(clock=self.clock, journal=self.journal, aws=self.aws, tokens=self.tokens, lab=lab)
         vars(facade).update(authority=FakeAuthority(), hardware=FakeHardware())
-        vars(facade).update(consoles=self.consoles)
+        vars(facade).update(consoles=self.consoles, clients=self.clients)
         vars(facade).update(interlocks=self.estate.interlocks(self.plane, self.clock))
         identity = self.aws.identity(facade.context.account_id)
         net = NetCollectService(clock=self.clock, identity=identity, reader=self.network, cache=NoCache())

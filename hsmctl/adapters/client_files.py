@@ -93,7 +93,8 @@ def parse_configuration(path: str, text: str) -> Configuration:
         clusters = tuple(_cluster(entry["cluster"]) for entry in raw["clusters"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise Conflict(path, "it is not what the configure tool writes", "configure it anew") from error
-    return Configuration(clusters=clusters, retry_mode=_retry(raw))
+    modes = [_retry(raw), *(_retry(entry["cluster"]) for entry in raw["clusters"])]
+    return Configuration(clusters=clusters, retry_mode=next(filter(None, modes), ""))
 
 
 def _cluster(raw: Mapping[str, Any]) -> ConfiguredCluster:
@@ -111,9 +112,8 @@ def _cluster(raw: Mapping[str, Any]) -> ConfiguredCluster:
 
 def _retry(raw: Mapping[str, Any]) -> str:
     """The retry mode; the member's place is not documented (UNCONFIRMED), so only a word is taken."""
-    found = raw.get("retry", raw.get("default_retry_mode", ""))
-    mode = found.get("mode", "") if isinstance(found, dict) else found
-    return mode if isinstance(mode, str) else ""
+    found = raw.get("retry_mode", "")
+    return found if isinstance(found, str) else ""
 
 
 def _unreadable(host: str, path: str, said: str) -> HsmctlError:

@@ -63,7 +63,7 @@ class Conversation:
             if asked > _MOST_QUESTIONS:
                 raise Unreachable(what, f"it goes on asking: {question}", "hsmctl client check")
             printed = self._reply(what, question, replies or {}, deadline)
-        return answer(what, printed)
+        return answer(what, _PROMPT.sub("", printed))
 
     def close(self) -> None:
         """Leave; a token that was made here dies with it."""

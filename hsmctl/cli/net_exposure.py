@@ -96,6 +96,21 @@ def exposure(
     return found.show(session, EXPOSURE, document, document.exit)
 
 
+def reaching(session: Session, cluster: str) -> tuple[str, ...]:
+    """Who reaches the HSMs of a cluster, by the network's configuration, and is no registered client; gaps included.
+
+    Raises:
+        HsmctlError: the network cannot be read.
+    """
+    found, members_known = _from_aws(
+        session, ask.Question(cluster=cluster, words=(), ports=None, file=None, fresh=True)
+    )
+    inquiry = found.inquiry
+    registered = Registered(clients=inquiry.clients, hsms=inquiry.hsms)
+    result = exposed(inquiry.snapshot, registered, tuple(PORTS), members_known=members_known)
+    return (*(each.source.name for each in result.opened), *(f"unknown: {each.code}" for each in result.gaps))
+
+
 def _from_file(question: ask.Question) -> tuple[ask.Asked, bool]:
     """The file's inquiry; a snapshot of ours says whether it shows who carries a group, others show everybody."""
     document = ask.read_document(question.file or Path())

@@ -24,6 +24,8 @@ NOUNS: Mapping[str, str] = {
     "sync": "Whether all HSMs hold the same keys.",
     "user": "The users of a cluster's HSMs.",
     "quorum": "Approvals by several admins.",
+    "mtls": "Client certificates of a cluster.",
+    "client": "The hosts that use the HSMs.",
     "net": "Whether clients reach the HSMs, and why not.",
     "lab": "CloudHSM on this machine, to try things on.",
     "login": "PINs that were refused and are not tried again.",

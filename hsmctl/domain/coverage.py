@@ -94,6 +94,8 @@ class Evidence:
     """HSMs that are joining or leaving."""
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """CloudWatch's last numbers by metric and HSM."""
+    lasting: frozenset[str] = frozenset()
+    """The metrics by which two HSMs never had a number in common, for as long as was looked back."""
     host: str = ""
     connected: int | None = None
     users: tuple[HsmUser, ...] | None = None
@@ -207,7 +209,7 @@ def _counts(evidence: Evidence) -> list[CoverageFinding]:
                     kind=Kind.COUNT,
                     name=metric,
                     says=says,
-                    severity=Severity.DRIFT,
+                    severity=Severity.DRIFT if metric in evidence.lasting else Severity.NOTE,
                     source=Source.CONTROL,
                     grade=Grade.INFERRED,
                 )
@@ -262,7 +264,7 @@ def _anchors(evidence: Evidence) -> list[CoverageFinding]:
             says=f"coverage {anchor.coverage}",
             severity=Severity.UNSEEN if anchor.coverage == UNKNOWN else Severity.DRIFT,
             source=Source.HOST,
-            repair=f"hsmctl mtls repair {anchor.reference}",
+            repair="hsmctl mtls register FILE",
         )
         for anchor in evidence.anchors or ()
         if anchor.coverage != FULL

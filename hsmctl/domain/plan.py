@@ -73,6 +73,9 @@ class Action(OpenEnum):
     DEREGISTER_ANCHOR = "deregister-trust-anchor"
     CHECK_ANCHOR = "check-trust-anchor"
     SET_ENFORCEMENT = "set-mtls-enforcement"
+    CONFIGURE_CLIENT = "configure-client"
+    INSTALL_CA = "install-customer-ca"
+    CHECK_CLIENT = "check-client"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

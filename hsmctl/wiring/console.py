@@ -9,13 +9,19 @@ from typing import TYPE_CHECKING
 from hsmctl.settings import Context
 
 if TYPE_CHECKING:
+    from hsmctl.adapters.machine import Machines
     from hsmctl.domain.cluster import Cluster
-    from hsmctl.ports import Clock, Identity
+    from hsmctl.ports import Clock, Identity, Login
+    from hsmctl.ports_activation import Activation
     from hsmctl.ports_cli import Consoles
-    from hsmctl.ports_interlock import KeyStores
+    from hsmctl.ports_client import Clients
+    from hsmctl.ports_interlock import KeyStores, Metrics
     from hsmctl.secret import Secret
     from hsmctl.services.admin import Admins
+    from hsmctl.services.client import ClientService
     from hsmctl.services.console import ConsoleService
+    from hsmctl.services.evidence import EvidenceService
+    from hsmctl.services.mtls import MtlsService
     from hsmctl.services.quorum import QuorumService
     from hsmctl.services.readiness import Readiness
     from hsmctl.services.signing import SigningService
@@ -31,13 +37,9 @@ def consoles(context: Context, clock: Clock, state_folder: Path) -> Consoles:
     """The client hosts of the context that have cloudhsm-cli, this machine among them where the context says so."""
     from hsmctl.adapters.breaker import FileBreaker
     from hsmctl.adapters.console import CliConsoles
-    from hsmctl.adapters.machine import Machines
-    from hsmctl.adapters.ssh_config import SshAddress
 
-    entries = [entry for entry in context.clients if entry.host]
-    addresses = {entry.name: SshAddress(host=entry.host, user=entry.user, port=entry.port) for entry in entries}
     breaker = FileBreaker(state_folder, clock, turn=_LOGIN_SECONDS)
-    return CliConsoles(Machines(addresses, context.ssh_config), context.clients, breaker.gate, clock)
+    return CliConsoles(_machines(context), context.clients, breaker.gate, clock)
 
 
 def console_service(consoles: Consoles) -> ConsoleService:
@@ -98,3 +100,68 @@ def signing_service(clock: Clock, ask: Ask) -> SigningService:
     from hsmctl.services.signing import SigningService
 
     return SigningService(clock=clock, keys=FileSigningKeys(), bundles=FileBundles(), ask=ask)
+
+
+def clients(context: Context, clock: Clock) -> Clients:
+    """How the context's client hosts are set up."""
+    from hsmctl.adapters.client_host import HostClients
+
+    return HostClients(_machines(context), context.clients, clock)
+
+
+def client_service(clients: Clients, customer_ca: Path | None, identity: Identity, clock: Clock) -> ClientService:
+    """The client hosts of the context."""
+    from hsmctl.adapters.cluster_ca import CustomerCas
+    from hsmctl.services.client import ClientService
+
+    return ClientService(clock=clock, identity=identity, clients=clients, cas=CustomerCas(customer_ca))
+
+
+def evidence_service(
+    console: ConsoleService, metrics: Callable[[], Metrics], login: Callable[[], Login | None]
+) -> EvidenceService:
+    """What a real cluster tells about itself."""
+    from hsmctl.services.evidence import EvidenceService
+
+    return EvidenceService(console=console, metrics=metrics, login=login)
+
+
+def mtls_service(
+    clients: Clients,
+    admins: Admins,
+    readiness: Readiness,
+    identity: Identity,
+    clock: Clock,
+) -> MtlsService:
+    """Client certificates of clusters."""
+    from hsmctl.adapters.client_certificate import FileClientCertificates
+    from hsmctl.services.mtls import MtlsService
+
+    return MtlsService(
+        clock=clock,
+        identity=identity,
+        console=admins.console,
+        readiness=readiness,
+        admins=admins,
+        clients=clients,
+        certificates=FileClientCertificates(),
+        key_stores=readiness.key_stores,
+        cluster=readiness.cluster,
+    )
+
+
+def activation(consoles: Consoles, host: str | None = None) -> Activation:
+    """Activation through cloudhsm-cli on a client host."""
+    from hsmctl.adapters.activation import CliActivation
+
+    return CliActivation(consoles, host)
+
+
+def _machines(context: Context) -> Machines:
+    """This machine and the hosts that SSH reaches."""
+    from hsmctl.adapters.machine import Machines
+    from hsmctl.adapters.ssh_config import SshAddress
+
+    entries = [entry for entry in context.clients if entry.host]
+    addresses = {entry.name: SshAddress(host=entry.host, user=entry.user, port=entry.port) for entry in entries}
+    return Machines(addresses, context.ssh_config)

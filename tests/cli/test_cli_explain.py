@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
+import pytest
 from transcript import hsmctl
 from world import World
 
+from hsmctl.cli.root import root
+from hsmctl.cli.verb import Noun
+from hsmctl.domain.ckr import NAMES, meaning
+from hsmctl.domain.message import CATALOGUE
 from hsmctl.errors import ExitCode
 
 
@@ -22,3 +29,14 @@ def test_what_nobody_knows_is_no() -> None:
     ran = hsmctl(World(), "explain", "everything is fine")
     assert (ran.code, ran.out) == (ExitCode.NO, "")
     assert "nothing in it is known" in ran.err
+
+
+STEPS = sorted({entry.next for entry in CATALOGUE} | {meaning(name).next for name in NAMES.values()})
+
+
+@pytest.mark.parametrize("step", [step for step in STEPS if "hsmctl" in step])
+def test_a_next_step_is_a_command_there_is(step: str) -> None:
+    for noun, verb in re.findall(r"hsmctl ([a-z]+) ([a-z-]+)", step):
+        found = root.commands.get(noun) or root.get_command(None, noun)  # type: ignore[arg-type]
+        assert isinstance(found, Noun)
+        assert verb in found.list_commands(None)

@@ -12,7 +12,7 @@ import pytest
 from approval_files import write_bundle, write_key
 from connectivity import scenario
 from transcript import hsmctl
-from world import World
+from world import World, customer_ca
 
 from hsmctl.cli.root import NOUNS, root
 from hsmctl.cli.verb import Noun, Verb
@@ -64,6 +64,7 @@ def test_an_example_is_understood(example: str, tmp_path: Path, monkeypatch: pyt
     (tmp_path / "friday.toml").write_text('title = "Friday"')
     write_bundle(tmp_path / "approve-bob.json")
     write_key(tmp_path / "alice.pem")
+    (tmp_path / "clients-ca.pem").write_text(customer_ca())
     monkeypatch.chdir(tmp_path)
     ran = hsmctl(World(), *words[1:], folder=tmp_path)
 
