@@ -46,6 +46,8 @@ CELLS: Mapping[str, Mark] = {
     "missing": Mark.BAD,
     "different": Mark.DIFFERENT,
     "attributes": Mark.ATTRIBUTES,
+    "changing": Mark.PENDING,
+    "healing": Mark.PARTIAL,
     "unreadable": Mark.UNREADABLE,
     "unproven": Mark.UNPROVEN,
     "reported": Mark.REPORTED,

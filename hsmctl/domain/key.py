@@ -24,6 +24,9 @@ class ObjectClass(StrEnum):
     DATA = "data"
     OTHER = "other"
 
+    # Half a million identities are hashed in one comparison, and the enumeration's own hash is written in Python.
+    __hash__ = str.__hash__
+
 
 CLASSES: Mapping[int, ObjectClass] = {
     0: ObjectClass.DATA,
@@ -96,6 +99,8 @@ class Material(NamedTuple):
 
     kind: MaterialKind
     digest: bytes
+    by: str = ""
+    """Who defines it: vendors compute check values in ways of their own. Empty where there is one definition only."""
 
 
 class ProofKind(StrEnum):
@@ -134,6 +139,10 @@ class Key:
     curve: str | None = None
     attributes: frozenset[str] = frozenset()
     """The boolean attributes that are true, by their PKCS#11 names in lower case without CKA_: `sign`, `wrap`, ..."""
+    unknown: frozenset[str] = frozenset()
+    """The attributes the replica does not tell of this key: neither true nor false."""
+    session: bool = False
+    """Whether it lives in one session only: such a key is on one HSM by design."""
     material: Material | None = None
     proof: Proof | None = None
     """Its answer, where keys were used. It stands beside the fingerprint: a check that uses keys knows no less."""

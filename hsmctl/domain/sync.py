@@ -1,26 +1,28 @@
 """Whether the replicas of a key set agree, key by key, and how that is known.
 
 A *replica* is a place where an object should be and that can be asked by itself: a lab node, an on-premises HSM, any
-PKCS#11 token. `compare` takes one reading per replica and judges nothing it did not see: an unreadable replica is never
-counted as agreeing, a key without a fingerprint is unproven, and fingerprints of different kinds are never called
-different. Fingerprints and proofs are two witnesses: what either of them calls different is different.
+PKCS#11 token, a cluster seen through its client library. `compare` takes one reading per replica and judges nothing it
+did not see: an unreadable replica is never counted as agreeing, a key without a fingerprint is unproven, and
+fingerprints of different kinds are never called different. What one key amounts to is `sync_row`'s business.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from itertools import repeat
-from typing import TypeVar
+from operator import attrgetter
 
 from hsmctl.domain.evidence import Failed, Ok, Outcome
-from hsmctl.domain.key import Identity, Key, MaterialKind, ProofKind
+from hsmctl.domain.key import Identity, Key
+from hsmctl.domain.sync_rename import with_renamed
+from hsmctl.domain.sync_row import ACCUSED as ACCUSED
+from hsmctl.domain.sync_row import PROVENANCE, UNSETTLED, Holding, order, row
+from hsmctl.domain.sync_row import Cell as Cell
+from hsmctl.domain.sync_row import Row as Row
 from hsmctl.errors import Denied, ExitCode
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,8 @@ class Replica:
     """The cluster whose users it has; empty where its users are its own."""
     absent: str = ""
     """Why it cannot be asked yet, such as an HSM that is being created; it counts as unreadable."""
+    hsm_type: str = ""
+    """What kind of CloudHSM it is, `hsm2m.medium`, which limits what it holds; empty elsewhere."""
 
     def __str__(self) -> str:
         """Its name: what a message calls it."""
@@ -45,13 +49,15 @@ class Replica:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
-    """The token objects one replica showed to one user."""
+    """The objects one replica showed to one user."""
 
     keys: tuple[Key, ...]
     taken_at: datetime
     user: str
     total: int | None = None
     """Token objects on the replica whoever owns them, or None where it cannot say."""
+    vendor: str = ""
+    """Who made the token, as it says itself; vendors differ in what they tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,50 +66,6 @@ class Reading:
 
     replica: Replica
     outcome: Outcome[Inventory]
-
-
-class Cell(StrEnum):
-    """One key on one replica, worst first."""
-
-    MISSING = "missing"
-    DIFFERENT = "different"
-    ATTRIBUTES = "attributes"
-    UNREADABLE = "unreadable"
-    UNPROVEN = "unproven"
-    REPORTED = "reported"
-    PROVED = "proved"
-
-
-_RANK: Mapping[Cell, int] = {cell: rank for rank, cell in enumerate(Cell)}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One key over all replicas."""
-
-    identity: Identity
-    algorithm: str
-    cells: tuple[Cell, ...]
-    """In the order of the report's readings."""
-    holdings: tuple[tuple[Key, ...], ...] = ()
-    """Per replica what it holds under this identity; kept only where something differs."""
-    reasons: tuple[str, ...] = ()
-    """Why it is not proved though it agrees, where keys were used."""
-
-    @property
-    def worst(self) -> Cell:
-        """The cell that decides, unreadable replicas apart."""
-        return min(set(self.cells), key=_judged_rank)
-
-    @property
-    def agrees(self) -> bool:
-        """Whether every replica that could be read holds the same key with the same attributes."""
-        return _judged_rank(self.worst) > _RANK[Cell.ATTRIBUTES]
-
-    @property
-    def proved(self) -> bool:
-        """Whether every replica proved to hold this key."""
-        return all(cell is Cell.PROVED for cell in self.cells)
 
 
 class Verdict(StrEnum):
@@ -138,6 +100,8 @@ class Scope:
     """Token objects there, at most, whoever owns them, or None where some replica could not say."""
     full: bool
     """Whether every replica that was read showed every token object it has."""
+    uneven: bool = False
+    """Whether the replicas hold different numbers of objects that were not shown: something differs out of sight."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +114,8 @@ class Report:
     scope: Scope
     proved: int
     unproven: int
+    sessions: int = 0
+    """Keys of sessions that were seen: each is on one HSM by design, and none is compared."""
 
     @property
     def exit_code(self) -> ExitCode:
@@ -160,8 +126,13 @@ class Report:
 
     @property
     def differences(self) -> tuple[Row, ...]:
-        """The rows that do not agree."""
-        return tuple(row for row in self.rows if not row.agrees)
+        """The rows in which something is wrong."""
+        return tuple(row for row in self.rows if row.worst in ACCUSED)
+
+    @property
+    def unsettled(self) -> tuple[Row, ...]:
+        """The rows in which nothing is known to be wrong, and something is on its way."""
+        return tuple(row for row in self.rows if row.worst in UNSETTLED)
 
     @property
     def unreadable(self) -> tuple[Reading, ...]:
@@ -176,180 +147,108 @@ class Report:
     @property
     def words(self) -> str:
         """The verdict as a sentence that states its scope and its proof."""
-        if self.verdict is Verdict.NO_DIFFERENCE_SEEN:
-            if len(self.readings) == 1:
+        match self.verdict:
+            case Verdict.NO_DIFFERENCE_SEEN if len(self.readings) == 1:
                 return f"nothing to compare: one replica only (keys seen: {len(self.rows):,})"
-            seen = "no difference seen" if self.scope.full else "visible keys agree"
-            return f"{seen} ({self.proved:,} proved, {self.unproven:,} unproven)"
-        if self.verdict in (Verdict.NOT_IN_SYNC, Verdict.ATTRIBUTES_DIFFER):
-            count = len(self.differences)
-            return f"{self.verdict}: {count:,} {'key differs' if count == 1 else 'keys differ'}"
-        if self.unreadable:
-            return f"{self.verdict}: {len(self.unreadable)} of {len(self.readings)} replicas not readable"
+            case Verdict.NO_DIFFERENCE_SEEN:
+                seen = "no difference seen" if self.scope.full else "visible keys agree"
+                return f"{seen} ({self.proved:,} proved, {self.unproven:,} unproven)"
+            case Verdict.NOT_IN_SYNC | Verdict.ATTRIBUTES_DIFFER:
+                count = len(self.differences)
+                return f"{self.verdict}: {_keys(count)} {'differs' if count == 1 else 'differ'}"
+            case Verdict.INCOMPLETE | Verdict.UNKNOWN if why := "; ".join(self._gaps()):
+                return f"{self.verdict}: {why}"
         return str(self.verdict)
+
+    def _gaps(self) -> list[str]:
+        """What keeps the verdict from being more than it is."""
+        joining = sum(bool(reading.replica.absent) for reading in self.unreadable)
+        silent, of = len(self.unreadable) - joining, f"of {len(self.readings)} replicas"
+        by_cell = Counter(row.worst for row in self.unsettled)
+        found = {
+            f"{silent} {of} not readable": silent,
+            f"{joining} {of} not ready": joining,
+            f"{_keys(by_cell[Cell.CHANGING])} changing": by_cell[Cell.CHANGING],
+            f"{_keys(by_cell[Cell.HEALING])} healing": by_cell[Cell.HEALING],
+            "visible keys agree, the numbers of others do not": self.scope.uneven,
+        }
+        return [words for words, holds in found.items() if holds]
+
+
+def _keys(count: int) -> str:
+    return f"{count:,} key{'' if count == 1 else 's'}"
 
 
 def compare(readings: Sequence[Reading]) -> Report:
     """The report on these readings; linear in keys × replicas."""
-    columns = [_by_identity(reading) for reading in readings]
-    identities = dict.fromkeys(identity for column in columns if column for identity in column)
-    rows = sorted((_row(identity, columns) for identity in identities), key=_order)
+    ignored = frozenset[str]() if _of_one_origin(readings) else PROVENANCE
+    rows = [row(identity, holdings, ignored) for identity, holdings in _table(readings).items()]
+    return judged(readings, with_renamed(rows))
+
+
+def judged(readings: Sequence[Reading], rows: Sequence[Row]) -> Report:
+    """The report on rows that are known already, in any order."""
     proved = sum(row.proved for row in rows)
     scope = _scope(readings)
     return Report(
         readings=tuple(readings),
-        rows=tuple(rows),
-        verdict=_verdict(rows, readings, sure=0 < proved == len(rows) and scope.full),
+        rows=tuple(sorted(rows, key=order)),
+        verdict=_verdict(rows, readings, scope, sure=0 < proved == len(rows) and scope.full),
         scope=scope,
         proved=proved,
         unproven=len(rows) - proved,
+        sessions=sum(map(_sessions, _inventories(readings))),
     )
 
 
-_Holding = tuple[Key, ...]
-"""What one replica holds under one identity; more than one key where label and id are shared."""
-_Prints = tuple[tuple[str, bytes], ...]
-"""Kinds and digests of a holding's keys, sorted; both empty where a key has none."""
+def _table(readings: Sequence[Reading]) -> Mapping[Identity, list[Holding | None]]:
+    """By identity what each replica holds; None where it could not be read."""
+    nothing: list[Holding | None] = [None if isinstance(reading.outcome, Failed) else () for reading in readings]
+    table: dict[Identity, list[Holding | None]] = {}
+    for place, reading in enumerate(readings):
+        for key in () if isinstance(reading.outcome, Failed) else reading.outcome.value.keys:
+            if not key.session:
+                holdings = table.get(key.identity)
+                if holdings is None:
+                    holdings = table[key.identity] = nothing.copy()
+                holdings[place] = (*(holdings[place] or ()), key)
+    return table
 
 
-def _by_identity(reading: Reading) -> Mapping[Identity, _Holding] | None:
-    """What the replica holds under each identity, or None if it could not be read."""
-    if isinstance(reading.outcome, Failed):
-        return None
-    held: dict[Identity, _Holding] = {}
-    for key in reading.outcome.value.keys:
-        held[key.identity] = (*held.get(key.identity, ()), key)
-    return held
-
-
-def _row(identity: Identity, columns: Sequence[Mapping[Identity, _Holding] | None]) -> Row:
-    """The judgement on one identity."""
-    holdings = tuple(() if column is None else column.get(identity, ()) for column in columns)
-    present = [held for held in holdings if held]
-    judged = iter(_judge(present))
-    cells = tuple(
-        Cell.UNREADABLE if column is None else next(judged) if held else Cell.MISSING
-        for column, held in zip(columns, holdings, strict=True)
-    )
-    row = Row(identity=identity, algorithm=present[0][0].algorithm, cells=_CELLS.setdefault(cells, cells))
-    if not row.agrees:
-        return replace(row, holdings=holdings)
-    return row if row.worst is Cell.PROVED else replace(row, reasons=_reasons(present))
-
-
-_CELLS: dict[tuple[Cell, ...], tuple[Cell, ...]] = {}
-"""Equal rows share their cells: half a million healthy cells cost one tuple."""
-
-
-def _judge(holdings: Sequence[_Holding]) -> Iterator[Cell]:
-    """The cell of each holding of one identity, in order."""
-    if all(held == holdings[0] for held in holdings):
-        yield from repeat(_worth(holdings[0], material=True, proof=True), len(holdings))
-        return
-    form = _usual(map(_form, holdings))
-    attributes = _usual(map(_attributes, holdings))
-    materials, proofs = (_compared([prints(held) for held in holdings]) for prints in (_materials, _proofs))
-    for held, material, proof in zip(holdings, materials, proofs, strict=True):
-        if _form(held) != form or material is False or proof is False:
-            yield Cell.DIFFERENT
-        elif _attributes(held) != attributes:
-            yield Cell.ATTRIBUTES
-        else:
-            yield _worth(held, material=material is True, proof=proof is True)
-
-
-def _compared(prints: Sequence[_Prints]) -> list[bool | None]:
-    """For each holding whether its digests are the usual ones of its kinds; None where those are not the usual."""
-    kinds = _usual(map(_kinds, prints))
-    usual = {kind: _usual(each for each in prints if _kinds(each) == kind) for kind in map(_kinds, prints)}
-    return [each == usual[_kinds(each)] and (True if _kinds(each) == kinds else None) for each in prints]
-
-
-def _usual(values: Iterable[T]) -> T | None:
-    """The value most replicas have, or None where no value has a majority over every other."""
-    counted = Counter(values).most_common(2)
-    return None if len(counted) == 2 and counted[0][1] == counted[1][1] else counted[0][0]
-
-
-def _form(held: _Holding) -> tuple[str, ...]:
-    """The algorithms of a holding."""
-    return tuple(sorted(key.algorithm for key in held))
-
-
-def _kinds(prints: _Prints) -> tuple[str, ...]:
-    """How the digests of a holding came about; only those of equal kinds can be compared."""
-    return tuple(kind for kind, _ in prints)
-
-
-def _materials(held: _Holding) -> _Prints:
-    """The fingerprints of a holding."""
-    return tuple(sorted(key.material or _NOTHING for key in held))
-
-
-def _proofs(held: _Holding) -> _Prints:
-    """The proofs of a holding."""
-    return tuple(
-        sorted(
-            (key.proof.how, key.proof.value) if key.proof and key.proof.kind is ProofKind.DIGEST else _NOTHING
-            for key in held
-        )
-    )
-
-
-_NOTHING = ("", b"")
-
-
-def _attributes(held: _Holding) -> tuple[tuple[str, ...], ...]:
-    """The true attributes of a holding."""
-    return tuple(sorted(tuple(sorted(key.attributes)) for key in held))
-
-
-def _worth(held: _Holding, *, material: bool, proof: bool) -> Cell:
-    """How much a holding that agrees is known to agree: as much as its weakest key, by the witnesses that count."""
-    return max((_key_worth(key, material=material, proof=proof) for key in held), key=lambda cell: -_RANK[cell])
-
-
-def _key_worth(key: Key, *, material: bool, proof: bool) -> Cell:
-    """PROVED for an answer or for bytes that are the object itself, REPORTED for what an HSM's attributes say."""
-    if proof and key.proof and key.proof.kind is ProofKind.DIGEST:
-        return Cell.PROVED
-    if not material or key.material is None:
-        return Cell.UNPROVEN
-    return Cell.PROVED if key.material.kind is MaterialKind.PUBLIC else Cell.REPORTED
-
-
-def _reasons(holdings: Sequence[_Holding]) -> tuple[str, ...]:
-    """Why an identity is not proved, where its keys were asked to prove themselves."""
-    proofs = [key.proof for held in holdings for key in held if key.proof]
-    told = dict.fromkeys(proof.reason for proof in proofs if proof.reason)
-    answered = any(proof.kind is ProofKind.DIGEST for proof in proofs)
-    return tuple(told) or (("its replicas proved it in different ways",) if answered else ())
-
-
-def _judged_rank(cell: Cell) -> int:
-    """A cell's place for judging a row: what could not be read neither helps nor harms it."""
-    return len(_RANK) if cell is Cell.UNREADABLE else _RANK[cell]
-
-
-def _order(row: Row) -> tuple[int, bytes, str, bytes]:
-    """Worst first, then by label, class and id."""
-    identity = row.identity
-    return _RANK[row.worst], identity.label, identity.object_class, identity.key_id
+def _of_one_origin(readings: Sequence[Reading]) -> bool:
+    """Whether all keys were made in one cluster, or on tokens of one make."""
+    read = [
+        (reading.replica.realm, reading.outcome.value.vendor) for reading in readings if isinstance(reading.outcome, Ok)
+    ]
+    return len({realm or vendor for realm, vendor in read}) <= 1
 
 
 def _scope(readings: Sequence[Reading]) -> Scope:
     """What the readable replicas together showed."""
-    read = [reading.outcome.value for reading in readings if isinstance(reading.outcome, Ok)]
+    read = _inventories(readings)
+    shown = [len(inventory.keys) - _sessions(inventory) for inventory in read]
     totals = [inventory.total for inventory in read]
+    hidden = {total - seen for total, seen in zip(totals, shown, strict=True) if total is not None}
     return Scope(
         users=tuple(sorted({inventory.user for inventory in read})),
-        visible=max((len(inventory.keys) for inventory in read), default=0),
+        visible=max(shown, default=0),
         total=None if None in totals else max((total for total in totals if total is not None), default=None),
-        full=bool(read) and all(inventory.total == len(inventory.keys) for inventory in read),
+        full=bool(read) and totals == shown,
+        uneven=len(hidden) > 1 and len({reading.replica.realm for reading in readings}) == 1,
     )
 
 
-def _verdict(rows: Sequence[Row], readings: Sequence[Reading], *, sure: bool) -> Verdict:
+def _sessions(inventory: Inventory) -> int:
+    """The keys of sessions in it."""
+    return sum(map(attrgetter("session"), inventory.keys))
+
+
+def _inventories(readings: Sequence[Reading]) -> list[Inventory]:
+    """What the readable replicas showed."""
+    return [reading.outcome.value for reading in readings if isinstance(reading.outcome, Ok)]
+
+
+def _verdict(rows: Sequence[Row], readings: Sequence[Reading], scope: Scope, *, sure: bool) -> Verdict:
     """The one word, by the table of the design: what is known to be wrong beats what is not known."""
     worst = {row.worst for row in rows}
     unreadable = sum(isinstance(reading.outcome, Failed) for reading in readings)
@@ -359,7 +258,7 @@ def _verdict(rows: Sequence[Row], readings: Sequence[Reading], *, sure: bool) ->
         return Verdict.ATTRIBUTES_DIFFER
     if unreadable == len(readings):
         return Verdict.UNKNOWN
-    if unreadable:
+    if unreadable or scope.uneven or worst.intersection(UNSETTLED):
         return Verdict.INCOMPLETE
     return Verdict.IN_SYNC if sure and len(readings) > 1 else Verdict.NO_DIFFERENCE_SEEN
 

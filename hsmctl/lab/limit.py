@@ -9,37 +9,17 @@ kind.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hsmctl.agent.inventory import Refused
 from hsmctl.domain.key import SIZES, KeyKind
+from hsmctl.domain.limit import Limits as Limits
+from hsmctl.domain.limit import limits as limits
 from hsmctl.errors import Conflict
 from hsmctl.lab.objectfile import CKA_CLASS, CKO_PRIVATE_KEY, CKO_PUBLIC_KEY, Torn
 from hsmctl.lab.softhsm import object_files, read_object
 from hsmctl.lab.user import Users
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """How much an HSM holds."""
-
-    keys: int
-    asymmetric: int
-    """Of the keys."""
-    users: int
-
-
-_LIMITS: Mapping[str, Limits] = {
-    "hsm1.medium": Limits(keys=3_300, asymmetric=3_300, users=250),
-    "hsm2m.medium": Limits(keys=16_666, asymmetric=3_333, users=1_024),
-}
-
-
-def limits(hsm_type: str) -> Limits:
-    """What an HSM of this type holds; one nobody knows is taken for the newest."""
-    return _LIMITS.get(hsm_type, _LIMITS["hsm2m.medium"])
 
 
 def check_size(wanted: Mapping[str, Any]) -> None:
