@@ -340,6 +340,7 @@ class Hsmctl:
                 address=f"tls:{hsm.address}:{LAB_PORT}",
                 realm=cluster.cluster_id,
                 absent=f"it is {hsm.state}" if hsm.state is joining else "",
+                hsm_type=cluster.hsm_type,
             )
             for hsm in sorted(staying, key=lambda hsm: (hsm.state is joining, hsm.zone, hsm.hsm_id))
         )

@@ -108,6 +108,7 @@ class _AgentToken:
         self._clock = clock
         self._limit = LOGIN_LIMIT
         self._asked = 0
+        self._vendor = ""
 
     def greet(self) -> None:
         """Make sure that both ends speak the same, and that it is the HSM it should be.
@@ -133,7 +134,8 @@ class _AgentToken:
             Denied: the user cannot log in for another reason.
         """
         with self._conversing():
-            next(self._ask("login", {"user": login.user, "password": login.password.reveal(), "token": token}))
+            asked = {"user": login.user, "password": login.password.reveal(), "token": token}
+            self._vendor = str(next(self._ask("login", asked)).get("manufacturer", ""))
         self._limit = LIMIT
 
     def inventory(self) -> Inventory:
@@ -157,7 +159,7 @@ class _AgentToken:
             "extractable": spec.extractable,
         }
         with self._conversing():
-            return _keys(next(self._ask("generate", wanted)))
+            return _keys(next(self._ask("generate", wanted)), self._vendor)
 
     def _list(self, op: str, args: Mapping[str, object]) -> Inventory:
         """A listing, whose replies are many."""
@@ -166,9 +168,9 @@ class _AgentToken:
         total: int | None = None
         with self._conversing():
             for part in self._ask(op, args):
-                keys += _keys(part)
+                keys += _keys(part, self._vendor)
                 total = part.get("total")
-        return Inventory(keys=tuple(keys), taken_at=taken_at, user=self._user, total=total)
+        return Inventory(keys=tuple(keys), taken_at=taken_at, user=self._user, total=total, vendor=self._vendor)
 
     @contextmanager
     def _conversing(self) -> Iterator[None]:
@@ -234,19 +236,19 @@ def _translated(name: str) -> Iterator[None]:
         raise Unreachable(f"no answer from {name}", str(error), _HINT) from error
 
 
-def _keys(reply: Mapping[str, Any]) -> tuple[Key, ...]:
-    """The listed keys of a reply.
+def _keys(reply: Mapping[str, Any], vendor: str) -> tuple[Key, ...]:
+    """The listed keys of a reply of a token of this make.
 
     Raises:
         Malformed: a field is missing or of the wrong kind.
     """
     try:
-        return tuple(map(_key, reply["keys"]))
+        return tuple(_key(raw, vendor) for raw in reply["keys"])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise Malformed(f"a key that is none: {error!r}") from error
 
 
-def _key(raw: Mapping[str, Any]) -> Key:
+def _key(raw: Mapping[str, Any], vendor: str) -> Key:
     """One listed key; what many keys have in common exists once."""
     params, material = raw["ec_params"], raw["material"]
     return Key(
@@ -257,9 +259,16 @@ def _key(raw: Mapping[str, Any]) -> Key:
         bits=raw["bits"],
         curve=params and CURVES.get(params, sys.intern(params)),
         attributes=_attributes(tuple(raw["attributes"])),
-        material=material and Material(MaterialKind(material["kind"]), bytes.fromhex(material["digest"])),
+        unknown=_attributes(tuple(raw["unknown"])),
+        material=material and _material(material["kind"], material["digest"], vendor),
         proof=_proof(raw["proof"]) if "proof" in raw else None,
     )
+
+
+def _material(kind: str, digest: str, vendor: str) -> Material:
+    """A fingerprint; how check values come about is the vendor's own business."""
+    by = vendor if kind == MaterialKind.CHECK_VALUE else ""
+    return Material(MaterialKind(kind), bytes.fromhex(digest), by)
 
 
 def _proof(raw: Mapping[str, str]) -> Proof:

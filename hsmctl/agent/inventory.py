@@ -19,7 +19,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
-PROTOCOL = 1
+PROTOCOL = 2
 LOGIN_LIMIT = 4 * 1024
 """Most bytes of a frame before the login: a stranger makes nobody allocate more."""
 LIMIT = 8 * 1024 * 1024
@@ -186,8 +186,7 @@ class Module:
 
     def call(self, name: str, *arguments: object, expected: tuple[int, ...] = (0,)) -> int:
         """Call a function, numbers as words; a return value that is not expected is Refused."""
-        words = (_WORD(value) if isinstance(value, int) else value for value in arguments)
-        value: int = self._functions[name](*words)
+        value = self._functions[name](*(_WORD(value) if isinstance(value, int) else value for value in arguments))
         if value not in expected:
             raise Refused(ckr_name(value), f"{name} failed")
         return value
@@ -368,8 +367,8 @@ _FLAGS = _table("""
 _TEMPLATE = {
     **_FLAGS,
     **_table("""
-        id 102 label 003 ec_params 180 ec_point 181 modulus 120 public_exponent 122 check_value 090 key_type 100
-        value_len 161 class 000
+        id 102 label 003 ec_params 180 ec_point 181 modulus 120 public_exponent 122 check_value 090
+        key_type 100 value_len 161 class 000
     """),
 }
 """The attributes read, CKA_*; never CKA_VALUE of a key, which may be in the clear. The class is last: an untouched
@@ -432,6 +431,7 @@ class Reader:
             "bits": length * 8 if length else modulus.bit_length() or None,
             "ec_params": (values["ec_params"] or b"").hex() or None,
             "attributes": [name for name in _FLAGS if values[name] == b"\x01"],
+            "unknown": [name for name in _FLAGS if values[name] is None],
             "material": _material(kind, [values[name] for name in parts], values["check_value"]),
         }
 

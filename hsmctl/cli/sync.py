@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from pathlib import Path
 
 import click
 
 from hsmctl.cli.session import Session
-from hsmctl.cli.sync_view import CHECK, document, progress
+from hsmctl.cli.sync_document import Demand, document
+from hsmctl.cli.sync_view import CHECK, progress
 from hsmctl.cli.verb import Noun, Seconds, verb
-from hsmctl.domain.sync import Reading, Replica, Report, compare
-from hsmctl.errors import ExitCode, UsageError
+from hsmctl.domain.sync import Reading, Replica, Report
+from hsmctl.domain.sync_baseline import Baseline, Since, baseline, since
+from hsmctl.errors import Unreachable, UsageError
+from hsmctl.services.fanout import within
 from hsmctl.settings import ContextKind
-from hsmctl.words import counted
 
 
 @verb(
@@ -21,6 +24,8 @@ from hsmctl.words import counted
     "hsmctl -c prod sync check cluster-a2b3c4d5e6f --deadline 20s -o nagios",
     "hsmctl --lab sync check --deep -o wide",
     "hsmctl -c prod sync check --deep --yes --require proved",
+    "hsmctl -c prod sync check --min-copies 3 --save-baseline keys.json",
+    "hsmctl -c prod sync check --baseline keys.json",
     checks=True,
 )
 @click.argument("cluster", required=False)
@@ -30,6 +35,9 @@ from hsmctl.words import counted
 @click.option("--yes", is_flag=True, help="Use the keys that deep_allow names; needed outside the lab.")
 @click.option("--require", type=click.Choice(["proved"]), help="Exit 6 where keys agree but are not all proved.")
 @click.option("--require-scope", type=click.Choice(["full"]), help="Exit 6 where not every object could be seen.")
+@click.option("--min-copies", type=click.IntRange(min=1), help="Exit 1 where fewer replicas than this hold a key.")
+@click.option("--baseline", "then", metavar="FILE", type=click.Path(path_type=Path), help="Compare with this, too.")
+@click.option("--save-baseline", "keep", metavar="FILE", type=click.Path(path_type=Path), help="Write what was seen.")
 def check_sync(
     session: Session,
     cluster: str | None,
@@ -37,6 +45,9 @@ def check_sync(
     deadline: float,
     require: str | None,
     require_scope: str | None,
+    min_copies: int | None,
+    then: Path | None,
+    keep: Path | None,
     *,
     deep: bool,
     yes: bool,
@@ -46,16 +57,42 @@ def check_sync(
     Attributes and check values tell what HSMs report. With --deep the keys prove it: each signs, encrypts or decrypts
     a number made for this run. HSMs log that and may count it.
     """
-    session.check_account(cluster)
-    replicas = session.replicas(cluster, names)
-    nonce = _nonce(session, yes=yes) if deep else None
-    report = compare(_readings(session, replicas, deadline, nonce))
-    lacking = (require and report.unproven) or (require_scope and not report.scope.full)
-    code = ExitCode.PARTIAL if lacking and report.exit_code is ExitCode.OK else report.exit_code
-    return session.show(CHECK, document(report, code), warnings=_hidden(report), code=code)
+    earlier = _baseline(then)
+    report = _report(session, cluster, names, deadline, lambda: _nonce(session, yes=yes) if deep else None)
+    drift = _since(earlier, report)
+    if keep:
+        _save(keep, report, session)
+    demand = Demand(proved=bool(require), full_scope=bool(require_scope), copies=min_copies or 0)
+    answer = document(report, demand, drift)
+    return session.show(CHECK, answer, warnings=answer.warnings, code=answer.exit)
 
 
 noun = Noun("sync", "Whether all HSMs hold the same keys.", check_sync)
+
+
+def _report(
+    session: Session,
+    cluster: str | None,
+    names: tuple[str, ...],
+    seconds: float,
+    nonce: Callable[[], bytes | None],
+) -> Report:
+    """The check; what is asked of AWS before it begins counts against its time, and what is typed does not."""
+    facade = session.hsmctl
+    deadline = facade.clock.monotonic() + seconds
+
+    def find() -> tuple[Replica, ...]:
+        session.check_account(cluster)
+        return session.replicas(cluster, names)
+
+    replicas = within(find, "AWS", clock=facade.clock, deadline=deadline)
+    left = max(0.0, deadline - facade.clock.monotonic())
+
+    def heard(reading: Reading) -> None:
+        if session.out.interactive:
+            session.out.say(progress(reading))
+
+    return facade.sync.check(replicas, seconds=left, nonce=nonce(), heard=heard)
 
 
 def _nonce(session: Session, *, yes: bool) -> bytes:
@@ -77,20 +114,28 @@ def _nonce(session: Session, *, yes: bool) -> bytes:
     return nonce
 
 
-def _readings(session: Session, replicas: Sequence[Replica], seconds: float, nonce: bytes | None) -> Sequence[Reading]:
-    """What each replica answered, in their order; told as it comes to whoever watches."""
-    found = {}
-    for reading in session.hsmctl.sync.readings(replicas, seconds=seconds, nonce=nonce):
-        found[reading.replica.name] = reading
-        if session.out.interactive:
-            session.out.say(progress(reading))
-    readings = [found[replica.name] for replica in replicas]
-    return session.hsmctl.sync.settled(readings, nonce) if nonce else readings
+def _baseline(file: Path | None) -> Baseline | None:
+    """What was saved in the file."""
+    if file is None:
+        return None
+    from hsmctl.cli.sync_baseline import load
+
+    return load(file)
 
 
-def _hidden(report: Report) -> tuple[str, ...]:
-    """What the verdict does not speak of."""
-    scope = report.scope
-    if scope.total is None or scope.total <= scope.visible:
-        return ()
-    return (f"{counted(scope.total - scope.visible, 'object')} not visible to {' and '.join(scope.users)}: unproven",)
+def _since(earlier: Baseline | None, report: Report) -> Since | None:
+    return since(earlier, report.readings) if earlier else None
+
+
+def _save(file: Path, report: Report, session: Session) -> None:
+    """Keep what was seen, which must be everything.
+
+    Raises:
+        Unreachable: a replica could not be read: what only it holds would be missing later.
+    """
+    from hsmctl.cli.sync_baseline import save
+
+    if report.unreadable:
+        silent = ", ".join(reading.replica.name for reading in report.unreadable)
+        raise Unreachable("--save-baseline", f"{silent} could not be read", "try again when all can be")
+    save(file, baseline(report.readings, session.hsmctl.clock.now()))

@@ -1,18 +1,23 @@
-"""How the answer of `sync check` is written: its document, its tables and its monitoring line."""
+"""How the answer of `sync check` reads: its tables and its monitoring line."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+from hsmctl.cli.sync_document import (
+    BaselineRow,
+    DifferenceRow,
+    ReplicaRow,
+    ScarceRow,
+    SyncReport,
+    UnprovenRow,
+    replica_row,
+)
 from hsmctl.cli.table import Column, table
 from hsmctl.cli.view import Case, Check, Level, Page, View
-from hsmctl.domain.evidence import Failed
-from hsmctl.domain.key import text
-from hsmctl.domain.sync import Cell, Reading, Report, Row, Verdict
-from hsmctl.errors import ExitCode
+from hsmctl.domain.sync import Cell, Reading, Verdict
 from hsmctl.mark import CELLS, VERDICTS, Mark
-from hsmctl.words import counted
+from hsmctl.words import counted, instant
 
 _LEVELS: Mapping[str, Level] = {
     Verdict.NOT_IN_SYNC: Level.CRITICAL,
@@ -26,139 +31,10 @@ _NAMED = 3
 """Keys a monitoring line names."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScopeRow:
-    """About how much the verdict speaks."""
-
-    users: tuple[str, ...]
-    visible: int
-    total: int | None
-    """Token objects there whoever owns them, or null where some replica could not say."""
-    full: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplicaRow:
-    """One replica and what became of asking it."""
-
-    name: str
-    group: str | None
-    """Its Availability Zone or site."""
-    address: str | None
-    keys: int | None
-    """Objects it showed, or null if it could not be read."""
-    error: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DifferenceRow:
-    """One key that is not the same everywhere."""
-
-    object_class: str
-    label: str
-    """As text; bytes that are not printable are escaped."""
-    label_bytes: bytes
-    key_id: bytes
-    algorithm: str
-    worst: str
-    cells: Mapping[str, str]
-    """What was found on each replica: missing, different, attributes, unreadable, unproven, reported, proved."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnprovenRow:
-    """One key that agrees and did not prove itself."""
-
-    object_class: str
-    label: str
-    """As text; bytes that are not printable are escaped."""
-    label_bytes: bytes
-    key_id: bytes
-    algorithm: str
-    reasons: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyncReport:
-    """A verdict and what it rests on."""
-
-    verdict: str
-    says: str
-    """The verdict as a sentence with its figures."""
-    exit: int
-    scope: ScopeRow
-    keys: int
-    """Keys compared."""
-    proved: int
-    unproven: int
-    reasons: Mapping[str, int]
-    """Why keys that agree are not proved, and how many those are; empty unless the check was deep."""
-    replicas: tuple[ReplicaRow, ...]
-    differences: tuple[DifferenceRow, ...]
-    """Worst first; keys that agree are only counted."""
-    unproven_keys: tuple[UnprovenRow, ...]
-    """Those for which there is a reason."""
-
-
-def document(report: Report, code: ExitCode) -> SyncReport:
-    """The report as it is written."""
-    names = [reading.replica.name for reading in report.readings]
-    return SyncReport(
-        verdict=report.verdict,
-        says=report.words,
-        exit=code,
-        scope=ScopeRow(
-            users=report.scope.users, visible=report.scope.visible, total=report.scope.total, full=report.scope.full
-        ),
-        keys=len(report.rows),
-        proved=report.proved,
-        unproven=report.unproven,
-        replicas=tuple(map(_replica, report.readings)),
-        differences=tuple(_difference(row, names) for row in report.differences),
-        reasons=report.reasons,
-        unproven_keys=tuple(_unproven(row) for row in report.rows if row.reasons),
-    )
-
-
 def progress(reading: Reading) -> str:
     """What became of asking one replica, for whoever watches."""
-    row = _replica(reading)
+    row = replica_row(reading)
     return f"{_replica_mark(row).glyph} {row.name} {row.error or counted(row.keys or 0, 'key')}"
-
-
-def _replica(reading: Reading) -> ReplicaRow:
-    replica, outcome = reading.replica, reading.outcome
-    keys, error = None, None
-    if isinstance(outcome, Failed):
-        error = str(outcome.error).removeprefix(f"{replica.name}: ")
-    else:
-        keys = len(outcome.value.keys)
-    return ReplicaRow(
-        name=replica.name, group=replica.group or None, address=replica.address or None, keys=keys, error=error
-    )
-
-
-def _difference(row: Row, names: Sequence[str]) -> DifferenceRow:
-    return DifferenceRow(
-        object_class=row.identity.object_class,
-        label=text(row.identity.label),
-        label_bytes=row.identity.label,
-        key_id=row.identity.key_id,
-        algorithm=row.algorithm,
-        worst=row.worst,
-        cells=dict(zip(names, row.cells, strict=True)),
-    )
-
-
-def _unproven(row: Row) -> UnprovenRow:
-    return UnprovenRow(
-        object_class=row.identity.object_class,
-        label=text(row.identity.label),
-        label_bytes=row.identity.label,
-        key_id=row.identity.key_id,
-        algorithm=row.algorithm,
-        reasons=row.reasons,
-    )
 
 
 def _lines(report: SyncReport, page: Page) -> Iterator[str]:
@@ -167,9 +43,15 @@ def _lines(report: SyncReport, page: Page) -> Iterator[str]:
     yield from (f"  {count:,} unproven: {reason}" for reason, count in report.reasons.items())
     yield ""
     yield from _replica_table(report.replicas, page)
-    if report.differences:
+    if found := (*report.differences, *report.unsettled):
         yield ""
-        yield from _difference_table(report.differences, page)
+        yield from _difference_table(found, page)
+    if report.scarce:
+        yield ""
+        yield from _scarce_table(report.scarce, page)
+    if report.baseline:
+        yield ""
+        yield from _baseline_lines(report.baseline)
     if report.unproven_keys and page.wide:
         yield ""
         yield from _unproven_table(report.unproven_keys, page)
@@ -213,6 +95,25 @@ def _difference_table(differences: Sequence[DifferenceRow], page: Page) -> list[
     return table(columns, differences, wide=page.wide, width=page.width)
 
 
+def _scarce_table(scarce: Sequence[ScarceRow], page: Page) -> list[str]:
+    columns: tuple[Column[ScarceRow], ...] = (
+        Column(title="", cell=lambda _: Mark.ATTENTION.glyph),
+        Column(title="KEY", cell=_name),
+        Column(title="CLASS", cell=lambda row: row.object_class),
+        Column(title="ID", cell=lambda row: row.key_id.hex() or "–", wide=True),
+        Column(title="COPIES", cell=lambda row: f"{row.copies:,}", right=True),
+    )
+    return table(columns, scarce, wide=page.wide, width=page.width)
+
+
+def _baseline_lines(found: BaselineRow) -> Iterator[str]:
+    """What became of the keys of a baseline."""
+    counts = f"{len(found.gone):,} gone, {len(found.changed):,} changed, {found.new:,} new"
+    yield f"since the baseline of {instant(found.taken_at)}: {counts}"
+    yield from (f"{Mark.BAD.glyph} {name} is gone" for name in found.gone)
+    yield from (f"{Mark.DIFFERENT.glyph} {name} has other material" for name in found.changed)
+
+
 def _unproven_table(unproven: Sequence[UnprovenRow], page: Page) -> list[str]:
     columns: tuple[Column[UnprovenRow], ...] = (
         Column(title="", cell=lambda _: CELLS[Cell.UNPROVEN].glyph),
@@ -225,21 +126,32 @@ def _unproven_table(unproven: Sequence[UnprovenRow], page: Page) -> list[str]:
     return table(columns, unproven, wide=page.wide, width=page.width)
 
 
-def _name(row: DifferenceRow | UnprovenRow) -> str:
+def _name(row: DifferenceRow | UnprovenRow | ScarceRow) -> str:
     return row.label or f"id:{row.key_id.hex()}"
 
 
 def _found(row: DifferenceRow) -> Iterator[str]:
     """What is wrong and where, worst first: `missing on hsm-a, hsm-b`."""
-    wrong = (Cell.MISSING, Cell.DIFFERENT, Cell.ATTRIBUTES, Cell.UNREADABLE)
+    wrong = (Cell.MISSING, Cell.DIFFERENT, Cell.ATTRIBUTES, Cell.CHANGING, Cell.HEALING, Cell.UNREADABLE)
     for cell in wrong:
         names = [name for name, found in row.cells.items() if found == cell]
         if names:
-            yield f"{'other attributes' if cell is Cell.ATTRIBUTES else cell} on {', '.join(names)}"
+            yield f"{_word(cell, row)} on {', '.join(names)}{_instead(cell, row)}"
+
+
+def _word(cell: Cell, row: DifferenceRow) -> str:
+    return f"other {' '.join(row.drift) or 'attributes'}" if cell is Cell.ATTRIBUTES else cell
+
+
+def _instead(cell: Cell, row: DifferenceRow) -> str:
+    """The name under which a key that misses is there."""
+    return f", which call it {row.renamed}" if cell is Cell.MISSING and row.renamed else ""
 
 
 def _check(report: SyncReport) -> Check:
-    level = _LEVELS[report.verdict] or (Level.WARNING if report.exit else Level.OK)
+    demanded = {1: Level.CRITICAL, 6: Level.WARNING}.get(report.exit, Level.OK)
+    failed = report.scarce or (report.baseline and (report.baseline.gone or report.baseline.changed))
+    level = max(_LEVELS[report.verdict], demanded) if failed else _LEVELS[report.verdict] or demanded
     named = [f"{_name(row)} {'; '.join(_found(row))}" for row in report.differences[:_NAMED]]
     more = [f"{len(report.differences) - _NAMED} more"] if len(report.differences) > _NAMED else []
     unreadable = sum(row.keys is None for row in report.replicas)

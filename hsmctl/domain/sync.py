@@ -116,6 +116,8 @@ class Report:
     unproven: int
     sessions: int = 0
     """Keys of sessions that were seen: each is on one HSM by design, and none is compared."""
+    reads: int = 0
+    """How often a replica was read for this: each time one connection, one login and one listing."""
 
     @property
     def exit_code(self) -> ExitCode:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from hsmctl.domain.key import Identity
-from hsmctl.domain.sync import ACCUSED, Cell, Report, Row, judged
+from hsmctl.domain.sync import ACCUSED, Cell, Inventory, Report, Row, judged
 
 Accusation = tuple[Identity, int]
 """A key, and the place of the replica where something is wrong with it."""
@@ -34,6 +34,13 @@ def witnesses(report: Report) -> frozenset[int]:
     """The places of replicas that are to be read after the accused: of each key in question, the first in order."""
     found = (_first_in_order(row) for row in report.differences)
     return frozenset(place for place in found if place is not None)
+
+
+def with_proofs(second: Inventory, first: Inventory) -> Inventory:
+    """The second listing with the answers that its keys gave in the first: no key is used twice."""
+    answers = {(key.identity, key.material): key.proof for key in first.keys if key.proof}
+    keys = (replace(key, proof=answers.get((key.identity, key.material))) for key in second.keys)
+    return replace(second, keys=tuple(keys)) if answers else second
 
 
 def standing(report: Report, twice: Collection[Accusation]) -> Report:
@@ -72,4 +79,5 @@ def _recast(report: Report, recast: Callable[[Row, int, Cell], Cell]) -> Report:
         replace(row, cells=tuple(recast(row, place, cell) for place, cell in enumerate(row.cells)))
         for row in differences
     ]
-    return judged(report.readings, [*rows, *report.rows[len(differences) :]]) if rows else report
+    again = judged(report.readings, [*rows, *report.rows[len(differences) :]]) if rows else report
+    return replace(again, reads=report.reads)

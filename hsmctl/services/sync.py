@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from hsmctl.domain.proof import NONCE_BYTES, USES_PER_SECOND, Permission, refusals, refused, settle, usable
-from hsmctl.domain.sync import Inventory, Reading, Replica, Report, compare
+from hsmctl.domain.sync import Inventory, Reading, Replica, Report
 from hsmctl.errors import Denied, Unreachable
 from hsmctl.ports import Clock, Login, SignatureVerifier, Token, Tokens
 from hsmctl.services.fanout import each
@@ -46,18 +46,34 @@ class SyncService:
 
         With a nonce the keys that may be used are used, and the readings are to be settled.
         """
-        # Logins are made before the clock runs and the fan-out begins: a prompt or a keyring is asked once, from here.
-        logins = {replica.name: self.login(replica) for replica in replicas if not replica.absent}
+        logins = self.logins(replicas)
         deadline = self.clock.monotonic() + seconds
 
         def read(replica: Replica) -> Inventory:
-            if replica.absent:
-                raise Unreachable(replica.name, replica.absent, "hsmctl hsm list")
-            with self.tokens.open(replica, logins[replica.name], deadline) as token:
-                return self._prove(token, replica, nonce, deadline) if nonce else token.inventory()
+            return self.read(replica, logins, deadline, nonce)
 
         for replica, outcome in each(replicas, read, clock=self.clock, deadline=deadline):
             yield Reading(replica, outcome)
+
+    def logins(self, replicas: Sequence[Replica]) -> Mapping[str, Login]:
+        """The login of each replica that can be asked, by its name.
+
+        They are made before a clock runs and a fan-out begins: a prompt or a keyring is asked once, from here.
+        """
+        return {replica.name: self.login(replica) for replica in replicas if not replica.absent}
+
+    def read(
+        self, replica: Replica, logins: Mapping[str, Login], deadline: float, nonce: bytes | None = None
+    ) -> Inventory:
+        """What one replica holds, asked now.
+
+        Raises:
+            HsmctlError: why it could not be read.
+        """
+        if replica.absent:
+            raise Unreachable(replica.name, replica.absent, "hsmctl hsm list")
+        with self.tokens.open(replica, logins[replica.name], deadline) as token:
+            return self._prove(token, replica, nonce, deadline) if nonce else token.inventory()
 
     def settled(self, readings: Iterable[Reading], nonce: bytes) -> tuple[Reading, ...]:
         """The readings of one run with every signature verified, once all of them are there."""
@@ -67,11 +83,21 @@ class SyncService:
         with ThreadPoolExecutor() as pool:
             return settle(readings, nonce, verifier.fits, verifier.certify, pool.map)
 
-    def check(self, replicas: Sequence[Replica], *, seconds: float) -> Report:
-        """The report on these replicas, columns in the order given."""
-        order = {replica.name: place for place, replica in enumerate(replicas)}
-        readings = sorted(self.readings(replicas, seconds=seconds), key=lambda reading: order[reading.replica.name])
-        return compare(readings)
+    def check(
+        self,
+        replicas: Sequence[Replica],
+        *,
+        seconds: float,
+        nonce: bytes | None = None,
+        heard: Callable[[Reading], object] = lambda _: None,
+    ) -> Report:
+        """The report on these replicas, columns in the order given; nothing is called wrong that was seen only once.
+
+        With a nonce the keys that may be used are used. `heard` is told of each first answer as it comes.
+        """
+        from hsmctl.services.sync_check import checked
+
+        return checked(self, replicas, seconds, nonce, heard)
 
     def _prove(self, token: Token, replica: Replica, nonce: bytes, deadline: float) -> Inventory:
         """The inventory with the proofs of the keys that may be used, which is decided before any of them is.

@@ -16,6 +16,7 @@ from tls_files import Authority
 from token_world import LOGIN, NOW, PATIENCE, FixedClock, ModuleWorld, NodeWorld, World, module_replica
 
 from hsmctl.adapters.token import AgentTokens
+from hsmctl.agent.inventory import PROTOCOL
 from hsmctl.domain.key import KeyKind, KeySpec, MaterialKind, ObjectClass, ProofKind
 from hsmctl.domain.sync import Inventory, Replica
 from hsmctl.errors import Denied, DeviceError, Unreachable, UsageError
@@ -137,8 +138,8 @@ class TokensContract:
     @pytest.mark.parametrize(
         ("mode", "why"),
         [
-            ("other version", "this is protocol 1 of hsmctl 0.0.0"),
-            ("other protocol", "it speaks protocol 2"),
+            ("other version", f"this is protocol {PROTOCOL} of hsmctl 0.0.0"),
+            ("other protocol", f"it speaks protocol {PROTOCOL + 1}"),
         ],
     )
     def test_a_peer_of_another_version_is_unreachable_and_gets_no_password(

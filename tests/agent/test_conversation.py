@@ -22,7 +22,9 @@ def test_the_login_says_whose_token_it_is(stranger: Asking) -> None:
     assert answer["model"] == "SoftHSM v2"
 
 
-@pytest.mark.parametrize("theirs", [{"protocol": 2, "version": VERSION}, {"protocol": 1, "version": "1.2.4"}, {}])
+@pytest.mark.parametrize(
+    "theirs", [{"protocol": PROTOCOL + 1, "version": VERSION}, {"protocol": PROTOCOL, "version": "1.2.4"}, {}]
+)
 def test_another_protocol_or_version_ends_the_conversation(stranger: Asking, theirs: dict[str, object]) -> None:
     assert stranger.error("hello", **theirs) == ""
     assert stranger.conversation.closed

@@ -164,7 +164,7 @@ def row(*tokens: Token) -> Row:
     readings = []
     for number, token in enumerate(tokens):
         inventory = Inventory(
-            keys=_keys({"keys": token.raw(nonce)}), taken_at=datetime(2026, 1, 1, tzinfo=UTC), user=USER
+            keys=_keys({"keys": token.raw(nonce)}, "SoftHSM"), taken_at=datetime(2026, 1, 1, tzinfo=UTC), user=USER
         )
         readings.append(Reading(Replica(name=str(number)), Ok(inventory)))
     report = compare(proof.settle(readings, nonce, verifier.fits, verifier.certify))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from transcript import hsmctl
-from world import ACCOUNT, HSMS, World, aes, seed_keys
+from world import ACCOUNT, HSMS, FakePlane, World, aes, seed_keys, three_hsms
 
+from hsmctl.domain.cluster import Cluster
 from hsmctl.domain.key import Proof, ProofKind
 from hsmctl.errors import Denied, ExitCode, Unreachable
 from hsmctl.secret import Source, SourceKind
@@ -199,3 +203,61 @@ def test_a_context_without_tokens_cannot_be_compared_and_says_why() -> None:
 @pytest.mark.parametrize("deadline", ["soon", "10h", "-1", ""])
 def test_a_deadline_is_a_time(deadline: str) -> None:
     assert hsmctl(World(), "sync", "check", "--deadline", deadline).code == ExitCode.USAGE
+
+
+def test_too_few_copies_fail_the_check_though_nothing_differs() -> None:
+    told = hsmctl(World(), "sync", "check", "--min-copies", "4")
+    assert told.code == ExitCode.NO
+    assert told.out.startswith("◍ no difference seen (0 proved, 5 unproven); 5 keys on fewer than 4 replicas\n")
+    assert "!  db-kek-000  secret-key       3" in told.out
+    assert hsmctl(World(), "sync", "check", "--min-copies", "3").code == ExitCode.OK
+    assert hsmctl(World(), "sync", "check", "--min-copies", "4", "-o", "nagios").code == 2
+    assert hsmctl(unreadable(HSMS[0]), "sync", "check", "--min-copies", "3").code == ExitCode.PARTIAL
+
+
+def test_a_key_that_is_gone_everywhere_is_found_by_the_baseline(tmp_path: Path) -> None:
+    file = str(tmp_path / "keys.json")
+    assert hsmctl(World(), "sync", "check", "--save-baseline", file).code == ExitCode.OK
+    assert hsmctl(World(), "sync", "check", "--baseline", file).code == ExitCode.OK
+
+    told = hsmctl(World(keys=seed_keys(4)), "sync", "check", "--baseline", file)
+    assert told.code == ExitCode.NO
+    assert told.out.startswith("◍ no difference seen (0 proved, 4 unproven); since the baseline 1 gone, 0 changed\n")
+    assert "✖ db-kek-004 (secret-key) is gone" in told.out
+    document = hsmctl(World(keys=seed_keys(6)), "sync", "check", "--baseline", file, "-o", "json").document
+    assert document["data"]["baseline"]["new"] == 1
+    assert hsmctl(World(keys=seed_keys(4)), "sync", "check", "--baseline", file, "-o", "nagios").code == 2
+
+
+def test_a_file_that_is_no_baseline_is_refused_and_one_is_written_only_of_everything(tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+    assert hsmctl(World(), "sync", "check", "--baseline", str(file)).code == ExitCode.CONFLICT
+    for content in ("{", "[]", '{"schema": "hsmctl/sync.baseline@9"}', '{"schema": "hsmctl/sync.baseline@1"}'):
+        file.write_text(content)
+        assert hsmctl(World(), "sync", "check", "--baseline", str(file)).code == ExitCode.USAGE
+    kept = hsmctl(unreadable(HSMS[0]), "sync", "check", "--save-baseline", str(tmp_path / "new.json"))
+    assert kept.code == ExitCode.UNKNOWN
+    assert not (tmp_path / "new.json").exists()
+
+
+def test_the_attribute_that_differs_and_the_other_name_are_said() -> None:
+    assert f"other extractable on {HSMS[2]}" in hsmctl(attributes(), "sync", "check").out
+    world = World()
+    world.tokens.held[HSMS[1]][3] = replace(world.keys[3], identity=aes("moved").identity)
+    told = hsmctl(world, "sync", "check").out
+    assert f"missing on {HSMS[1]}, which call it moved" in told
+
+
+def test_aws_that_never_answers_is_given_up_at_the_deadline() -> None:
+    world, forever = World(), threading.Event()
+
+    class Silent(FakePlane):
+        def clusters(self, ids: Sequence[str] = ()) -> tuple[Cluster, ...]:
+            forever.wait()
+            return super().clusters(ids)
+
+    world.plane = world.aws.plane = Silent(three_hsms())
+    ran = hsmctl(world, "sync", "check", "--deadline", "200ms")
+    forever.set()
+    assert ran.code == ExitCode.UNKNOWN
+    assert "AWS: no answer before the deadline" in ran.err

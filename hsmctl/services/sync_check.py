@@ -1,0 +1,116 @@
+"""One check of replicas: everybody is read once, and whoever is accused is read again before anything is said.
+
+A straggler keeps nobody waiting: at half the time the others are compared without it, so that there is time to read
+again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from hsmctl.domain.evidence import Ok, Outcome
+from hsmctl.domain.sync import Inventory, Reading, Replica, Report, compare
+from hsmctl.domain.sync_again import Accusation, accusations, accused, standing, with_proofs, witnesses
+from hsmctl.ports import Login
+from hsmctl.services.fanout import FanOut, late
+
+if TYPE_CHECKING:
+    from hsmctl.services.sync import SyncService
+
+LISTINGS = 3
+"""How often one check reads one replica at most."""
+
+
+def checked(
+    service: SyncService,
+    replicas: Sequence[Replica],
+    seconds: float,
+    nonce: bytes | None,
+    heard: Callable[[Reading], object],
+) -> Report:
+    """The report on these replicas, columns in their order."""
+    logins = service.logins(replicas)
+    began = service.clock.monotonic()
+    deadline = began + seconds
+    run = _Run(service, replicas, logins, deadline, nonce)
+    fan = FanOut(replicas, lambda replica: service.read(replica, logins, deadline, nonce), service.clock)
+    twice: frozenset[Accusation] = frozenset()
+    for moment in (began + seconds / 2, deadline):
+        for place, outcome in fan.outcomes(moment):
+            heard(run.learn(place, outcome))
+        twice |= run.confirmed(twice)
+    return standing(run.report(), twice)
+
+
+class _Run:
+    """What has been found out so far."""
+
+    def __init__(
+        self,
+        service: SyncService,
+        replicas: Sequence[Replica],
+        logins: Mapping[str, Login],
+        deadline: float,
+        nonce: bytes | None,
+    ) -> None:
+        self._service = service
+        self._replicas = replicas
+        self._logins = logins
+        self._deadline = deadline
+        self._nonce = nonce
+        self._found: dict[int, Reading] = {}
+        self._report: Report | None = None
+        self._reads = 0
+
+    def learn(self, place: int, outcome: Outcome[Inventory]) -> Reading:
+        """Take what a replica answered into account; the reading."""
+        self._report = None
+        self._reads += not self._replicas[place].absent
+        self._found[place] = Reading(self._replicas[place], outcome)
+        return self._found[place]
+
+    def report(self) -> Report:
+        """The comparison of what there is; who has not answered is unreadable."""
+        if self._report is None:
+            found = [self._found.get(place, Reading(each, late(each))) for place, each in enumerate(self._replicas)]
+            report = compare(self._service.settled(found, self._nonce) if self._nonce else found)
+            self._report = replace(report, reads=self._reads)
+        return self._report
+
+    def confirmed(self, known: Collection[Accusation]) -> frozenset[Accusation]:
+        """The accusations that stand after the accused, and then their witnesses, were read again."""
+        report = self.report()
+        before = accusations(report)
+        if before <= frozenset(known):
+            return frozenset()
+        suspects = accused(report)
+        again = self._read_again(suspects)
+        if not self._read_again(witnesses(report) - suspects) >= witnesses(report) - suspects:
+            return frozenset()
+        after = accusations(self.report())
+        return frozenset((name, place) for name, place in before & after if place in again)
+
+    def _read_again(self, places: Collection[int]) -> frozenset[int]:
+        """Read these replicas once more; the places of those that answered or failed in time."""
+        targets = sorted(places)
+
+        def read(replica: Replica) -> Inventory:
+            return self._service.read(replica, self._logins, self._deadline)
+
+        fan = FanOut([self._replicas[place] for place in targets], read, self._service.clock)
+        seen = set()
+        for number, outcome in fan.outcomes(self._deadline):
+            if isinstance(outcome, Ok) or self._service.clock.monotonic() < self._deadline:
+                place = targets[number]
+                self.learn(place, self._kept(place, outcome))
+                seen.add(place)
+        return frozenset(seen)
+
+    def _kept(self, place: int, outcome: Outcome[Inventory]) -> Outcome[Inventory]:
+        """The new reading with the proofs of the one before."""
+        before = self._found[place].outcome
+        if isinstance(outcome, Ok) and isinstance(before, Ok):
+            return Ok(with_proofs(outcome.value, before.value))
+        return outcome
