@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from hsmctl.cli.output import encoded
+from hsmctl.cli.encoding import encoded
 from hsmctl.domain.key import Identity, Material, MaterialKind, ObjectClass
 from hsmctl.domain.sync_baseline import Baseline
 from hsmctl.errors import Conflict, Denied, UsageError
