@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from hsmctl.errors import Conflict, UsageError
 from hsmctl.loopback import is_loopback
@@ -54,9 +53,6 @@ if TYPE_CHECKING:
     from hsmctl.services.signing import SigningService
     from hsmctl.services.sync import SyncService
     from hsmctl.services.user import UserService
-
-LAB_PORT = 2223
-"""Where an HSM listens (user guide, security groups: 2223 to 2225)."""
 
 
 @dataclass
@@ -200,10 +196,9 @@ class Hsmctl:
     @cached_property
     def tokens(self) -> Tokens:
         """Opens tokens over every transport."""
-        from hsmctl.adapters.token import AgentTokens
+        from hsmctl.wiring.sync import tokens
 
-        locks = self.settings.state_folder / "locks"
-        return AgentTokens(self.clock, locks, self.context.customer_ca, gate=self._breaker.gate)
+        return tokens(self.context, self.clock, self.settings.state_folder, self._breaker.gate)
 
     @cached_property
     def logins(self) -> LoginService:
@@ -326,24 +321,9 @@ class Hsmctl:
         Raises:
             UsageError: the context names no token; SDK 5 cannot address one HSM of a real cluster.
         """
-        from hsmctl.domain.cluster import HsmState
-        from hsmctl.domain.sync import Replica
+        from hsmctl.wiring.sync import node_replicas
 
-        if self.context.kind is not ContextKind.LAB:
-            return self.token_replicas()
-        staying = [hsm for hsm in cluster.hsms if hsm.state is not HsmState.DELETE_IN_PROGRESS]
-        joining = HsmState.CREATE_IN_PROGRESS
-        return tuple(
-            Replica(
-                name=hsm.hsm_id,
-                group=hsm.zone,
-                address=f"tls:{hsm.address}:{LAB_PORT}",
-                realm=cluster.cluster_id,
-                absent=f"it is {hsm.state}" if hsm.state is joining else "",
-                hsm_type=cluster.hsm_type,
-            )
-            for hsm in sorted(staying, key=lambda hsm: (hsm.state is joining, hsm.zone, hsm.hsm_id))
-        )
+        return node_replicas(cluster) if self.context.kind is ContextKind.LAB else self.token_replicas()
 
     def token_replicas(self) -> tuple[Replica, ...]:
         """The context's PKCS#11 tokens.
@@ -351,15 +331,9 @@ class Hsmctl:
         Raises:
             UsageError: the context names none.
         """
-        from hsmctl.domain.sync import Replica
+        from hsmctl.wiring.sync import token_replicas
 
-        if not self.context.tokens:
-            raise UsageError(
-                f"context {self.context.name or 'without a name'} has no tokens",
-                "PKCS#11 needs a module to ask",
-                "add [[context.NAME.tokens]] to the configuration: hsmctl config init shows how",
-            )
-        return tuple(Replica(name=entry.name, address=_module_address(entry)) for entry in self.context.tokens)
+        return token_replicas(self.context)
 
     def login(self, replica: Replica) -> Login:
         """The crypto user of a replica, its password read from where the context says."""
@@ -418,12 +392,6 @@ def _new_verifier() -> SignatureVerifier:
     from hsmctl.adapters.verifier import CryptographyVerifier
 
     return CryptographyVerifier()
-
-
-def _module_address(entry: TokenEntry) -> str:
-    """Where the token is; without a label the module must have exactly one."""
-    wanted = f"?token={quote(entry.label, safe='')}" if entry.label else ""
-    return f"module:{quote(entry.module)}{wanted}"
 
 
 def _check_endpoint(context: Context) -> None:

@@ -30,6 +30,17 @@ class TokenEntry:
     module: str
     """Path of the PKCS#11 library."""
     label: str = ""
+    serial: str = ""
+    slot: int | None = None
+    """Which token of the library, where it has several and labels do not tell them apart."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables the library takes its configuration from: one library with two configurations is two tokens."""
+    host: str = ""
+    """The client host whose library it is; empty for this machine's. hsmctl's agent is sent there for each check."""
+    cluster: str = ""
+    """The CloudHSM cluster, or the clone of one, that it is to its client library."""
+    site: str = ""
+    """Where it stands."""
     user: str = ""
     password: Source | None = None
 

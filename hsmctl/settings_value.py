@@ -118,6 +118,12 @@ def _port(raw: object, what: str, _: Path) -> int:
     return raw
 
 
+def _slot(raw: object, what: str, _: Path) -> int:
+    if isinstance(raw, bool) or not isinstance(raw, int) or raw < 0:
+        raise UsageError(what, "not a slot", "write 0, without quotes")
+    return raw
+
+
 def _flag(raw: object, what: str, _: Path) -> bool:
     if not isinstance(raw, bool):
         raise UsageError(what, "not true or false", "write true or false, without quotes")
@@ -192,6 +198,12 @@ _TOKEN_KEYS: Mapping[str, _Parser] = {
     "name": _string,
     "module": _module,
     "label": _string,
+    "serial": _string,
+    "slot": _slot,
+    "environment": _string_map,
+    "host": _string,
+    "cluster": _string,
+    "site": _string,
     "user": _string,
     "password": _source,
 }

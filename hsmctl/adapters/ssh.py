@@ -68,6 +68,20 @@ class SshHost:
         except (paramiko.SSHException, OSError) as error:
             raise self._unanswered(command, str(error), deadline) from error
 
+    def open_process(self, command: Sequence[str], deadline: float) -> SshProcess:
+        """A program of the host, its words constant as those of `run`.
+
+        Raises:
+            Unreachable: the host opens no session.
+        """
+        try:
+            channel = self._connection.transport.open_session(timeout=max(0.0, deadline - time.monotonic()))
+            with closing_at(deadline, channel):
+                channel.exec_command(shlex.join(command))
+        except (paramiko.SSHException, OSError) as error:
+            raise self._unanswered(command, str(error), deadline) from error
+        return SshProcess(channel)
+
     def close(self) -> None:
         """End the connection."""
         self._connection.close()
@@ -80,7 +94,7 @@ class SshHost:
 
 
 class SshStream:
-    """ports.ByteStream over a direct-tcpip channel."""
+    """ports.ByteStream over an SSH channel."""
 
     def __init__(self, channel: paramiko.Channel) -> None:
         self._channel = channel
@@ -108,6 +122,17 @@ class SshStream:
         """End it."""
         with suppress(paramiko.SSHException, OSError):
             self._channel.close()
+
+
+class SshProcess(SshStream):
+    """A program on the host: its standard input and output."""
+
+    def complaint(self) -> str:
+        """The last thing it said on standard error, as far as that has arrived."""
+        said = b""
+        while self._channel.recv_stderr_ready():
+            said += self._channel.recv_stderr(_CHUNK)
+        return said.decode(errors="backslashreplace").strip().rpartition("\n")[2]
 
 
 def _run(channel: paramiko.Channel, command: str, stdin: bytes, deadline: float) -> Finished:

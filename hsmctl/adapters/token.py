@@ -14,10 +14,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hsmctl import __version__
-from hsmctl.adapters.transport import AGENT, Channel, ModuleAddress, NodeAddress, open_module, open_node, parse_address
+from hsmctl.adapters.address import Address, HostedAddress, ModuleAddress, NodeAddress, parse_address
+from hsmctl.adapters.transport import AGENT, Channel, open_module, open_node
 from hsmctl.agent.inventory import LIMIT, LOGIN_LIMIT, PROTOCOL, Malformed, read_frame, write_frame
 from hsmctl.domain.key import (
     CLASSES,
@@ -33,8 +34,11 @@ from hsmctl.domain.key import (
     ProofKind,
 )
 from hsmctl.domain.sync import Inventory, Replica
-from hsmctl.errors import Denied, DeviceError, HsmctlError, PinRefused, Unreachable
+from hsmctl.errors import Conflict, Denied, DeviceError, HsmctlError, PinRefused, Unreachable
 from hsmctl.ports import Clock, Login, Token
+
+if TYPE_CHECKING:
+    from hsmctl.adapters.hosted import Hosts
 
 Gate = Callable[[Replica, Login, float], AbstractContextManager[None]]
 """Holds a login until it may be made, and learns from how it ends; the number is the deadline."""
@@ -46,7 +50,7 @@ def _open_gate(*_: object) -> AbstractContextManager[None]:
 
 
 class AgentTokens:
-    """Opens tokens by the replica's address: `module:` in a child process, `tls:` on a lab node."""
+    """Opens tokens by the replica's address: `module:` in a child process, `ssh:` on a host, `tls:` on a lab node."""
 
     def __init__(
         self,
@@ -55,6 +59,7 @@ class AgentTokens:
         authority: Path | None = None,
         *,
         gate: Gate = _open_gate,
+        hosts: Hosts | None = None,
         command: tuple[str, ...] = AGENT,
         grace: float = 2.0,
     ) -> None:
@@ -65,6 +70,7 @@ class AgentTokens:
             locks: the folder of the locks that keep two processes from one SoftHSM folder.
             authority: the cluster's CA certificate, a PEM file; it alone is trusted by `tls:`.
             gate: what a login goes through; the way to the HSM is open by then, so a dead one holds nobody up.
+            hosts: connects to client hosts; without it there are none.
             command: runs an agent; module and lock file are appended.
             grace: seconds an agent has to leave its last call before it is killed.
         """
@@ -72,6 +78,7 @@ class AgentTokens:
         self._locks = locks
         self._authority = authority
         self._gate = gate
+        self._hosts = hosts
         self._command = command
         self._grace = grace
 
@@ -85,16 +92,33 @@ class AgentTokens:
             token = _AgentToken(replica.name, login.user, channel, deadline, self._clock)
             token.greet()
             with self._gate(replica, login, deadline):
-                token.log_in(login, address.token if isinstance(address, ModuleAddress) else {})
+                token.log_in(login, _wanted(address))
             yield token
         finally:
             channel.close()
 
-    def _channel(self, address: ModuleAddress | NodeAddress, deadline: float) -> Channel:
+    def _channel(self, address: Address, deadline: float) -> Channel:
         """The bytes' way to the agent."""
-        if isinstance(address, NodeAddress):
-            return open_node(address, self._authority, deadline)
-        return open_module(address, self._locks, deadline, self._command, self._grace)
+        match address:
+            case NodeAddress():
+                return open_node(address, self._authority, deadline)
+            case ModuleAddress():
+                return open_module(address, self._locks, deadline, self._command, self._grace)
+        if self._hosts is None:
+            raise Conflict(f"no client {address.host}", "there are no client hosts", "hsmctl config show")
+        from hsmctl.adapters.hosted import open_hosted
+
+        return open_hosted(address, self._hosts, deadline)
+
+
+def _wanted(address: Address) -> Mapping[str, str | int]:
+    """Which token of a library is meant; a lab node has but one for each user."""
+    match address:
+        case ModuleAddress():
+            return address.token
+        case HostedAddress():
+            return address.module.token
+    return {}
 
 
 class _AgentToken:

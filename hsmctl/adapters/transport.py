@@ -18,11 +18,10 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import unquote
 
+from hsmctl.adapters.address import ModuleAddress, NodeAddress
 from hsmctl.agent.stream import connect
 from hsmctl.errors import UsageError
 from hsmctl.private import private_folder
@@ -30,54 +29,6 @@ from hsmctl.private import private_folder
 _logger = logging.getLogger(__name__)
 _RUNNING: set[_Child] = set()
 """The children that have not been reaped yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModuleAddress:
-    """A PKCS#11 library on this machine and the token wanted in it."""
-
-    path: str
-    token: Mapping[str, str | int]
-    """`label`, `serial` or `slot`; empty where the library has one token."""
-
-
-@dataclass(frozen=True, slots=True)
-class NodeAddress:
-    """A lab node's listener."""
-
-    host: str
-    port: int
-
-
-_TOKEN_ATTRIBUTES: Mapping[str, str] = {"token": "label", "serial": "serial", "slot": "slot"}
-
-
-def parse_address(address: str) -> ModuleAddress | NodeAddress:
-    """`module:PATH?token=LABEL` (or `serial=`, `slot=`; percent-encoded as in RFC 7512) or `tls:HOST:PORT`.
-
-    Raises:
-        UsageError: it is neither.
-    """
-    scheme, _, rest = address.partition(":")
-    try:
-        if scheme == "tls":
-            host, _, port = rest.rpartition(":")
-            return NodeAddress(host.strip("[]"), int(port))
-        if scheme == "module":
-            path, _, query = rest.partition("?")
-            return ModuleAddress(unquote(path), dict(_attribute(pair) for pair in query.split("&") if pair))
-    except (KeyError, ValueError) as error:
-        raise UsageError(f"no address: {address}", f"{error} does not fit", _ADDRESS_HINT) from error
-    raise UsageError(f"no address: {address}", "it begins with neither module: nor tls:", _ADDRESS_HINT)
-
-
-_ADDRESS_HINT = "module:/usr/lib/softhsm/libsofthsm2.so?token=LABEL"
-
-
-def _attribute(pair: str) -> tuple[str, str | int]:
-    """One attribute of the token wanted."""
-    name, _, value = pair.partition("=")
-    return _TOKEN_ATTRIBUTES[name], int(value) if name == "slot" else unquote(value)
 
 
 class Channel(Protocol):
@@ -132,13 +83,14 @@ def open_module(
     address: ModuleAddress, locks: Path, deadline: float, command: tuple[str, ...] = AGENT, grace: float = 2.0
 ) -> Channel:
     """A channel to a new child process that has the module for itself."""
-    lock = private_folder(locks) / f"{_digest(address.path)}.lock"
-    return _Child((*command, address.path, str(lock)), deadline, grace)
+    environment = {**os.environ, **address.environment}
+    lock = private_folder(locks) / f"{_digest(address.path, environment)}.lock"
+    return _Child((*command, address.path, str(lock)), environment, deadline, grace)
 
 
-def _digest(path: str) -> str:
+def _digest(path: str, environment: Mapping[str, str]) -> str:
     """One name for one module with one configuration (SoftHSM's comes from SOFTHSM2_CONF)."""
-    configuration = os.environ.get("SOFTHSM2_CONF", "")
+    configuration = environment.get("SOFTHSM2_CONF", "")
     both = os.path.realpath(path), configuration and os.path.realpath(configuration)
     return hashlib.sha256("\0".join(both).encode()).hexdigest()[:32]
 
@@ -156,14 +108,19 @@ def _reap_left() -> None:
 class _Child:
     """A process with its standard input and output on a socket pair, in a process group of its own."""
 
-    def __init__(self, command: tuple[str, ...], deadline: float, grace: float) -> None:
+    def __init__(self, command: tuple[str, ...], environment: Mapping[str, str], deadline: float, grace: float) -> None:
         self._deadline = deadline
         self._grace = grace
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 (close() closes it)
         self._socket, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 (the operator names the module)
-                command, stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=self._complaints, process_group=0
+                command,
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
+                stderr=self._complaints,
+                env=environment,
+                process_group=0,
             )
         self._open = True
         _RUNNING.add(self)

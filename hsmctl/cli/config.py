@@ -44,6 +44,9 @@ EXAMPLE = """\
 # label = "prod"
 # user = "ops_check"
 # password = { file = "onprem-1.pin" }  # mode 600
+# environment = { SOFTHSM2_CONF = "/etc/softhsm2-prod.conf" }
+#            # or serial = "…", slot = 0; site = "Frankfurt"; cluster = "cluster-…" if it is CloudHSM's library;
+#            # host = "app1": the library is on that client, where hsmctl's agent runs for as long as a check
 #
 # [[context.prod.clients]]              # who uses the HSMs: net explain, net probe, net exposure
 # name = "app1"
@@ -61,6 +64,13 @@ class TokenRow:
     name: str
     module: str
     label: str
+    serial: str
+    slot: int | None
+    environment: Mapping[str, str]
+    host: str
+    """The client host whose library it is; empty for this machine's."""
+    cluster: str
+    site: str
     user: str
     password: str | None
     """Where it comes from; never what it is."""
@@ -184,9 +194,8 @@ def _details(settings: Settings, config: Path) -> ContextDetails:
 
 
 def _token(entry: TokenEntry) -> TokenRow:
-    return TokenRow(
-        name=entry.name, module=entry.module, label=entry.label, user=entry.user, password=_place(entry.password)
-    )
+    values = {each.name: getattr(entry, each.name) for each in fields(entry)}
+    return TokenRow(**{**values, "password": _place(entry.password)})
 
 
 def _client(entry: ClientEntry) -> ClientRow:

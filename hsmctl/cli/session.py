@@ -131,15 +131,30 @@ class Session:
     def replicas(self, cluster_id: str | None, names: Sequence[str] = ()) -> tuple[Replica, ...]:
         """Where the keys of the cluster, or of the context's tokens, can be asked; only `names` if there are any.
 
+        A name is an HSM's, a token's, a lab cluster's, which stands for its HSMs, or `NAME=ADDRESS` of any other token.
+
         Raises:
             Conflict: a name is none of theirs.
         """
         facade = self.hsmctl
-        if cluster_id is None and facade.context.kind is ContextKind.AWS:
-            found = facade.token_replicas()
-        else:
-            found = facade.replicas(facade.cluster.only(cluster_id))
-        return named(found, names) if names else found
+        if not names and cluster_id is None and facade.context.kind is ContextKind.AWS:
+            return facade.token_replicas()
+        if not names:
+            return facade.replicas(facade.cluster.only(cluster_id))
+        return self._named(cluster_id, names)
+
+    def _named(self, cluster_id: str | None, names: Sequence[str]) -> tuple[Replica, ...]:
+        """The replicas of these names, each once; AWS is asked only where one may be an HSM or a cluster."""
+        facade, others = self.hsmctl, [name for name in names if "=" not in name]
+        known = list(facade.token_replicas() if facade.context.tokens else ())
+        missing = set(others) - {replica.name for replica in known}
+        if missing and facade.context.kind is ContextKind.LAB:
+            clusters = [facade.cluster.show(cluster_id)] if cluster_id else facade.cluster.list()
+            known += [replica for cluster in clusters for replica in facade.replicas(cluster)]
+        whole = {name for name in others if name in {replica.realm for replica in known}}
+        wanted = [name for name in others if name not in whole]
+        wanted += [replica.name for replica in known if replica.realm in whole]
+        return (*named(known, wanted), *(_at(name) for name in names if "=" in name))
 
     def _text(self, name: str) -> str | None:
         return str(self.typed[name]) if name in self.typed else None
@@ -170,6 +185,14 @@ def ask(prompt: str) -> Secret:
     if not typed:
         raise UsageError(prompt, "nothing was typed", "try again")
     return Secret(typed)
+
+
+def _at(name: str) -> Replica:
+    """A token that no context lists, as `NAME=ADDRESS`; the context's user logs in to it."""
+    from hsmctl.domain.sync import Replica
+
+    title, _, address = name.partition("=")
+    return Replica(name=title or address, address=address)
 
 
 def named(replicas: Sequence[Replica], names: Sequence[str]) -> tuple[Replica, ...]:

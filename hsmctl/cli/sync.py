@@ -26,10 +26,17 @@ from hsmctl.settings import ContextKind
     "hsmctl -c prod sync check --deep --yes --require proved",
     "hsmctl -c prod sync check --min-copies 3 --save-baseline keys.json",
     "hsmctl -c prod sync check --baseline keys.json",
+    "hsmctl --lab sync check --replica CLUSTER --replica nginx=module:/usr/lib/softhsm/libsofthsm2.so?token=nginx",
     checks=True,
 )
 @click.argument("cluster", required=False)
-@click.option("--replica", "names", metavar="NAME", multiple=True, help="Compare only these HSMs or tokens.")
+@click.option(
+    "--replica",
+    "names",
+    metavar="NAME|NAME=ADDRESS",
+    multiple=True,
+    help="Compare only these: HSMs, tokens, clusters, or any other token by its address.",
+)
 @click.option("--deadline", type=Seconds(), default="10s", show_default=True, help="Give up on who has not answered.")
 @click.option("--deep", is_flag=True, help="Use each key once, so that it proves itself.")
 @click.option("--yes", is_flag=True, help="Use the keys that deep_allow names; needed outside the lab.")

@@ -1,0 +1,89 @@
+"""The agent on a client host, where nothing of hsmctl is installed and nothing is written.
+
+Its sources come over standard input, after one line of JSON that says what comes; then come frames. Python 3.9 and the
+standard library are enough. It lists, and lets keys prove themselves; it changes nothing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import resource
+import signal
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from hsmctl.agent.inventory import (
+    LOGIN_LIMIT,
+    Conversation,
+    Malformed,
+    Module,
+    ReadExactly,
+    Refused,
+    Write,
+    read_frame,
+    serve,
+    write_frame,
+)
+from hsmctl.agent.proof import LISTINGS
+
+BOOT = """
+import json, sys, types
+stdin = sys.stdin.buffer
+header = json.loads(stdin.readline())
+for name, size in header["sources"]:
+    module = sys.modules[name] = types.ModuleType(name)
+    exec(compile(stdin.read(size), name, "exec"), module.__dict__)
+module.main(header, stdin.read)
+"""
+"""The program that `python3 -c` is given: the same for every host, module and user."""
+
+
+def main(header: Mapping[str, Any], read_exactly: ReadExactly) -> None:
+    """Answer until standard input ends; `header` says which `module`, its `environment`, our `version` and `seconds`.
+
+    A module that hangs does not stay behind: some time after `seconds` the process ends wherever it is.
+    """
+    signal.setitimer(signal.ITIMER_REAL, header["seconds"])
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.environ.update(header["environment"])
+    write = _own_output()
+    try:
+        module = _start(header["module"])
+    except Refused as refused:
+        if request := read_frame(read_exactly, LOGIN_LIMIT):
+            write_frame(write, refused.reply(request.get("id")))
+        return
+    try:
+        serve(read_exactly, write, Conversation(module, version=header["version"], listings=LISTINGS))
+    except (Malformed, OSError) as error:
+        sys.exit(f"the conversation ended: {error}")
+    finally:
+        module.finalize()
+
+
+def _start(path: str) -> Module:
+    """The module, initialized; SoftHSM again once no other agent can be writing to its folder.
+
+    The library's own file is what is locked: two logins at once destroy a SoftHSM token, and nothing is written here.
+    """
+    module = Module(path)
+    module.initialize()
+    if module.manufacturer().startswith("SoftHSM"):
+        module.finalize()
+        fcntl.flock(os.open(path, os.O_RDONLY | os.O_CLOEXEC), fcntl.LOCK_EX)
+        module.initialize()
+    return module
+
+
+def _own_output() -> Write:
+    """Standard output for the frames alone: what a module prints goes to standard error."""
+    outgoing = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+
+    def write(data: bytes) -> None:
+        outgoing.write(data)
+        outgoing.flush()
+
+    return write

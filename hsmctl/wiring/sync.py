@@ -1,0 +1,81 @@
+"""Puts the comparison of replicas together: where keys can be asked, and how tokens are opened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from hsmctl.domain.cluster import Cluster, HsmState
+from hsmctl.domain.sync import Replica
+from hsmctl.errors import UsageError
+from hsmctl.settings import Context, TokenEntry
+
+if TYPE_CHECKING:
+    from hsmctl.adapters.ssh import SshHost
+    from hsmctl.adapters.token import Gate
+    from hsmctl.ports import Clock, Tokens
+
+LAB_PORT = 2223
+"""Where an HSM listens (user guide, security groups: 2223 to 2225)."""
+
+
+def tokens(context: Context, clock: Clock, state_folder: Path, gate: Gate) -> Tokens:
+    """Opens tokens over every transport; client hosts are those of the context."""
+    from hsmctl.adapters.token import AgentTokens
+
+    def connect(name: str, deadline: float) -> SshHost:
+        from hsmctl.adapters.ssh import SshHost
+        from hsmctl.wiring.net import client_hosts
+
+        host = client_hosts(context).connect(name, deadline)
+        if not isinstance(host, SshHost):
+            raise UsageError(f"ssh:{name}", "it is this machine", "module:PATH asks a module of this machine")
+        return host
+
+    return AgentTokens(clock, state_folder / "locks", context.customer_ca, gate=gate, hosts=connect)
+
+
+def node_replicas(cluster: Cluster) -> tuple[Replica, ...]:
+    """The HSMs of a lab's cluster, those that are still being created last."""
+    staying = [hsm for hsm in cluster.hsms if hsm.state is not HsmState.DELETE_IN_PROGRESS]
+    joining = HsmState.CREATE_IN_PROGRESS
+    return tuple(
+        Replica(
+            name=hsm.hsm_id,
+            group=hsm.zone,
+            address=f"tls:{hsm.address}:{LAB_PORT}",
+            realm=cluster.cluster_id,
+            absent=f"it is {hsm.state}" if hsm.state is joining else "",
+            hsm_type=cluster.hsm_type,
+        )
+        for hsm in sorted(staying, key=lambda hsm: (hsm.state is joining, hsm.zone, hsm.hsm_id))
+    )
+
+
+def token_replicas(context: Context) -> tuple[Replica, ...]:
+    """The context's PKCS#11 tokens, on this machine and on client hosts; a cluster and each of its clones is one.
+
+    Raises:
+        UsageError: the context names none.
+    """
+    if not context.tokens:
+        raise UsageError(
+            f"context {context.name or 'without a name'} has no tokens",
+            "PKCS#11 needs a module to ask",
+            "add [[context.NAME.tokens]] to the configuration: hsmctl config init shows how",
+        )
+    return tuple(
+        Replica(name=entry.name, group=entry.site or entry.host, address=_address(entry), realm=entry.cluster)
+        for entry in context.tokens
+    )
+
+
+def _address(entry: TokenEntry) -> str:
+    """Where the token is; where nothing says which one the module must have exactly one."""
+    wanted = {"token": entry.label, "serial": entry.serial, "slot": "" if entry.slot is None else str(entry.slot)}
+    pairs = [f"{name}={quote(value, safe='')}" for name, value in wanted.items() if value]
+    pairs += [f"env={quote(f'{name}={value}', safe='')}" for name, value in entry.environment.items()]
+    query = f"?{'&'.join(pairs)}" if pairs else ""
+    place = f"ssh:{quote(entry.host)}:" if entry.host else "module:"
+    return f"{place}{quote(entry.module)}{query}"
