@@ -58,9 +58,7 @@ def parse_address(address: str) -> Address:
         if scheme == "module":
             return _module(rest)
         if scheme == "ssh":
-            host, colon, path = rest.partition(":")
-            if not (host and colon and path):
-                raise ValueError(rest)
+            host, path = rest.split(":", 1)
             return HostedAddress(unquote(host), _module(path))
     except (KeyError, ValueError) as error:
         raise UsageError(f"no address: {address}", f"{error} does not fit", _HINT) from error
