@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from hsmctl.ports_client import Clients
     from hsmctl.services.admin import Admins
     from hsmctl.services.client import ClientService
+    from hsmctl.services.ceremony import CeremonyService
     from hsmctl.services.cluster import ClusterService
     from hsmctl.services.console import ConsoleService
     from hsmctl.services.evidence import EvidenceService
@@ -110,7 +111,25 @@ class Hsmctl:
         from hsmctl.wiring.cluster import cluster_service
 
         return cluster_service(
-            self.aws, self.context, self.clock, self.operations, self.authority, self.hardware, lambda: self.interlocks
+            self.aws, self.context, self.clock, self.operations, lambda: self.interlocks, lambda: self.ceremony
+        )
+
+    @cached_property
+    def ceremony(self) -> CeremonyService:
+        """The ceremonies that claim clusters."""
+        from hsmctl.wiring.ceremony import ceremony_service
+
+        return ceremony_service(
+            aws=self.aws,
+            context=self.context,
+            clock=self.clock,
+            journal=self.journal,
+            state_folder=self.settings.state_folder,
+            cluster=self.cluster.show,
+            authority=self.authority,
+            hardware=self.hardware,
+            secret=self.secret,
+            guard=self.check_may_write,
         )
 
     @cached_property
@@ -384,7 +403,9 @@ class Hsmctl:
         from hsmctl.services.lab import LabTools
 
         lab = Hsmctl(with_lab_context(self.settings), self.ask)
-        return LabTools(cluster=lab.cluster, tokens=lab.tokens, login=lab.login, replicas=lab.replicas)
+        return LabTools(
+            cluster=lab.cluster, ceremony=lab.ceremony, tokens=lab.tokens, login=lab.login, replicas=lab.replicas
+        )
 
 
 def _new_verifier() -> SignatureVerifier:

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import certificates
 from console_world import MemoryClients, MemoryCluster, MemoryConsoles
+from ceremony_world import MemoryCeremonies, WordPapers
+from console_world import MemoryCluster, MemoryConsoles
 from estate_world import FakeEstate
 from lab_faults import FakeFaults
 
@@ -413,6 +415,7 @@ class World:
         addresses = self.consoles.cluster.addresses
         self.clients = MemoryClients({"app1": addresses, "app2": addresses}, self.clock.now, customer_ca())
         self.estate = FakeEstate()
+        self.ceremonies = MemoryCeremonies()
         self.network: NetworkReader = SilentNetwork()
         self.probe: ProbeService | None = None
         """None is the real one."""
@@ -432,6 +435,7 @@ class World:
         vars(facade).update(authority=FakeAuthority(), hardware=FakeHardware())
         vars(facade).update(consoles=self.consoles, clients=self.clients)
         vars(facade).update(interlocks=self.estate.interlocks(self.plane, self.clock))
+        vars(facade).update(ceremony=replace(facade.ceremony, papers=WordPapers(), ceremonies=self.ceremonies))
         identity = self.aws.identity(facade.context.account_id)
         net = NetCollectService(clock=self.clock, identity=identity, reader=self.network, cache=NoCache())
         vars(facade).update(net=net, **({"probe": self.probe} if self.probe else {}))
@@ -457,7 +461,13 @@ def lab_context() -> Context:
 
 
 def _tools(facade: Hsmctl) -> LabTools:
-    return LabTools(cluster=facade.cluster, tokens=facade.tokens, login=facade.login, replicas=facade.replicas)
+    return LabTools(
+        cluster=facade.cluster,
+        ceremony=facade.ceremony,
+        tokens=facade.tokens,
+        login=facade.login,
+        replicas=facade.replicas,
+    )
 
 
 def _key(object_class: ObjectClass, spec: KeySpec, kind: MaterialKind, uses: str) -> Key:

@@ -79,6 +79,9 @@ def _opened(key: bytes, passphrase: Secret) -> _Key:
         opened = serialization.load_pem_private_key(key, passphrase.reveal().encode())
     except ValueError as error:
         raise Denied("the authority's key stays closed", "wrong passphrase", "try again") from error
+    except TypeError as error:
+        why = "it is not encrypted: whoever reads the file can claim clusters"
+        raise Conflict("the authority's key is not taken", why, "openssl pkcs8 -topk8 encrypts it") from error
     if not isinstance(opened, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
         raise Conflict("the authority's key is not accepted", "CloudHSM takes RSA and EC", "make another authority")
     return opened

@@ -92,7 +92,7 @@ noun = Noun(
     "Clusters: what there is, and changing it.",
     list_clusters,
     show_cluster,
-    later={"scale": "hsmctl.cli.cluster_scale"},
+    later={"scale": "hsmctl.cli.cluster_scale", "init": "hsmctl.cli.cluster_init"},
 )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from hsmctl.domain.cluster import Backup, Cluster, ClusterState, HsmState, check_may_initialize
+from hsmctl.domain.cluster import Backup, Cluster, ClusterState, HsmState
 from hsmctl.domain.event import Event
 from hsmctl.domain.plan import Action, Effect, Plan, Precondition, Step
 from hsmctl.errors import Conflict
@@ -89,28 +89,6 @@ class ClusterService:
         check_may_add(cluster, zones)
         title = f"add {len(zones)} {'HSM' if len(zones) == 1 else 'HSMs'} to {cluster.cluster_id}"
         return self._plan(title, cluster, adding(cluster, zones, together=together))
-
-    def plan_initialize(self, cluster: Cluster) -> Plan:
-        """Claim the cluster: verify the hardware, sign its CSR with the operator's CA, hand both to AWS.
-
-        Raises:
-            Conflict: the cluster cannot be initialized now.
-        """
-        check_may_initialize(cluster)
-        uninitialized = frozenset({ClusterState.UNINITIALIZED})
-        steps = (
-            Step(action=Action.VERIFY_IDENTITY, says="verify both hardware certificate chains", effect=Effect.WAIT),
-            Step(action=Action.SIGN_CSR, says="sign the HSM's CSR with the customer CA", effect=Effect.WAIT),
-            Step(
-                action=Action.INITIALIZE,
-                says="hand the signed certificate and the trust anchor to AWS",
-                effect=Effect.DESTROY,
-                states=uninitialized,
-                permissions=("cloudhsm:InitializeCluster",),
-            ),
-            _wait_for("initialized"),
-        )
-        return self._plan(f"initialize {cluster.cluster_id}", cluster, steps)
 
     def waiting(self, cluster_id: str, done: Callable[[Cluster], bool], seconds: float) -> Wait[Cluster]:
         """Look at a cluster until it is done, for so long at most; changes nothing.

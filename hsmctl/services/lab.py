@@ -20,6 +20,7 @@ from hsmctl.domain.scale import emptiest_zones
 from hsmctl.domain.sync import Replica
 from hsmctl.errors import Conflict, Unreachable
 from hsmctl.ports import Clock, LabClone, LabControl, LabFaults, LabOptions, LabStatus, Login, Tokens
+from hsmctl.services.ceremony import CeremonyService
 from hsmctl.services.cluster import ClusterService
 from hsmctl.words import counted
 
@@ -37,6 +38,7 @@ class LabTools:
     """The services of a lab that is running."""
 
     cluster: ClusterService
+    ceremony: CeremonyService
     tokens: Tokens
     login: Callable[[Replica], Login]
     replicas: Callable[[Cluster], Sequence[Replica]]
@@ -125,7 +127,7 @@ class LabService:
         elif cluster.state is ClusterState.UNINITIALIZED and not cluster.hsms:
             yield from self._apply(tools, tools.cluster.plan_add_hsms(cluster, emptiest_zones(cluster, 1)))
         elif cluster.state is ClusterState.UNINITIALIZED and cluster.certificates.csr:
-            yield from self._apply(tools, tools.cluster.plan_initialize(cluster))
+            yield from self._apply(tools, tools.ceremony.plan(cluster, {"ca": "context"}, {}))
         elif cluster.state is ClusterState.INITIALIZED:
             self.control.activate(cluster.cluster_id)
             yield "activated"

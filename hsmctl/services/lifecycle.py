@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from hsmctl.domain.cluster import Certificates, Cluster, ClusterState
+from hsmctl.domain.cluster import Cluster, ClusterState
 from hsmctl.domain.operation import Found
 from hsmctl.domain.plan import Action, Step
-from hsmctl.errors import Conflict, UsageError
-from hsmctl.ports import Authority, Clock, ControlPlane, HardwareIdentity
+from hsmctl.errors import Conflict
+from hsmctl.ports import Clock, ControlPlane
 from hsmctl.services.operation import Runner
 from hsmctl.services.wait import Wait, until
 
@@ -26,8 +26,6 @@ class Lifecycle:
     plane: ControlPlane
     every: float
     """Seconds between two looks while waiting."""
-    authority: Authority | None = None
-    hardware: HardwareIdentity | None = None
 
     def cluster(self, cluster_id: str) -> Cluster:
         """The cluster as it is now.
@@ -45,9 +43,6 @@ class Lifecycle:
         return {
             Action.CREATE_CLUSTER: Runner(self._create_cluster, self._created_cluster, self._known_clusters),
             Action.WAIT_CLUSTER: Runner(self._wait_cluster),
-            Action.VERIFY_IDENTITY: Runner(self._verify_identity),
-            Action.SIGN_CSR: Runner(self._sign),
-            Action.INITIALIZE: Runner(self._initialize, self._initialized),
         }
 
     def _create_cluster(self, step: Step, _: Found) -> Wait[Found]:
@@ -101,44 +96,3 @@ class Lifecycle:
             why = cluster.message or "the service gave no reason"
             raise Conflict(f"{cluster_id} is {cluster.state}", why, f"hsmctl cluster show {cluster_id}")
         return cluster
-
-    def _verify_identity(self, _: Step, found: Found) -> Wait[Found]:
-        if self.hardware is None:
-            raise UsageError("hardware not verified", "no root certificates", "set hardware_roots in the context")
-        yield from self.hardware.verify(self._certificates(found["cluster_id"]))
-        return {}
-
-    def _sign(self, _: Step, found: Found) -> Wait[Found]:
-        if self.authority is None:
-            raise UsageError("CSR not signed", "no certificate authority", "set customer_ca in the context")
-        csr = self._certificates(found["cluster_id"]).csr
-        if csr is None:
-            raise Conflict(f"{found['cluster_id']} has no CSR", "its first HSM is not ACTIVE", "hsmctl hsm list")
-        yield "signing"
-        return {"signed": self.authority.sign(csr), "anchor": self.authority.certificate()}
-
-    def _initialize(self, _: Step, found: Found) -> Wait[Found]:
-        yield "calling InitializeCluster"
-        self.plane.initialize(found["cluster_id"], found["signed"], found["anchor"])
-        return {}
-
-    def _initialized(self, _: Step, found: Found) -> Found | None:
-        """Nothing found, where the cluster has been claimed with our certificate.
-
-        Raises:
-            Conflict: it has been claimed with another.
-        """
-        cluster = self.cluster(found["cluster_id"])
-        if cluster.state is ClusterState.UNINITIALIZED:
-            return None
-        shown = cluster.certificates.cluster
-        if shown and shown.split() != found["signed"].split():
-            raise Conflict(
-                f"{cluster.cluster_id} is {cluster.state}",
-                "it was claimed with another certificate than this operation's",
-                "find out who did: CloudTrail, InitializeCluster",
-            )
-        return {}
-
-    def _certificates(self, cluster_id: str) -> Certificates:
-        return self.cluster(cluster_id).certificates

@@ -11,6 +11,7 @@ from hsmctl.settings import Context, ContextKind
 if TYPE_CHECKING:
     from hsmctl.adapters.aws import Aws
     from hsmctl.ports import Authority, Clock, HardwareIdentity
+    from hsmctl.services.ceremony import CeremonyService
     from hsmctl.services.cluster import ClusterService
     from hsmctl.services.hsm import HsmService
     from hsmctl.services.interlock import Interlocks
@@ -26,23 +27,21 @@ def cluster_service(
     context: Context,
     clock: Clock,
     operations: Operations,
-    authority: Authority | None,
-    hardware: HardwareIdentity | None,
     interlocks: Callable[[], Interlocks],
+    ceremony: Callable[[], CeremonyService],
 ) -> ClusterService:
-    """Clusters, HSMs and backups; `interlocks` is asked when something is changed."""
+    """Clusters, HSMs and backups; `interlocks` and `ceremony` are asked when something is changed."""
     from hsmctl.services.cluster import ClusterService
     from hsmctl.services.lifecycle import Lifecycle
 
-    every = _LAB_LOOK_SECONDS if context.kind is ContextKind.LAB else _LOOK_SECONDS
-    lifecycle = Lifecycle(clock=clock, plane=aws.plane, every=every, authority=authority, hardware=hardware)
+    lifecycle = Lifecycle(clock=clock, plane=aws.plane, every=look_seconds(context))
     return ClusterService(
         clock=clock,
         plane=aws.plane,
         identity=aws.identity(context.account_id),
         operations=operations,
         lifecycle=lifecycle,
-        playbook=lambda: _playbook(lifecycle, interlocks()),
+        playbook=lambda: _playbook(lifecycle, interlocks(), ceremony()),
         wanted=context.clusters,
     )
 
@@ -56,7 +55,12 @@ def hsm_service(aws: Aws, context: Context, clock: Clock, interlocks: Interlocks
     return HsmService(drafts=drafts, interlocks=interlocks, price=context.price_per_hour)
 
 
-def _playbook(lifecycle: Lifecycle, interlocks: Interlocks) -> Playbook:
+def look_seconds(context: Context) -> float:
+    """How long to wait between two looks at something that takes its time."""
+    return _LAB_LOOK_SECONDS if context.kind is ContextKind.LAB else _LOOK_SECONDS
+
+
+def _playbook(lifecycle: Lifecycle, interlocks: Interlocks, ceremony: CeremonyService) -> Playbook:
     """How plans about clusters and their HSMs are carried out."""
     from hsmctl.services.hsm_life import HsmLife
     from hsmctl.services.operation import Playbook
@@ -68,7 +72,8 @@ def _playbook(lifecycle: Lifecycle, interlocks: Interlocks) -> Playbook:
         counts=interlocks.counts,
         every=lifecycle.every,
     )
-    return Playbook({**lifecycle.runners(), **life.runners()}, interlocks.readers())
+    runners = {**lifecycle.runners(), **life.runners(), **ceremony.runners()}
+    return Playbook(runners, interlocks.readers())
 
 
 def lab_authority(context: Context) -> Authority | None:

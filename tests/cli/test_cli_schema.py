@@ -32,6 +32,8 @@ COMMANDS = {
     "cluster.list@1": ["cluster", "list"],
     "cluster.show@1": ["cluster", "show"],
     "hsm.list@1": ["hsm", "list"],
+    "cluster.init.csr@1": ["cluster", "init", "csr"],
+    "cluster.init.status@1": ["cluster", "init", "status"],
     "operation.plan@1": ["hsm", "add", "--dry-run"],
     "operation.change@1": ["hsm", "add"],
     "operation.list@1": ["operation", "list"],

@@ -11,10 +11,10 @@ from itertools import count
 import pytest
 import world
 
-from hsmctl.domain.cluster import Certificates, Cluster, ClusterState
+from hsmctl.domain.cluster import Cluster, ClusterState
 from hsmctl.domain.event import Event, Finished, Started, StepDone, StepStarted
 from hsmctl.domain.plan import Action, Precondition
-from hsmctl.errors import Conflict, Denied, UsageError
+from hsmctl.errors import Conflict, Denied
 from hsmctl.services.cluster import ClusterService
 from hsmctl.services.hsm_life import HsmLife
 from hsmctl.services.lifecycle import Lifecycle
@@ -38,40 +38,16 @@ class OpenLocks:
         return None
 
 
-class Signs:
-    """ports.Authority that marks what it signed."""
-
-    def certificate(self) -> str:
-        return "ANCHOR"
-
-    def sign(self, csr: str) -> str:
-        return f"SIGNED {csr}"
-
-
-class Knows:
-    """ports.HardwareIdentity with one answer."""
-
-    def __init__(self, error: Denied | None = None) -> None:
-        self.error = error
-
-    def verify(self, certificates: Certificates) -> tuple[str, ...]:
-        if self.error:
-            raise self.error
-        return ("both chains verified",)
-
-
 class Estate:
     """A cluster service over the world in memory, and everything it touched."""
 
-    def __init__(self, *clusters: Cluster, hardware: Knows | None = None) -> None:
+    def __init__(self, *clusters: Cluster) -> None:
         self.clock, self.journal, self.locks = world.FakeClock(), world.MemoryJournal(), OpenLocks()
         self.plane = world.FakePlane(*clusters)
         self.refusal: Denied | None = None
         self.aws = world.FakeAws(self.plane)
         identity = self.aws.identity(None)
-        lifecycle = Lifecycle(
-            clock=self.clock, plane=self.plane, every=15, authority=Signs(), hardware=hardware or Knows()
-        )
+        lifecycle = Lifecycle(clock=self.clock, plane=self.plane, every=15)
         ids = (f"OP{number}" for number in count(1))
         operations = Operations(
             clock=self.clock,
@@ -98,11 +74,6 @@ class Estate:
         return None
 
 
-def uninitialized() -> Cluster:
-    cluster = world.three_hsms()
-    return replace(cluster, state=ClusterState.UNINITIALIZED, hsms=cluster.hsms[:1])
-
-
 def done(events: Iterator[Event]) -> list[str]:
     """The actions of the steps that were done, in order."""
     seen = list(events)
@@ -121,35 +92,6 @@ def test_a_cluster_is_created_and_waited_for() -> None:
     assert made.state is ClusterState.UNINITIALIZED
     assert made.tags == {"a": "b"}
     assert "cloudhsm:CreateCluster" in plan.permissions
-
-
-def test_initializing_verifies_then_signs_then_hands_over() -> None:
-    estate = Estate(uninitialized())
-    plan = estate.service.plan_initialize(estate.service.only(None))
-
-    assert plan.destructive
-    assert done(estate.service.apply(plan)) == [
-        Action.VERIFY_IDENTITY,
-        Action.SIGN_CSR,
-        Action.INITIALIZE,
-        Action.WAIT_CLUSTER,
-    ]
-    assert estate.service.only(None).state is ClusterState.INITIALIZED
-
-
-def test_hardware_that_does_not_verify_stops_before_anything_is_handed_over() -> None:
-    estate = Estate(uninitialized(), hardware=Knows(Denied("the AWS chain does not verify")))
-    plan = estate.service.plan_initialize(estate.service.only(None))
-
-    with pytest.raises(Denied, match="AWS chain"):
-        list(estate.service.apply(plan))
-    assert estate.service.only(None).state is ClusterState.UNINITIALIZED
-    assert [record["kind"] for record in estate.journal.records()] == [
-        "operation-started",
-        "step-started",
-        "step-failed",
-        "operation-refused",
-    ]
 
 
 def test_hsms_are_created_one_after_the_other_unless_together_is_asked_for() -> None:
@@ -271,17 +213,3 @@ def test_a_context_that_names_clusters_lists_those() -> None:
 def test_deleted_clusters_are_not_listed() -> None:
     gone = replace(world.three_hsms(), state=ClusterState.DELETED)
     assert Estate(gone).service.list() == ()
-
-
-@pytest.mark.parametrize(("authority", "hardware"), [(None, Knows()), (Signs(), None)])
-def test_initializing_without_roots_or_ca_says_what_to_configure(
-    authority: Signs | None, hardware: Knows | None
-) -> None:
-    estate = Estate(uninitialized())
-    lifecycle = replace(estate.service.lifecycle, authority=authority, hardware=hardware)
-    service = replace(estate.service, lifecycle=lifecycle, playbook=lambda: Playbook(lifecycle.runners()))
-
-    with pytest.raises(UsageError) as refused:
-        list(service.apply(service.plan_initialize(service.only(None))))
-    assert "context" in refused.value.hint
-    assert service.only(None).state is ClusterState.UNINITIALIZED

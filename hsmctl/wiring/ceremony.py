@@ -1,0 +1,79 @@
+"""Puts ceremonies together: their folder, X.509, and the operator's CA wherever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hsmctl.settings import Context
+
+if TYPE_CHECKING:
+    from hsmctl.adapters.aws import Aws
+    from hsmctl.domain.cluster import Cluster
+    from hsmctl.ports import Authority, Clock, HardwareIdentity, Journal
+    from hsmctl.secret import Secret, Source
+    from hsmctl.services.ceremony import CeremonyService
+
+
+def ceremony_service(
+    *,
+    aws: Aws,
+    context: Context,
+    clock: Clock,
+    journal: Journal,
+    state_folder: Path,
+    cluster: Callable[[str], Cluster],
+    authority: Authority | None,
+    hardware: HardwareIdentity | None,
+    secret: Callable[[Source, str], Secret],
+    guard: Callable[[], str | None],
+) -> CeremonyService:
+    """The ceremonies that claim clusters."""
+    from hsmctl.adapters.authorities import NamedAuthorities
+    from hsmctl.adapters.ceremony import FileCeremonies
+    from hsmctl.adapters.papers import X509Papers
+    from hsmctl.services.ceremony import CeremonyService
+    from hsmctl.services.draft import Drafts
+    from hsmctl.wiring.cluster import look_seconds
+
+    return CeremonyService(
+        clock=clock,
+        plane=aws.plane,
+        drafts=Drafts(clock=clock, plane=aws.plane, identity=aws.identity(context.account_id)),
+        journal=journal,
+        cluster=cluster,
+        ceremonies=FileCeremonies(state_folder / "ceremony", clock),
+        papers=X509Papers(),
+        authorities=NamedAuthorities(
+            context_authority=authority,
+            passphrase=_passphrases(secret),
+            clock=clock,
+            state_folder=state_folder,
+            protected=context.protect,
+        ),
+        hardware=lambda roots: _hardware(roots, hardware, clock),
+        guard=guard,
+        every=look_seconds(context),
+    )
+
+
+def _passphrases(secret: Callable[[Source, str], Secret]) -> Callable[[Mapping[str, str]], Secret]:
+    """How the passphrase of a CA is had: from the file that is named, or by asking."""
+    from hsmctl.secret import Source, SourceKind
+
+    def read(named: Mapping[str, str]) -> Secret:
+        file = named.get("passphrase_file")
+        source = Source(SourceKind.FILE, (file,)) if file else Source(SourceKind.PROMPT)
+        return secret(source, f"passphrase of {named['key']}")
+
+    return read
+
+
+def _hardware(roots: Mapping[str, str], configured: HardwareIdentity | None, clock: Clock) -> HardwareIdentity | None:
+    """What verifies against the roots that are named, or against the context's."""
+    from hsmctl.wiring.cluster import hardware_identity
+
+    if "aws_root" in roots and "manufacturer_root" in roots:
+        return hardware_identity([Path(roots["aws_root"]), Path(roots["manufacturer_root"])], clock)
+    return configured
