@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from hsmctl.services.client import ClientService
     from hsmctl.services.ceremony import CeremonyService
     from hsmctl.services.cluster import ClusterService
+    from hsmctl.services.cluster_change import ClusterChanges
     from hsmctl.services.console import ConsoleService
     from hsmctl.services.evidence import EvidenceService
     from hsmctl.services.hsm import HsmService
@@ -131,6 +132,13 @@ class Hsmctl:
             secret=self.secret,
             guard=self.check_may_write,
         )
+
+    @cached_property
+    def changes(self) -> ClusterChanges:
+        """Creating, deleting and modifying clusters."""
+        from hsmctl.wiring.cluster import cluster_changes
+
+        return cluster_changes(self.aws, self.context, self.clock, self.interlocks)
 
     @cached_property
     def hsm(self) -> HsmService:

@@ -87,7 +87,17 @@ class ControlPlane(Protocol):
         """The backups of a cluster, or all of the region."""
         ...
 
-    def create_cluster(self, *, hsm_type: str, subnets: Sequence[str], mode: str, tags: Mapping[str, str]) -> Cluster:
+    def create_cluster(
+        self,
+        *,
+        hsm_type: str,
+        subnets: Sequence[str],
+        mode: str,
+        tags: Mapping[str, str],
+        network_type: str = "",
+        source_backup: str = "",
+        retention_days: int | None = None,
+    ) -> Cluster:
         """The cluster that is being created."""
         ...
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from hsmctl.domain.cluster import Cluster
 from hsmctl.domain.hold import Hold
 from hsmctl.domain.interlock import KeyStore, Sample, Samples
+from hsmctl.domain.preflight import Quota, Subnet
 from hsmctl.errors import HsmctlError
 from hsmctl.services.interlock import COUNTED, Interlocks
 
@@ -104,3 +105,21 @@ class FakeCa:
         if self.estate.ca_error:
             raise self.estate.ca_error
         return "/ca.pem, SHA-256 00"
+
+
+@dataclass
+class FakeGrounds:
+    """ports_cluster.Grounds: three subnets in three zones of one VPC, unless told."""
+
+    known: tuple[Subnet, ...] = tuple(
+        Subnet(subnet_id=f"subnet-{zone}", vpc_id="vpc-0a1b2c3d", zone=f"eu-central-1{zone}", free=200)
+        for zone in "abc"
+    )
+    most: int = 4
+    documented: bool = True
+
+    def subnets(self, ids: Sequence[str]) -> tuple[Subnet, ...]:
+        return tuple(subnet for subnet in self.known if subnet.subnet_id in ids)
+
+    def quota(self) -> Quota:
+        return Quota(self.most, documented=self.documented)

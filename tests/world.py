@@ -14,12 +14,13 @@ from functools import lru_cache
 from hashlib import sha256
 from hmac import digest
 from pathlib import Path
+from typing import Any
 
 import certificates
 from console_world import MemoryClients, MemoryCluster, MemoryConsoles
 from ceremony_world import MemoryCeremonies, WordPapers
 from console_world import MemoryCluster, MemoryConsoles
-from estate_world import FakeEstate
+from estate_world import FakeEstate, FakeGrounds
 from lab_faults import FakeFaults
 
 from hsmctl.adapters.journal import plain
@@ -31,8 +32,10 @@ from hsmctl.domain.sync import Inventory, Replica
 from hsmctl.errors import Conflict, Denied, HsmctlError
 from hsmctl.ports import Caller, LabClone, LabNode, LabOptions, LabStatus, Login, NetworkReader
 from hsmctl.secret import Secret, Source, SourceKind
+from hsmctl.services.cluster import ClusterService
 from hsmctl.services.lab import LabService, LabTools
 from hsmctl.services.net_collect import NetCollectService
+from hsmctl.services.operation import Playbook
 from hsmctl.services.probe import ProbeService
 from hsmctl.settings import Context, ContextKind, Settings
 
@@ -119,7 +122,17 @@ class FakePlane:
     def backups(self, cluster_id: str | None = None) -> tuple[Backup, ...]:
         return tuple(backup for backup in self.backup_list if cluster_id in (None, backup.cluster_id))
 
-    def create_cluster(self, *, hsm_type: str, subnets: Sequence[str], mode: str, tags: Mapping[str, str]) -> Cluster:
+    def create_cluster(
+        self,
+        *,
+        hsm_type: str,
+        subnets: Sequence[str],
+        mode: str,
+        tags: Mapping[str, str],
+        network_type: str = "",
+        source_backup: str = "",
+        retention_days: int | None = None,
+    ) -> Cluster:
         made = Cluster(
             cluster_id=f"cluster-new{len(self.held):08d}",
             state=ClusterState.CREATE_IN_PROGRESS,
@@ -129,6 +142,9 @@ class FakePlane:
             subnets=dict(zip(ZONES, subnets, strict=False)),
             tags=tags,
             created=NOW,
+            network_type=network_type,
+            source_backup_id=source_backup or None,
+            backup_retention_days=retention_days,
         )
         self.held[made.cluster_id] = made
         return made
@@ -149,6 +165,30 @@ class FakePlane:
 
     def delete_cluster(self, cluster_id: str) -> None:
         del self.held[cluster_id]
+
+
+class FakeEdits:
+    """ports_cluster.ClusterEdits on the clusters of a FakePlane."""
+
+    def __init__(self, plane: FakePlane) -> None:
+        self._plane = plane
+
+    def keep_backups(self, cluster_id: str, days: int) -> None:
+        self._change(cluster_id, backup_retention_days=days)
+
+    def change_type(self, cluster_id: str, hsm_type: str) -> None:
+        hsms = tuple(replace(each, hsm_type=hsm_type) for each in self._plane.held[cluster_id].hsms)
+        self._change(cluster_id, hsm_type=hsm_type, hsms=hsms)
+
+    def tag(self, resource_id: str, tags: Mapping[str, str]) -> None:
+        self._change(resource_id, tags={**self._plane.held[resource_id].tags, **tags})
+
+    def untag(self, resource_id: str, names: Sequence[str]) -> None:
+        kept = {name: value for name, value in self._plane.held[resource_id].tags.items() if name not in names}
+        self._change(resource_id, tags=kept)
+
+    def _change(self, cluster_id: str, **changes: Any) -> None:  # noqa: ANN401 - any field of a cluster
+        self._plane.held[cluster_id] = replace(self._plane.held[cluster_id], **changes)
 
 
 class FakeToken:
@@ -330,6 +370,14 @@ class FakeAws:
     error: HsmctlError | None = None
     """What STS answers with, if not the caller."""
 
+    def changing(self) -> object:
+        """The client for changes; the plane's own methods take its place here."""
+        return None
+
+    def client(self, service: str, region: str) -> object:
+        """A client of another service: everything this world knows of one is put in elsewhere."""
+        raise AssertionError(f"{service} is not part of this world")
+
     def identity(self, expected_account: str | None) -> FakeIdentity:
         return FakeIdentity(self.account, expected_account, self.error)
 
@@ -435,11 +483,23 @@ class World:
         vars(facade).update(authority=FakeAuthority(), hardware=FakeHardware())
         vars(facade).update(consoles=self.consoles, clients=self.clients)
         vars(facade).update(interlocks=self.estate.interlocks(self.plane, self.clock))
+        vars(facade).update(cluster=self._edited(facade), changes=replace(facade.changes, grounds=FakeGrounds()))
         vars(facade).update(ceremony=replace(facade.ceremony, papers=WordPapers(), ceremonies=self.ceremonies))
         identity = self.aws.identity(facade.context.account_id)
         net = NetCollectService(clock=self.clock, identity=identity, reader=self.network, cache=NoCache())
         vars(facade).update(net=net, **({"probe": self.probe} if self.probe else {}))
         return facade
+
+    def _edited(self, facade: Hsmctl) -> ClusterService:
+        """The service as it is put together, whose edits are this world's."""
+        lifecycle = replace(facade.cluster.lifecycle, edits=FakeEdits(self.plane))
+        rest = facade.cluster.playbook
+
+        def playbook() -> Playbook:
+            whole = rest()
+            return replace(whole, runners={**whole.runners, **lifecycle.runners()})
+
+        return replace(facade.cluster, lifecycle=lifecycle, playbook=playbook)
 
 
 def hsmctl(world: World | None = None, context: Context | None = None, folder: Path | None = None) -> Hsmctl:

@@ -73,6 +73,15 @@ class Aws:
         """The cloudhsmv2 service."""
         return CloudHsmPlane(self._named_region, partial(self._cloudhsm, self._tries), partial(self._cloudhsm, 1))
 
+    def changing(self) -> CloudHSMV2Client:
+        """A client of cloudhsmv2 that sends everything once."""
+        return self._cloudhsm(1)
+
+    def plane_in(self, region: str, tries: int) -> CloudHsmPlane:
+        """The cloudhsmv2 service of another region; making it is not safe in several threads, asking it is."""
+        client = self._connect("cloudhsmv2", region, self._endpoint_url if self._local else None, tries)
+        return CloudHsmPlane(lambda: region, lambda: cast("CloudHSMV2Client", client), partial(self._cloudhsm, 1))
+
     def identity(self, account_id: str | None = None) -> StsIdentity:
         """Who we are, which must be somebody of this account if one is named."""
         return StsIdentity(self._sts, account_id)
@@ -213,11 +222,27 @@ class CloudHsmPlane:
             pages = _pages(self._questions.describe_backups, Filters=filters)
             return tuple(aws_value.backup(raw) for page in pages for raw in page["Backups"])
 
-    def create_cluster(self, *, hsm_type: str, subnets: Sequence[str], mode: str, tags: Mapping[str, str]) -> Cluster:
+    def create_cluster(
+        self,
+        *,
+        hsm_type: str,
+        subnets: Sequence[str],
+        mode: str,
+        tags: Mapping[str, str],
+        network_type: str = "",
+        source_backup: str = "",
+        retention_days: int | None = None,
+    ) -> Cluster:
         """The cluster that is being created."""
         asked: dict[str, Any] = {"HsmType": hsm_type, "SubnetIds": list(subnets), "Mode": mode}
         if tags:
             asked["TagList"] = [{"Key": key, "Value": value} for key, value in tags.items()]
+        if network_type:
+            asked["NetworkType"] = network_type
+        if source_backup:
+            asked["SourceBackupId"] = source_backup
+        if retention_days is not None:
+            asked["BackupRetentionPolicy"] = {"Type": "DAYS", "Value": str(retention_days)}
         with translated("cloudhsm:CreateCluster"):
             return aws_value.cluster(self._changes.create_cluster(**asked)["Cluster"], self.region)
 

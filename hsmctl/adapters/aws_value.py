@@ -35,6 +35,7 @@ def cluster(raw: ClusterTypeDef, region: str) -> Cluster:
         source_backup_id=raw.get("SourceBackupId"),
         certificates=_certificates(raw.get("Certificates", {})),
         tags={tag["Key"]: tag["Value"] for tag in raw.get("TagList", ())},
+        rollback_until=_utc(raw.get("HsmTypeRollbackExpiration")),
     )
 
 
@@ -74,6 +75,13 @@ def backup(raw: BackupTypeDef) -> Backup:
         never_expires=raw.get("NeverExpires", False),
         hsm_type=raw.get("HsmType", ""),
         mode=raw.get("Mode", ""),
+        arn=raw.get("BackupArn", ""),
+        copied=_utc(raw.get("CopyTimestamp")),
+        deleted=_utc(raw.get("DeleteTimestamp")),
+        source_region=raw.get("SourceRegion", ""),
+        source_backup=raw.get("SourceBackup", ""),
+        source_cluster=raw.get("SourceCluster", ""),
+        tags={tag["Key"]: tag["Value"] for tag in raw.get("TagList", ())},
     )
 
 

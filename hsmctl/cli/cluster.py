@@ -92,7 +92,11 @@ noun = Noun(
     "Clusters: what there is, and changing it.",
     list_clusters,
     show_cluster,
-    later={"scale": "hsmctl.cli.cluster_scale", "init": "hsmctl.cli.cluster_init"},
+    later={
+        **dict.fromkeys(("create", "delete", "wait", "tag", "untag", "modify"), "hsmctl.cli.cluster_change"),
+        "scale": "hsmctl.cli.cluster_scale",
+        "init": "hsmctl.cli.cluster_init",
+    },
 )
 
 

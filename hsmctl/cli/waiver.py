@@ -15,6 +15,7 @@ _OPTIONS: Mapping[str, tuple[Interlock, ...]] = {
     "--allow-unequal": (Interlock.COUNTS, Interlock.RICHEST),
     "--allow-degraded": (Interlock.HEALTHY,),
     "--allow-old-backup": (Interlock.BACKUP,),
+    "--allow-no-backup": (Interlock.RESTORABLE,),
 }
 _SAYS: Mapping[str, str] = {
     "--allow-outage": "Go below two HSMs.",
@@ -22,6 +23,7 @@ _SAYS: Mapping[str, str] = {
     "--allow-unequal": "Although the counts of token keys differ, or are unknown.",
     "--allow-degraded": "Add although an HSM is degraded or unhealthy.",
     "--allow-old-backup": "Although no READY backup is fresh.",
+    "--allow-no-backup": "Although no READY backup remains.",
 }
 
 

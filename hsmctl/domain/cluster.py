@@ -110,6 +110,8 @@ class Cluster:
     source_backup_id: str | None = None
     certificates: Certificates = Certificates()
     tags: Mapping[str, str] = field(default_factory=dict)
+    rollback_until: datetime | None = None
+    """Until when a change of the HSM type can be taken back."""
 
     @property
     def active_hsms(self) -> tuple[Hsm, ...]:
@@ -133,6 +135,14 @@ class Backup:
     never_expires: bool = False
     hsm_type: str = ""
     mode: str = ""
+    arn: str = ""
+    copied: datetime | None = None
+    deleted: datetime | None = None
+    """When a deleted backup is gone for good."""
+    source_region: str = ""
+    source_backup: str = ""
+    source_cluster: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 def check_may_create_hsm(cluster: Cluster, zone: str) -> None:

@@ -37,6 +37,7 @@ class Interlock(StrEnum):
     BACKUP = "backup"
     CUSTOMER_CA = "customer-ca"
     HEALTHY = "healthy"
+    RESTORABLE = "restorable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,6 +227,22 @@ def recent_backup(cluster: Cluster, backups: Outcome[Sequence[Backup]], now: dat
         return replace(base, why="there is none")
     fresh = now - newest.created <= MOST_FRESH
     return replace(base, holds=fresh, why=f"{newest.backup_id} of {newest.created:%Y-%m-%d %H:%M} UTC")
+
+
+def restorable(cluster: Cluster, backups: Outcome[Sequence[Backup]]) -> Precondition:
+    """A READY backup of the cluster exists, however old: with the cluster its keys are not all gone."""
+    base = Precondition(
+        key=Interlock.RESTORABLE,
+        what="a READY backup of the cluster exists",
+        holds=False,
+        way_out="--allow-no-backup REASON, if its keys are to be gone for good",
+    )
+    if isinstance(backups, Failed):
+        return _unknown(base, backups)
+    newest = newest_ready(backups.value, cluster.cluster_id)
+    if newest is None:
+        return replace(base, why="there is none")
+    return replace(base, holds=True, why=f"{newest.backup_id} of {newest.created:%Y-%m-%d %H:%M} UTC")
 
 
 def ca_located(found: Outcome[str]) -> Precondition:

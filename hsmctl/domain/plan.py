@@ -53,7 +53,7 @@ class Action(OpenEnum):
     WAIT_BACKUP = "wait-backup"
     DELETE_CLUSTER = "delete-cluster"
     MODIFY_CLUSTER = "modify-cluster"
-    MIGRATE_CLUSTER = "migrate-cluster"
+    WAIT_DELETED = "wait-deleted"
     TAG = "tag"
     UNTAG = "untag"
     WAIT_CSR = "wait-csr"

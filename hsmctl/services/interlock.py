@@ -107,6 +107,7 @@ class Interlocks:
             Interlock.SIZE: lambda: interlock.enough_left(cluster, leaving),
             Interlock.ZONES: lambda: interlock.zones_left(cluster, leaving),
             Interlock.BACKUP: lambda: interlock.recent_backup(cluster, self._backups(cluster), self.clock.now()),
+            Interlock.RESTORABLE: lambda: interlock.restorable(cluster, self._backups(cluster)),
             Interlock.CUSTOMER_CA: lambda: interlock.ca_located(_outcome(lambda: self.customer_ca.located(cluster))),
             Interlock.HEALTHY: lambda: interlock.healthy(cluster, leaving, self._unhealthy(cluster)),
         }

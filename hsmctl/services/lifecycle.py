@@ -11,10 +11,12 @@ from hsmctl.domain.operation import Found
 from hsmctl.domain.plan import Action, Step
 from hsmctl.errors import Conflict
 from hsmctl.ports import Clock, ControlPlane
+from hsmctl.ports_cluster import ClusterEdits
 from hsmctl.services.operation import Runner
 from hsmctl.services.wait import Wait, until
 
 _LIMIT = timedelta(hours=1)
+_LEAVING = (ClusterState.DELETE_IN_PROGRESS, ClusterState.DELETED)
 _DEAD_ENDS = frozenset({ClusterState.DELETE_IN_PROGRESS, ClusterState.DELETED, ClusterState.DEGRADED})
 
 
@@ -24,6 +26,7 @@ class Lifecycle:
 
     clock: Clock
     plane: ControlPlane
+    edits: ClusterEdits
     every: float
     """Seconds between two looks while waiting."""
 
@@ -43,6 +46,12 @@ class Lifecycle:
         return {
             Action.CREATE_CLUSTER: Runner(self._create_cluster, self._created_cluster, self._known_clusters),
             Action.WAIT_CLUSTER: Runner(self._wait_cluster),
+            Action.DELETE_CLUSTER: Runner(self._delete, self._deleted),
+            Action.WAIT_DELETED: Runner(self._wait_deleted),
+            Action.MODIFY_CLUSTER: Runner(self._modify, self._modified),
+            # Tagging twice is tagging once.
+            Action.TAG: Runner(self._tag, lambda *_: None),
+            Action.UNTAG: Runner(self._untag, lambda *_: None),
         }
 
     def _create_cluster(self, step: Step, _: Found) -> Wait[Found]:
@@ -53,6 +62,9 @@ class Lifecycle:
             mode=inputs["mode"],
             subnets=inputs["subnets"].split(),
             tags={name[4:]: value for name, value in inputs.items() if name.startswith("tag:")},
+            network_type=inputs.get("network_type", ""),
+            source_backup=inputs.get("source_backup", ""),
+            retention_days=int(inputs["retention_days"]) if "retention_days" in inputs else None,
         )
         return {"cluster_id": cluster.cluster_id}
 
@@ -78,15 +90,64 @@ class Lifecycle:
         return {"cluster_id": made[0]} if made else None
 
     def _wait_cluster(self, step: Step, found: Found) -> Wait[Found]:
-        wanted = ClusterState(step.inputs["state"])
+        """Wait for one of the step's states, and where it names an HSM type for that too."""
+        wanted = {ClusterState(state) for state in step.inputs["state"].split()}
+        hsm_type = step.inputs.get("hsm_type", "")
         yield from until(
             lambda: self._alive(found["cluster_id"]),
-            lambda cluster: cluster.state is wanted,
-            lambda cluster: f"{cluster.cluster_id} is {cluster.state}",
+            lambda cluster: cluster.state in wanted and hsm_type in ("", cluster.hsm_type),
+            lambda cluster: f"{cluster.cluster_id} is {cluster.state}" + _migrated(cluster, hsm_type),
+            clock=self.clock,
+            every=self.every,
+            limit=timedelta(seconds=float(step.inputs.get("limit", _LIMIT.total_seconds()))),
+        )
+        return {}
+
+    def _wait_deleted(self, _: Step, found: Found) -> Wait[Found]:
+        yield from until(
+            lambda: self.plane.clusters([found["cluster_id"]]),
+            lambda clusters: all(cluster.state is ClusterState.DELETED for cluster in clusters),
+            lambda clusters: f"{clusters[0].cluster_id} is {clusters[0].state}",
             clock=self.clock,
             every=self.every,
             limit=_LIMIT,
         )
+        return {}
+
+    def _delete(self, _: Step, found: Found) -> Wait[Found]:
+        yield "calling DeleteCluster"
+        self.plane.delete_cluster(found["cluster_id"])
+        return {}
+
+    def _deleted(self, _: Step, found: Found) -> Found | None:
+        """Nothing found, where the cluster is on its way out or gone."""
+        clusters = self.plane.clusters([found["cluster_id"]])
+        return {} if all(cluster.state in _LEAVING for cluster in clusters) else None
+
+    def _modify(self, step: Step, found: Found) -> Wait[Found]:
+        yield "calling ModifyCluster"
+        if "hsm_type" in step.inputs:
+            self.edits.change_type(found["cluster_id"], step.inputs["hsm_type"])
+        else:
+            self.edits.keep_backups(found["cluster_id"], int(step.inputs["days"]))
+        return {}
+
+    def _modified(self, step: Step, found: Found) -> Found | None:
+        """Nothing found, where the cluster is as it should be or on its way there."""
+        cluster, inputs = self.cluster(found["cluster_id"]), step.inputs
+        if "hsm_type" in inputs:
+            moving = cluster.state in (ClusterState.MODIFY_IN_PROGRESS, ClusterState.ROLLBACK_IN_PROGRESS)
+            return {} if moving or cluster.hsm_type == inputs["hsm_type"] else None
+        return {} if cluster.backup_retention_days == int(inputs["days"]) else None
+
+    def _tag(self, step: Step, found: Found) -> Wait[Found]:
+        yield "calling TagResource"
+        self.edits.tag(step.inputs.get("resource", found.get("cluster_id", "")), _tags(step))
+        return {}
+
+    def _untag(self, step: Step, found: Found) -> Wait[Found]:
+        yield "calling UntagResource"
+        self.edits.untag(step.inputs.get("resource", found.get("cluster_id", "")), list(_tags(step)))
         return {}
 
     def _alive(self, cluster_id: str) -> Cluster:
@@ -96,3 +157,13 @@ class Lifecycle:
             why = cluster.message or "the service gave no reason"
             raise Conflict(f"{cluster_id} is {cluster.state}", why, f"hsmctl cluster show {cluster_id}")
         return cluster
+
+
+def _migrated(cluster: Cluster, hsm_type: str) -> str:
+    """How many HSMs are of the new type already."""
+    done = sum(1 for hsm in cluster.hsms if hsm.hsm_type == hsm_type)
+    return f", {done} of {len(cluster.hsms)} HSMs are {hsm_type}" if hsm_type else ""
+
+
+def _tags(step: Step) -> dict[str, str]:
+    return {name[4:]: value for name, value in step.inputs.items() if name.startswith("tag:")}

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from hsmctl.ports import Authority, Clock, HardwareIdentity
     from hsmctl.services.ceremony import CeremonyService
     from hsmctl.services.cluster import ClusterService
+    from hsmctl.services.cluster_change import ClusterChanges
     from hsmctl.services.hsm import HsmService
     from hsmctl.services.interlock import Interlocks
     from hsmctl.services.lifecycle import Lifecycle
@@ -31,10 +32,12 @@ def cluster_service(
     ceremony: Callable[[], CeremonyService],
 ) -> ClusterService:
     """Clusters, HSMs and backups; `interlocks` and `ceremony` are asked when something is changed."""
+    from hsmctl.adapters.aws_cluster import AwsClusterEdits
     from hsmctl.services.cluster import ClusterService
     from hsmctl.services.lifecycle import Lifecycle
 
-    lifecycle = Lifecycle(clock=clock, plane=aws.plane, every=look_seconds(context))
+    edits = AwsClusterEdits(aws.changing)
+    lifecycle = Lifecycle(clock=clock, plane=aws.plane, edits=edits, every=look_seconds(context))
     return ClusterService(
         clock=clock,
         plane=aws.plane,
@@ -43,6 +46,21 @@ def cluster_service(
         lifecycle=lifecycle,
         playbook=lambda: _playbook(lifecycle, interlocks(), ceremony()),
         wanted=context.clusters,
+    )
+
+
+def cluster_changes(aws: Aws, context: Context, clock: Clock, interlocks: Interlocks) -> ClusterChanges:
+    """Plans about whole clusters."""
+    from hsmctl.adapters.aws_cluster import AwsGrounds
+    from hsmctl.services.cluster_change import ClusterChanges
+    from hsmctl.services.draft import Drafts
+
+    plane = aws.plane
+    return ClusterChanges(
+        plane=plane,
+        drafts=Drafts(clock=clock, plane=plane, identity=aws.identity(context.account_id)),
+        interlocks=interlocks,
+        grounds=AwsGrounds(lambda service: aws.client(service, plane.region)),
     )
 
 

@@ -183,7 +183,7 @@ class Estate:
         return next(cluster for cluster in self.plane.clusters() if cluster.cluster_id == cluster_id)
 
     def playbook(self, journal: MortalJournal) -> Playbook:
-        lifecycle = Lifecycle(clock=self.clock, plane=self.plane, every=15)
+        lifecycle = Lifecycle(clock=self.clock, plane=self.plane, edits=world.FakeEdits(self.plane), every=15)
         life = HsmLife(
             clock=self.clock,
             plane=self.plane,

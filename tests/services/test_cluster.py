@@ -47,7 +47,7 @@ class Estate:
         self.refusal: Denied | None = None
         self.aws = world.FakeAws(self.plane)
         identity = self.aws.identity(None)
-        lifecycle = Lifecycle(clock=self.clock, plane=self.plane, every=15)
+        lifecycle = Lifecycle(clock=self.clock, plane=self.plane, edits=world.FakeEdits(self.plane), every=15)
         ids = (f"OP{number}" for number in count(1))
         operations = Operations(
             clock=self.clock,

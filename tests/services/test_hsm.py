@@ -11,19 +11,19 @@ from pathlib import Path
 
 import pytest
 import world
+from plan_world import STORE, opened, run
 from world import CLUSTER, HSMS, NOW, ZONES, World
 
 from hsmctl.bootstrap import Hsmctl
 from hsmctl.domain.cluster import Backup, BackupState, Cluster, ClusterState, HsmState
-from hsmctl.domain.event import StepDone, StepStarted
+from hsmctl.domain.event import StepDone
 from hsmctl.domain.hold import Hold
-from hsmctl.domain.interlock import Interlock, KeyStore
+from hsmctl.domain.interlock import Interlock
 from hsmctl.domain.plan import Action, Plan
 from hsmctl.domain.scale import balanced, gap
 from hsmctl.errors import Conflict, Denied, Unreachable
 from hsmctl.services.hsm import wanted_counts
 
-STORE = KeyStore(store_id="cks-1", name="orders", cluster_id=CLUSTER, state="connected")
 TOLD = {Interlock.SIZE: "told to", Interlock.ZONES: "told to"}
 
 
@@ -33,25 +33,8 @@ def four() -> Cluster:
     return replace(cluster, hsms=(*cluster.hsms, world.hsm("hsm-ddddddddddd", ZONES[0], "127.16.1.11")))
 
 
-def opened(cluster: Cluster, folder: Path) -> tuple[World, Hsmctl]:
-    outside = World(plane=world.FakePlane(cluster))
-    return outside, outside.hsmctl(folder=folder)
-
-
 def removal(facade: Hsmctl, *names: str, waivers: Mapping[Interlock, str] | None = None) -> Plan:
     return facade.hsm.plan_remove(facade.cluster.only(None), names, waivers or {})
-
-
-def run(facade: Hsmctl, plan: Plan) -> list[Action]:
-    """The actions that were done, in order."""
-    started: dict[int, Action] = {}
-    done = []
-    for event in facade.operations.apply(plan, facade.playbook("cluster")):
-        if isinstance(event, StepStarted):
-            started[event.number] = event.step.action
-        if isinstance(event, StepDone):
-            done.append(started[event.number])
-    return done
 
 
 def test_where_nothing_stands_in_the_way_an_hsm_is_removed(tmp_path: Path) -> None:
