@@ -75,7 +75,7 @@ class ClusterChanges:
             Conflict: the backup is not there, not READY or of another mode.
         """
         backup = self._backup(wanted.backup) if wanted.backup else None
-        wanted = replace(wanted, mode=wanted.mode or (backup.mode if backup else "FIPS"))
+        wanted = replace(wanted, mode=wanted.mode or (backup.mode if backup else "") or "FIPS")
         check_wanted(wanted.hsm_type, wanted.mode, wanted.subnets, wanted.retention_days)
         if backup is not None:
             _check_fits(backup, wanted)
