@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from hsmctl.ports_client import Clients
     from hsmctl.services.admin import Admins
     from hsmctl.services.client import ClientService
+    from hsmctl.services.backup import BackupService
     from hsmctl.services.ceremony import CeremonyService
     from hsmctl.services.cluster import ClusterService
     from hsmctl.services.cluster_change import ClusterChanges
@@ -148,6 +149,13 @@ class Hsmctl:
         return hsm_service(self.aws, self.context, self.clock, self.interlocks)
 
     @cached_property
+    def backup(self) -> BackupService:
+        """Backups: what there is, and changing it."""
+        from hsmctl.wiring.backup import backup_service
+
+        return backup_service(self.aws, self.context, self.clock)
+
+    @cached_property
     def interlocks(self) -> Interlocks:
         """What stands between an operator and a removal."""
         from hsmctl.wiring.interlock import interlocks
@@ -186,6 +194,7 @@ class Hsmctl:
             "cluster": lambda: self.cluster.playbook(),
             "client": lambda: self.client.playbook,
             "mtls": lambda: self.mtls.playbook,
+            "backup": lambda: self.backup.playbook(),
             "user": lambda: self.user.playbook,
             "quorum": lambda: self.quorum.playbook,
         }

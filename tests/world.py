@@ -18,6 +18,7 @@ from typing import Any
 
 import certificates
 from console_world import MemoryClients, MemoryCluster, MemoryConsoles
+from backup_world import FakeBackups
 from ceremony_world import MemoryCeremonies, WordPapers
 from console_world import MemoryCluster, MemoryConsoles
 from estate_world import FakeEstate, FakeGrounds
@@ -107,6 +108,7 @@ class FakePlane:
                 state=BackupState.READY,
                 cluster_id=CLUSTER,
                 created=NOW - timedelta(hours=4),
+                arn=f"arn:aws:cloudhsm:{REGION}:{ACCOUNT}:backup/backup-q2w3e4r5t6y",
             ),
         )
         self.error: HsmctlError | None = None
@@ -484,6 +486,7 @@ class World:
         vars(facade).update(consoles=self.consoles, clients=self.clients)
         vars(facade).update(interlocks=self.estate.interlocks(self.plane, self.clock))
         vars(facade).update(cluster=self._edited(facade), changes=replace(facade.changes, grounds=FakeGrounds()))
+        vars(facade).update(backup=replace(facade.backup, backups=FakeBackups(self.plane)))
         vars(facade).update(ceremony=replace(facade.ceremony, papers=WordPapers(), ceremonies=self.ceremonies))
         identity = self.aws.identity(facade.context.account_id)
         net = NetCollectService(clock=self.clock, identity=identity, reader=self.network, cache=NoCache())

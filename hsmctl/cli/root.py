@@ -19,6 +19,7 @@ from hsmctl.errors import ExitCode, HsmctlError, UsageError
 NOUNS: Mapping[str, str] = {
     "cluster": "Clusters: what there is, and changing it.",
     "hsm": "The HSMs of clusters.",
+    "backup": "What clusters leave behind.",
     "operation": "Changes that were started.",
     "key": "Keys: list them, make them.",
     "sync": "Whether all HSMs hold the same keys.",

@@ -22,7 +22,7 @@ Command = Callable[Concatenate[Session, P], int]
 """A command: it gets the session and what was typed, and answers with an exit code."""
 
 _SHARED_TITLE = "Options of every command"
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "": 1.0}
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "": 1.0}
 
 
 class Verb(click.Command):
@@ -90,13 +90,13 @@ class Shared(click.Option):
 
 
 class Seconds(click.ParamType[float]):
-    """A length of time such as 10s, 500ms or 2m; a bare number is seconds."""
+    """A length of time such as 10s, 500ms, 2m, 26h or 3d; a bare number is seconds."""
 
     name = "time"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """The time in seconds."""
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|)", str(value))
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|)", str(value))
         if match is None:
             self.fail(f"{value} is no time such as 10s or 2m", param, ctx)
         return float(match[1]) * _UNITS[match[2]]
