@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from hsmctl.ports_cli import Consoles
     from hsmctl.ports_client import Clients
     from hsmctl.services.admin import Admins
-    from hsmctl.services.client import ClientService
     from hsmctl.services.backup import BackupService
     from hsmctl.services.ceremony import CeremonyService
+    from hsmctl.services.client import ClientService
     from hsmctl.services.cluster import ClusterService
     from hsmctl.services.cluster_change import ClusterChanges
     from hsmctl.services.console import ConsoleService

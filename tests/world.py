@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import certificates
-from console_world import MemoryClients, MemoryCluster, MemoryConsoles
 from backup_world import FakeBackups
 from ceremony_world import MemoryCeremonies, WordPapers
-from console_world import MemoryCluster, MemoryConsoles
+from console_world import MemoryClients, MemoryCluster, MemoryConsoles
 from estate_world import FakeEstate, FakeGrounds
 from lab_faults import FakeFaults
 
