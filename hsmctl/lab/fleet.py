@@ -239,7 +239,9 @@ class Fleet:
         return machine
 
     def _replicas(self, hsm_id: str) -> list[str]:
-        """Where an HSM's changes go: its siblings, and the clones of its cluster for outside programs."""
+        """Where an HSM's changes go: its siblings and its cluster's outside clones; nowhere from one that is gone."""
+        if hsm_id not in self._machines:
+            return []
         return [*self.siblings(hsm_id), *self._outside.of(self._machines[hsm_id].place.cluster_id)]
 
     def _folder(self, replica: str) -> NodeFolder:

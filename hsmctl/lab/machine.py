@@ -76,6 +76,7 @@ class Machine:
         """
         self.process = NodeProcess(self.folder.path, on_event)
         if not self.process.wait_ready(_READY_SECONDS):
+            self.quit()
             raise Unreachable(f"{self.place.hsm_id} did not start", "its process ended or hangs", "hsmctl lab logs")
         _log.info("%s (pid %d) listens on %s", self.place.hsm_id, self.process.pid, self.place.address)
 

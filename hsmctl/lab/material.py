@@ -17,7 +17,9 @@ from hsmctl.lab.objectfile import (
     CKA_CLASS,
     CKA_EC_PARAMS,
     CKA_EC_POINT,
+    CKA_ID,
     CKA_KEY_TYPE,
+    CKA_LABEL,
     CKA_MODULUS,
     CKA_PRIVATE,
     CKA_PRIVATE_EXPONENT,
@@ -44,6 +46,7 @@ _CKK_AES = 0x1F
 _PUBLIC_EXPONENT = 65537
 _CHECK_VALUE_BYTES = 3
 _BLOCK = 16
+_HALVES = (CKO_PUBLIC_KEY, CKO_PRIVATE_KEY)
 _CURVES = {
     bytes.fromhex("06082a8648ce3d030107"): "SECP256R1",
     bytes.fromhex("06052b81040022"): "SECP384R1",
@@ -89,7 +92,7 @@ def other(objects: Mapping[str, StoredObject], token_key: bytes) -> dict[str, Va
         object_class = stored.number(CKA_CLASS)
         if object_class == CKO_SECRET_KEY:
             found[name] = _other_secret(stored, token_key)
-        elif object_class in (CKO_PUBLIC_KEY, CKO_PRIVATE_KEY):
+        elif object_class in _HALVES:
             same = public_part(stored, token_key)
             if same not in pairs:
                 pairs[same] = _new_pair(stored, token_key)
@@ -154,6 +157,19 @@ def curve_name(stored: StoredObject, token_key: bytes) -> str:
 
 def _of(stored: StoredObject, attribute: int, token_key: bytes) -> int:
     return int.from_bytes(clear(stored, attribute, token_key))
+
+
+def lone_halves(objects: Mapping[str, StoredObject], token_key: bytes) -> tuple[str, ...]:
+    """The names of the public keys among the objects without a private one of the same CKA_ID and label."""
+    public, private = (
+        {name: _called(each, token_key) for name, each in objects.items() if each.number(CKA_CLASS) == wanted}
+        for wanted in _HALVES
+    )
+    return tuple(name for name, called in public.items() if called not in private.values())
+
+
+def _called(stored: StoredObject, token_key: bytes) -> tuple[bytes, bytes]:
+    return clear(stored, CKA_ID, token_key), clear(stored, CKA_LABEL, token_key)
 
 
 def _seal(value: bytes, token_key: bytes) -> bytes:

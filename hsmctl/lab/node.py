@@ -25,6 +25,7 @@ from hsmctl.agent.inventory import Module, Refused, Session
 from hsmctl.lab.administration import Administration
 from hsmctl.lab.desk import LOGIN_FAILED, Guest
 from hsmctl.lab.folder import NodeFolder, copy_administration
+from hsmctl.lab.gate import Gate
 from hsmctl.lab.keyring import Keyring
 from hsmctl.lab.limit import Room, check_size, limits
 from hsmctl.lab.listener import Listener
@@ -32,7 +33,8 @@ from hsmctl.lab.outbox import Entry, Outbox
 from hsmctl.lab.owner import own
 from hsmctl.lab.policy import policies_from
 from hsmctl.lab.record import NodeRecord
-from hsmctl.lab.softhsm import bump, module_path, object_files, remove_object, sweep
+from hsmctl.lab.softhsm import module_path, object_files, remove_object
+from hsmctl.lab.sweep import put_lone_halves_aside, sweep
 from hsmctl.lab.user import Role, Users, Verdict, user_from
 
 if TYPE_CHECKING:
@@ -43,45 +45,6 @@ REPLICATION_SECONDS = 2.0
 
 Say = Callable[[Mapping[str, object]], None]
 """Sends one message to the supervisor."""
-
-
-class Gate:
-    """The one lock around every call into the module; whoever enters finds SoftHSM knowing what the folders hold.
-
-    SoftHSM looks at a folder again only when its counter was raised. Whoever takes a file away or puts one back by hand
-    does not raise it, so the folder's time of change decides; and SoftHSM itself, when it makes an object, takes the
-    counter for its own and misses what arrived shortly before, so every making is followed by a look.
-    """
-
-    def __init__(self, tokens: Path) -> None:
-        self._tokens = tokens
-        self._lock = threading.Lock()
-        self._seen: dict[Path, int] = {}
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-        for token, changed in self._changes():
-            if self._seen.get(token) != changed:
-                with suppress(OSError):  # locked or gone: looked at again next time
-                    bump(token)
-                    self._seen[token] = changed
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
-
-    def look_again(self) -> None:
-        """Have SoftHSM look at every folder before the next call; called with the lock held."""
-        self._seen.clear()
-
-    def close(self) -> None:
-        """Let nobody enter any more."""
-        self._lock.acquire()
-
-    def _changes(self) -> Iterator[tuple[Path, int]]:
-        """Each token's folder, and when an entry of it last appeared or vanished."""
-        with suppress(FileNotFoundError), os.scandir(self._tokens) as entries:
-            for entry in entries:
-                yield Path(entry.path), entry.stat().st_mtime_ns
 
 
 class Making(NamedTuple):
@@ -121,13 +84,12 @@ class Node:
             Refused: SoftHSM does not start on it.
         """
         own(self.folder.lock)
-        for sentence in sweep(self.folder.tokens, self.folder.backups, self.folder.quarantine):
-            self.say({"event": "said", "text": sentence})
+        self._outbox = Outbox(self.folder.outbox, self.folder.tokens)
+        unsettled = self._heal()
         self.folder.configure()
         os.environ["SOFTHSM2_CONF"] = str(self.folder.configuration)
         self.module.initialize()
-        self._outbox = Outbox(self.folder.outbox, self.folder.tokens)
-        for entry in self._outbox.unsettled():
+        for entry in unsettled:
             self.say(_created(entry))
 
     def stop(self) -> None:
@@ -236,6 +198,22 @@ class Node:
         with self.lock:
             shutil.copytree(self.folder.tokens, destination / "tokens")
             copy_administration(self.folder, NodeFolder(destination))
+
+    def _heal(self) -> list[Entry]:
+        """Heal what a killed process left, and say so; what it still has to tell the siblings."""
+        for sentence in sweep(self.folder.tokens, self.folder.backups, self.folder.quarantine):
+            self.say({"event": "said", "text": sentence})
+        known = [self._healed(entry) if entry.cut_off else entry for entry in self._outbox.unsettled()]
+        return [entry for entry in known if entry.names]
+
+    def _healed(self, entry: Entry) -> Entry:
+        """The report of a call that was cut off: what it finished."""
+        token, quarantine = self.folder.tokens / entry.user, self.folder.quarantine / entry.user
+        token_key = bytes.fromhex(self.record.token_key)
+        for sentence in put_lone_halves_aside(token, entry.names or (), token_key, quarantine):
+            self.say({"event": "said", "text": sentence})
+        there = set(object_files(token))
+        return self._outbox.finish(entry, tuple(name for name in entry.names or () if name in there))
 
     def _restart_module(self) -> None:
         self.module.finalize()

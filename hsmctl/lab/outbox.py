@@ -23,6 +23,8 @@ class Entry:
     user: str
     names: tuple[str, ...] | None = None
     """None where the call has not ended."""
+    cut_off: bool = False
+    """Whether the process was killed before the call ended; the objects are those that appeared meanwhile."""
 
 
 class Outbox:
@@ -35,8 +37,8 @@ class Outbox:
         self._last = max((int(path.name) for path in self._entries()), default=0)
 
     def unsettled(self) -> tuple[Entry, ...]:
-        """What an earlier process left, oldest first, each entry completed now."""
-        return tuple(self._complete(path) for path in sorted(self._entries(), key=_number))
+        """What an earlier process left, oldest first; what was cut off has the objects that are there now."""
+        return tuple(self._read(path) for path in sorted(self._entries(), key=_number))
 
     def begin(self, user: str) -> Entry:
         """A new entry, before a call that may make objects of a user; calls come one at a time."""
@@ -45,9 +47,10 @@ class Outbox:
 
     def finish(self, entry: Entry, names: tuple[str, ...]) -> Entry:
         """The entry with what the call made; without anything it is settled."""
-        finished = self._write(Entry(entry.number, entry.user, names))
-        if not names:
-            self._path(entry.number).unlink()
+        finished = Entry(entry.number, entry.user, names)
+        if names:
+            return self._write(finished)
+        self._path(entry.number).unlink()
         return finished
 
     def settle(self, number: int) -> None:
@@ -56,12 +59,12 @@ class Outbox:
             if _number(path) <= number:
                 path.unlink(missing_ok=True)
 
-    def _complete(self, path: Path) -> Entry:
+    def _read(self, path: Path) -> Entry:
         kept = json.loads(path.read_text())
-        entry = Entry(_number(path), kept["user"], None if kept["names"] is None else tuple(kept["names"]))
-        if entry.names is not None:
-            return entry
-        return self._write(Entry(entry.number, entry.user, self._since(path, entry.user)))
+        user, names = kept["user"], kept["names"]
+        if names is None:
+            return Entry(_number(path), user, self._since(path, user), cut_off=True)
+        return Entry(_number(path), user, tuple(names))
 
     def _since(self, path: Path, user: str) -> tuple[str, ...]:
         """The finished objects that appeared after an entry was written; a sibling's among them do no harm."""

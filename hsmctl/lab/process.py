@@ -104,16 +104,18 @@ class NodeProcess:
             self._process.wait()
 
     def _listen(self) -> None:
-        """Hand on what the process says until it ends."""
-        with self._answers:
-            for line in self._answers:
-                self._heard(json.loads(line))
-        self._hang_up()
-        code = self._process.wait()
-        _log.info("%s (pid %s) ended with %s", self._name, self.pid, code)
-        self._ready.set()
-        for awaited in list(self._awaited.values()):
-            awaited.set_result({"error": "it ended"})
+        """Hand on what the process says until it ends; one that is not listened to any more must end."""
+        try:
+            with self._answers:
+                for line in self._answers:
+                    self._heard(json.loads(line))
+        finally:
+            self._hang_up()
+            code = self._process.wait()
+            _log.info("%s (pid %s) ended with %s", self._name, self.pid, code)
+            self._ready.set()
+            for awaited in list(self._awaited.values()):
+                awaited.set_result({"error": "it ended"})
 
     def _heard(self, message: Mapping[str, Any]) -> None:
         if message.get("event") == "ready":

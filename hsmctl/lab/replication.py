@@ -12,7 +12,7 @@ import logging
 import math
 import threading
 import time
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -109,6 +109,8 @@ class Replicator:
         self._siblings = siblings
         self._disturbance = disturbance or Undisturbed()
         self._waiting: dict[str, deque[_Parcel]] = defaultdict(deque)
+        self._submitted: deque[Change] = deque()
+        """Reports that nobody has looked at yet, oldest first."""
         self._timers: dict[str, threading.Timer] = {}
         self._locked: set[str] = set()
         """HSMs whose folder was locked when it was last tried; only the timer tries them again."""
@@ -117,6 +119,7 @@ class Replicator:
 
     def submit(self, change: Change, done: Done) -> None:
         """Carry a change to the siblings."""
+        self._submitted.append(change)
         self.in_order(lambda: self._carry(change, done)).add_done_callback(_log_failure)
 
     def in_order(self, task: Callable[[], T]) -> Future[T]:
@@ -142,7 +145,10 @@ class Replicator:
 
     def backlog(self) -> Mapping[str, int]:
         """How many changes each HSM waits for."""
-        return {hsm_id: len(parcels) for hsm_id, parcels in list(self._waiting.items()) if parcels}
+        counts = Counter({hsm_id: len(parcels) for hsm_id, parcels in list(self._waiting.items()) if parcels})
+        for change in list(self._submitted):
+            counts.update(self._siblings(change.hsm_id))
+        return counts
 
     def close(self) -> None:
         """Finish what was submitted and does not wait, and end."""
@@ -151,12 +157,15 @@ class Replicator:
     def _carry(self, change: Change, done: Done) -> None:
         # What arrived from a sibling while the HSM made an object looks to it as if it had made both.
         own = tuple(name for name in change.names if (change.hsm_id, name) not in self._delivered)
-        parcel = _Parcel(change, own, done, set(self._siblings(change.hsm_id)))
-        if not parcel.targets:
+        targets = sorted(self._siblings(change.hsm_id))
+        parcel = _Parcel(change, own, done, set(targets))
+        for sibling in targets:
+            self._waiting[sibling].append(parcel)
+        self._submitted.popleft()
+        if not targets:
             done(Delivery.SETTLED)
             return
-        for sibling in sorted(parcel.targets):
-            self._waiting[sibling].append(parcel)
+        for sibling in targets:
             if sibling not in self._locked:
                 self._deliver(sibling)
         if parcel.targets:

@@ -1,6 +1,6 @@
-"""SoftHSM 2's token folders, changed below PKCS#11: new tokens, copies of objects between tokens, healing.
+"""SoftHSM 2's token folders, changed below PKCS#11: new tokens, copies of objects between tokens.
 
-Knows what lies in a token's folder and what a killed process leaves behind. Refuses to know which node or user a folder
+Knows what lies in a token's folder. Refuses to know which node or user a folder
 belongs to. Files are not fsynced: SoftHSM does not either, and a killed process loses nothing that was written.
 `cryptography` is imported only where a PIN is sealed.
 """
@@ -11,7 +11,6 @@ import fcntl
 import hashlib
 import os
 import secrets
-import shutil
 import struct
 import time
 from collections.abc import Iterator
@@ -106,16 +105,16 @@ def write_object(token: Path, name: str, stored: StoredObject) -> None:
     Raises:
         TimeoutError: somebody holds the token's lock.
     """
-    with _locked(token) as counter:
+    with locked(token) as counter:
         path = token / name
         if path.exists():
             # A process that has read the old object reloads it only for a higher count.
             stored = StoredObject(max(stored.generation, _generation(path)) + 1, stored.attributes)
-        _lock_file(token, name).touch(mode=0o600)
+        lock_file(token, name).touch(mode=0o600)
         temporary = token / f".{name}.new"
         _write(temporary, serialize(stored))
         temporary.replace(path)
-        _count(counter)
+        count(counter)
 
 
 def copy_object(source: Path, target: Path, name: str) -> None:
@@ -139,10 +138,10 @@ def remove_object(token: Path, name: str) -> None:
     Raises:
         TimeoutError: somebody holds the token's lock.
     """
-    with _locked(token) as counter:
+    with locked(token) as counter:
         (token / name).unlink(missing_ok=True)
-        _lock_file(token, name).unlink(missing_ok=True)
-        _count(counter)
+        lock_file(token, name).unlink(missing_ok=True)
+        count(counter)
 
 
 def holds(token: Path, name: str, stored: StoredObject) -> bool:
@@ -159,29 +158,8 @@ def bump(token: Path) -> None:
     Raises:
         TimeoutError: somebody, possibly a stopped process, holds the lock.
     """
-    with _locked(token) as counter:
-        _count(counter)
-
-
-def sweep(tokens: Path, backups: Path, quarantine: Path) -> tuple[str, ...]:
-    """Heal what a killed process left in a folder of tokens nobody uses now; what was done, a sentence each.
-
-    `backups` holds each token's `token.object` as `<token>.object`: C_Login rewrites the file in place, so a process
-    killed meanwhile destroys it, and what it says never changes. Each token is locked while it is healed: a sibling's
-    objects may be on their way into it.
-
-    Raises:
-        TimeoutError: somebody holds a token's lock.
-    """
-    done: list[str] = []
-    for token in sorted(path for path in tokens.iterdir() if path.is_dir()):
-        with _locked(token) as counter:
-            done += _heal_counter(token, counter)
-            done += _heal_token(token, backups / f"{token.name}.object")
-            for name in sorted(object_files(token)):
-                done += _heal_object(token, name, quarantine / token.name)
-            done += _tidy(token)
-    return tuple(done)
+    with locked(token) as counter:
+        count(counter)
 
 
 def _seal(token_key: bytes, pin: str) -> bytes:
@@ -199,7 +177,7 @@ def _seal(token_key: bytes, pin: str) -> bytes:
     return salt + vector + encryptor.update(clear) + encryptor.finalize()
 
 
-def _lock_file(token: Path, name: str) -> Path:
+def lock_file(token: Path, name: str) -> Path:
     """The lock SoftHSM wants beside each object; without it the object cannot be destroyed."""
     return (token / name).with_suffix(".lock")
 
@@ -218,7 +196,7 @@ def _generation(path: Path) -> int:
 
 
 @contextmanager
-def _locked(token: Path) -> Iterator[FileIO]:
+def locked(token: Path) -> Iterator[FileIO]:
     """The token's counter, locked as SoftHSM locks it.
 
     Raises:
@@ -230,7 +208,7 @@ def _locked(token: Path) -> Iterator[FileIO]:
         yield counter
 
 
-def _count(counter: FileIO) -> None:
+def count(counter: FileIO) -> None:
     """Add one to a counter."""
     counter.seek(0)
     generation = int.from_bytes(counter.read(8)) + 1
@@ -251,45 +229,8 @@ def _lock(descriptor: int, token: Path) -> None:
             return
 
 
-def _heal_counter(token: Path, counter: FileIO) -> Iterator[str]:
-    """Make the counter anew where it is torn; through the descriptor that holds its lock, which another would drop."""
-    if len(counter.read(9)) != 8:
-        counter.truncate(0)
-        _count(counter)
-        yield f"{token.name}: generation counter made anew"
-
-
-def _heal_token(token: Path, backup: Path) -> Iterator[str]:
-    """Restore `token.object` where it is torn."""
-    if _whole(token / TOKEN_OBJECT):
-        return
-    if _whole(backup):
-        shutil.copyfile(backup, token / TOKEN_OBJECT)
-        yield f"{token.name}: {TOKEN_OBJECT} restored from its backup"
-    else:
-        yield f"{token.name}: {TOKEN_OBJECT} is destroyed and has no backup"
-
-
-def _heal_object(token: Path, name: str, quarantine: Path) -> Iterator[str]:
-    """Move an unfinished object away; give a whole one its lock."""
-    if _whole(token / name):
-        _lock_file(token, name).touch(mode=0o600)
-        return
-    quarantine.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (token / name).replace(quarantine / name)
-    yield f"{token.name}: {name} was never finished and is in quarantine"
-
-
-def _tidy(token: Path) -> Iterator[str]:
-    """Remove locks without an object and copies that were cut off."""
-    for path in sorted(token.iterdir()):
-        orphan = path.suffix == ".lock" and not path.with_suffix(".object").exists()
-        if orphan or path.suffix == ".new":
-            path.unlink()
-            yield f"{token.name}: {path.name} removed"
-
-
-def _whole(path: Path) -> bool:
+def is_whole(path: Path) -> bool:
+    """Whether a file is a token or an object that was written to its end."""
     try:
         check_whole(path.read_bytes())
     except (FileNotFoundError, Torn):
