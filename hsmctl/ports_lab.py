@@ -33,7 +33,7 @@ class LabNode:
     zone: str
     address: str
     state: str
-    """running, building, dead, stopped."""
+    """running, unresponsive, building, dead, stopped."""
     pid: int | None
     pss_kib: int | None = None
     """Proportional set size of its process."""

@@ -42,7 +42,7 @@ class NodeRow:
     zone: str
     address: str
     state: str
-    """running, dead or stopped."""
+    """running, unresponsive, building, dead or stopped."""
     pid: int | None
     pss_kib: int | None
     """Proportional set size of the process."""
@@ -231,7 +231,8 @@ def _sizes(pss: Spread) -> str:
 
 def _status_lines(lab: LabReport, page: Page) -> Iterator[str]:
     mark = Mark.REPORTED if lab.healthy else Mark.BAD if lab.running else Mark.ATTENTION
-    yield f"{mark.glyph} the lab is {'running' if lab.running else 'not running'}"
+    whole = "running" if lab.healthy else "running and not whole"
+    yield f"{mark.glyph} the lab is {whole if lab.running else 'not running'}"
     yield ""
     yield from details(
         [

@@ -26,6 +26,7 @@ from hsmctl.lab.fault import KINDS, Fault, FaultBook
 from hsmctl.lab.folder import LabFolder, NodeFolder
 from hsmctl.lab.ground import Topology
 from hsmctl.lab.machine import Machine
+from hsmctl.lab.machines import MachineState
 from hsmctl.lab.outside import OutsideClones
 from hsmctl.lab.owner import alone, end_owner, wait_free
 from hsmctl.lab.record import NodeRecord
@@ -33,6 +34,7 @@ from hsmctl.lab.softhsm import module_path
 
 _START_SECONDS = 120.0
 _STOP_SECONDS = 15.0
+_BROKEN = {"dead", "unresponsive"}
 _GIVEN_BY_THE_LAB = ("fault_id", "since", "heals")
 """What a fault gets only when it is injected."""
 
@@ -86,7 +88,7 @@ def status(lab: LabFolder) -> Mapping[str, Any]:
     client = said.get("client_host") or {**ClientHost(lab.client).described(), "state": "stopped"}
     return {
         "running": running is not None,
-        "healthy": running is not None and "dead" not in [part["state"] for part in (*nodes, client)],
+        "healthy": running is not None and not _BROKEN & {part["state"] for part in (*nodes, client)},
         "folder": str(lab.path),
         "endpoint_url": configuration.endpoint_url if configuration and running else None,
         "env": dict(environment(lab, configuration)) if configuration and running else {},
@@ -239,7 +241,7 @@ def _stopped(lab: LabFolder) -> list[dict[str, Any]]:
     for path in sorted(lab.nodes.glob("*/node.json")):
         machine = Machine(NodeRecord.read(NodeFolder(path.parent)).place, NodeFolder(path.parent))
         about = [fault.name for fault in book.all() if machine.place.hsm_id in fault.hsms]
-        found.append({**machine.described(), "state": "stopped", "pss_kib": None, "waiting": 0, "faults": about})
+        found.append({**machine.described(MachineState.STOPPED), "pss_kib": None, "waiting": 0, "faults": about})
     return found
 
 

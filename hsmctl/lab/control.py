@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from hsmctl.lab.client_host import ClientHost
@@ -57,13 +58,15 @@ class Control:
         }
 
     def _status(self, _: Mapping[str, Any]) -> Mapping[str, Any]:
-        there = (machine for machine in self._fleet.machines() if not machine.folder.removing.exists())
-        return {"nodes": [self._described(machine) for machine in there], "client_host": self._client.described()}
+        there = [machine for machine in self._fleet.machines() if not machine.folder.removing.exists()]
+        with ThreadPoolExecutor(max(1, len(there))) as pool:
+            nodes = list(pool.map(self._described, there))
+        return {"nodes": nodes, "client_host": self._client.described()}
 
     def _described(self, machine: Machine) -> Mapping[str, Any]:
         hsm_id = machine.place.hsm_id
         return {
-            **machine.described(),
+            **machine.described(machine.observed()),
             "waiting": self._fleet.replicator.backlog().get(hsm_id, 0),
             "faults": [fault.name for fault in self._trouble.book.all() if hsm_id in fault.hsms],
         }

@@ -19,30 +19,27 @@ from typing import Any
 
 from hsmctl.errors import Conflict, HsmctlError, Unreachable
 from hsmctl.lab import provision
+from hsmctl.lab.address import free_address
 from hsmctl.lab.audit import AuditTrail
 from hsmctl.lab.cloning import Cloner
 from hsmctl.lab.content import Contents
 from hsmctl.lab.effect import Effects
 from hsmctl.lab.folder import LabFolder, NodeFolder, write_private
+from hsmctl.lab.hearing import Hearing
 from hsmctl.lab.machine import Machine
 from hsmctl.lab.machines import MachineState, Place
 from hsmctl.lab.outside import OutsideClones
 from hsmctl.lab.owner import end_owner
 from hsmctl.lab.policy import Policies
-from hsmctl.lab.process import Event, NodeProcess
+from hsmctl.lab.process import NodeProcess
 from hsmctl.lab.record import NodeRecord
-from hsmctl.lab.replication import Change, ChangeKind, Delivery, Replicator
-from hsmctl.lab.softhsm import TOKEN_KEY_BYTES, object_files
+from hsmctl.lab.replication import Replicator
+from hsmctl.lab.softhsm import TOKEN_KEY_BYTES
 from hsmctl.lab.user import User
 
 BUILDERS = 4
 """HSMs that are built at the same time; their start is work for the processors."""
 _COUNT_SECONDS = 1.0
-_RESERVED_HOSTS = 3
-"""What AWS keeps for itself of every subnet, from .1 (VPC user guide, subnet sizing)."""
-_FIRST_HOST = 10
-"""The first address that is given away unasked."""
-
 _log = logging.getLogger(__name__)
 
 
@@ -64,6 +61,13 @@ class Fleet:
         self.on_activated: Callable[[str], None] = lambda _: None
         """Told of a cluster whose admin got its first password on an HSM."""
         self.replicator = Replicator(self._folder, self._replicas, effects)
+        self._hearing = Hearing(
+            audit=audit,
+            replicator=self.replicator,
+            folder=self._folder,
+            siblings=self.siblings,
+            activated=self._activated,
+        )
         self.cloner = Cloner(
             contents=self._contents, replicator=self.replicator, clones=self._outside, machines=self.machines
         )
@@ -111,10 +115,7 @@ class Fleet:
         if zone not in self._zones:
             return None
         used = {machine.place.address for machine in self.machines()}
-        hosts = [str(host) for host in self._zones[zone].hosts()]
-        choice = hosts[_RESERVED_HOSTS:] if wanted else hosts[_FIRST_HOST - 1 :]
-        free = (host for host in choice if host not in used and wanted in (None, host))
-        return next(free, None)
+        return free_address(self._zones[zone], used, wanted)
 
     def build(self, place: Place, clone_of: str | None) -> None:
         """Start the HSM's process, empty or as a clone of another HSM or a backup; returns before it is up."""
@@ -134,8 +135,7 @@ class Fleet:
 
     def running(self, hsm_id: str) -> NodeProcess | None:
         """The HSM's process, if it runs."""
-        machine = self._machines.get(hsm_id)
-        return machine.running if machine else None
+        return machine.running if (machine := self._machines.get(hsm_id)) else None
 
     def state(self, hsm_id: str) -> MachineState:
         """How far the process is."""
@@ -201,9 +201,13 @@ class Fleet:
                 self._start(machine)
 
     def repair(self) -> None:
-        """Start every HSM again that is not running and may run; returns before they run."""
+        """Start every HSM again that does not run, or answer, and may; returns before they run."""
         for machine in self.machines():
-            if machine.state is MachineState.DEAD and not machine.folder.removing.exists():
+            if machine.folder.removing.exists():
+                continue
+            if machine.observed() is MachineState.UNRESPONSIVE:
+                self._awaken(machine)
+            if machine.state is MachineState.DEAD:
                 self.begin(machine)
 
     def begin(self, machine: Machine) -> None:
@@ -240,9 +244,8 @@ class Fleet:
 
     def _replicas(self, hsm_id: str) -> list[str]:
         """Where an HSM's changes go: its siblings and its cluster's outside clones; nowhere from one that is gone."""
-        if hsm_id not in self._machines:
-            return []
-        return [*self.siblings(hsm_id), *self._outside.of(self._machines[hsm_id].place.cluster_id)]
+        machine = self._machines.get(hsm_id)
+        return [*self.siblings(hsm_id), *self._outside.of(machine.place.cluster_id)] if machine else []
 
     def _folder(self, replica: str) -> NodeFolder:
         return self._outside.folder(replica) or self._lab.node(replica)
@@ -272,9 +275,16 @@ class Fleet:
 
     def _start(self, machine: Machine) -> None:
         hsm_id = machine.place.hsm_id
-        machine.start(partial(self._heard, machine.place))
+        machine.start(partial(self._hearing.heard, machine.place))
         self.on_change(hsm_id)
         machine.be(self._effects.temper(hsm_id))
+
+    def _awaken(self, machine: Machine) -> None:
+        """Let a process that was stopped go on, unless a fault stops it; end it where that does not help."""
+        temper = self._effects.temper(machine.place.hsm_id)
+        machine.be(temper)
+        if not temper.frozen and machine.observed() is MachineState.UNRESPONSIVE:
+            machine.quit()
 
     def _quit_all(self) -> None:
         machines = self.machines()
@@ -301,39 +311,10 @@ class Fleet:
         self._effects.forget(hsm_id)
         self.on_change(None)
 
-    def _heard(self, place: Place, process: NodeProcess, event: Event) -> None:
-        """Act on what an HSM says."""
-        if event["event"] == "said":
-            _log.warning("%s: %s", place.hsm_id, event["text"])
-            return
-        self._audit.heard(place, event)
-        match event["event"]:
-            case "activated":
-                # The service asks this very HSM for a backup, so whoever reads its answers must not wait for that.
-                activated = self._builders.submit(self.on_activated, place.cluster_id)
-                activated.add_done_callback(partial(_log_failure, place.hsm_id))
-            case "token":
-                self._fill_token(place.hsm_id, event["user"])
-            case kind if kind in set(ChangeKind):
-                self._replicate(place.hsm_id, process, event)
-
-    def _fill_token(self, hsm_id: str, user: str) -> None:
-        """Bring what its siblings have of a user to an HSM that had no place for it, as the service does in time."""
-        for sibling in self.siblings(hsm_id):
-            token = self._folder(sibling).tokens / user
-            names = tuple(object_files(token)) if token.exists() else ()
-            if names:
-                change = Change(hsm_id=sibling, kind=ChangeKind.CREATED, user=user, names=names)
-                self.replicator.submit(change, lambda _: None)
-                return
-
-    def _replicate(self, hsm_id: str, process: NodeProcess, event: Event) -> None:
-        change = Change(hsm_id=hsm_id, kind=ChangeKind(event["event"]), user=event["user"], names=tuple(event["names"]))
-        self.replicator.submit(change, partial(_acknowledge, process, event["number"]))
-
-
-def _acknowledge(process: NodeProcess, number: int, delivery: Delivery) -> None:
-    process.tell("replicated", number=number, settled=delivery is Delivery.SETTLED)
+    def _activated(self, place: Place) -> None:
+        # The service asks this very HSM for a backup, so whoever reads its answers must not wait for that.
+        activated = self._builders.submit(self.on_activated, place.cluster_id)
+        activated.add_done_callback(partial(_log_failure, place.hsm_id))
 
 
 def _log_failure(hsm_id: str, done: Future[None]) -> None:

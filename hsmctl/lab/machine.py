@@ -22,6 +22,8 @@ from hsmctl.lab.user import User, Users
 _READY_SECONDS = 60.0
 _ANSWER_SECONDS = 10.0
 _QUIT_SECONDS = 5.0
+_PING_SECONDS = 1.0
+"""A process answers this one between two commands, whatever its clients keep it busy with."""
 
 _log = logging.getLogger(__name__)
 
@@ -58,6 +60,17 @@ class Machine:
     def running(self) -> NodeProcess | None:
         """Its process, if that has not ended."""
         return self.process if self.process and self.process.alive else None
+
+    def observed(self) -> MachineState:
+        """How far it is, where a process that runs has been asked whether it answers."""
+        state, process = self.state, self.running
+        if state is not MachineState.RUNNING or process is None:
+            return state
+        try:
+            process.call("ping", _PING_SECONDS)
+        except Unreachable:
+            return MachineState.UNRESPONSIVE if self.running else self.state
+        return state
 
     @contextmanager
     def saying(self, state: MachineState) -> Iterator[None]:
@@ -140,15 +153,15 @@ class Machine:
         if process := self.running:
             process.call("expire", _ANSWER_SECONDS)
 
-    def described(self) -> Mapping[str, object]:
-        """The HSM as the lab's status shows it."""
+    def described(self, state: MachineState) -> Mapping[str, object]:
+        """The HSM as the lab's status shows it, in this state."""
         process = self.running
         return {
             "hsm_id": self.place.hsm_id,
             "cluster_id": self.place.cluster_id,
             "zone": self.place.zone,
             "address": self.place.address,
-            "state": str(self.state),
+            "state": str(state),
             "pid": process.pid if process else None,
             "quarantined": sum(1 for _ in self.folder.quarantine.glob("*/*.object")),
         }

@@ -16,7 +16,11 @@ class MachineState(StrEnum):
 
     BUILDING = "building"
     RUNNING = "running"
+    UNRESPONSIVE = "unresponsive"
+    """It runs and does not answer: stopped by a signal, or hanging."""
     DEAD = "dead"
+    STOPPED = "stopped"
+    """The whole lab is down."""
     GONE = "gone"
 
 

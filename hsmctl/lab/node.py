@@ -7,19 +7,18 @@ little: there may be 32 of it.
 
 from __future__ import annotations
 
-import json
 import os
 import resource
 import shutil
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hsmctl.agent.inventory import Module, Refused, Session
 from hsmctl.lab.administration import Administration
@@ -31,6 +30,7 @@ from hsmctl.lab.limit import Room, check_size, limits
 from hsmctl.lab.listener import Listener
 from hsmctl.lab.outbox import Entry, Outbox
 from hsmctl.lab.owner import own
+from hsmctl.lab.pipe import Pipe
 from hsmctl.lab.policy import policies_from
 from hsmctl.lab.record import NodeRecord
 from hsmctl.lab.softhsm import module_path, object_files, remove_object
@@ -226,29 +226,6 @@ class Node:
         self.module.login(session, access.pin)
 
 
-class Pipe:
-    """The supervisor's end of this process: one JSON object a line, both ways."""
-
-    def __init__(self, commands: BinaryIO, answers: BinaryIO) -> None:
-        self._commands = commands
-        self._answers = answers
-        self._lock = threading.Lock()
-
-    def say(self, message: Mapping[str, object]) -> None:
-        """Send a message; a supervisor that is gone is noticed at the other end."""
-        with self._lock:
-            try:
-                self._answers.write(json.dumps(message).encode() + b"\n")
-                self._answers.flush()
-            except BrokenPipeError:
-                return
-
-    def commands(self) -> Iterator[dict[str, Any]]:
-        """Every command until the supervisor hangs up."""
-        for line in self._commands:
-            yield json.loads(line)
-
-
 def main() -> None:
     """Be the HSM whose folder is the only argument."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # this process holds PINs
@@ -292,6 +269,8 @@ def _obey(node: Node, listener: Listener, name: str, command: Mapping[str, Any])
     """Do what the supervisor asks for and say how it went."""
     try:
         match name:
+            case "ping":
+                pass
             case "snapshot":
                 node.snapshot(Path(command["destination"]))
             case "certify":

@@ -46,6 +46,8 @@ class Change:
     kind: ChangeKind
     user: str
     names: tuple[str, ...]
+    anew: bool = False
+    """Whether this is everything it has, also what it got from siblings, told for one that had no place for it."""
 
 
 class Delivery(Enum):
@@ -156,7 +158,7 @@ class Replicator:
 
     def _carry(self, change: Change, done: Done) -> None:
         # What arrived from a sibling while the HSM made an object looks to it as if it had made both.
-        own = tuple(name for name in change.names if (change.hsm_id, name) not in self._delivered)
+        own = tuple(name for name in change.names if change.anew or (change.hsm_id, name) not in self._delivered)
         targets = sorted(self._siblings(change.hsm_id))
         parcel = _Parcel(change, own, done, set(targets))
         for sibling in targets:

@@ -163,10 +163,11 @@ class LabService:
         Raises:
             Unreachable: some do not, whatever the control plane says of them.
         """
-        dead = [node for node in self.control.status().nodes if node.state != "running"]
-        if dead:
-            why = ", ".join(f"{node.hsm_id} is {node.state}" for node in dead)
-            raise Unreachable("the lab is not whole", why, "hsmctl lab logs")
+        broken = [node for node in self.control.status().nodes if node.state != "running"]
+        if broken:
+            why = ", ".join(f"{node.hsm_id} is {' '.join((node.state, *node.faults))}" for node in broken)
+            faulty = any(node.faults for node in broken)
+            raise Unreachable("the lab is not whole", why, "hsmctl lab fault list" if faulty else "hsmctl lab logs")
 
     def _seed(self, tools: LabTools, cluster: Cluster, count: int) -> Iterator[str]:
         """Make the seed keys that are not there yet."""

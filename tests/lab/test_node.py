@@ -26,6 +26,7 @@ from hsmctl.errors import Denied, DeviceError, Unreachable
 from hsmctl.lab import owner, provision
 from hsmctl.lab.folder import LabFolder, NodeFolder
 from hsmctl.lab.machines import Place
+from hsmctl.lab.objectfile import CKA_CLASS, parse
 from hsmctl.lab.process import NodeProcess
 from hsmctl.lab.record import NodeRecord
 from hsmctl.lab.user import Users
@@ -191,6 +192,32 @@ def test_a_report_nobody_settled_is_repeated_by_the_next_process_until_it_is(run
     running.start()
 
 
+def test_a_call_that_was_cut_off_before_it_made_anything_leaves_nothing(running: Running) -> None:
+    _drain(running)
+    running.process.quit(5)
+    (running.folder.outbox / "999").write_text(json.dumps({"user": "ops_cu", "names": None}))
+    running.start()
+    assert [event for event in _drain(running) if "number" in event] == []
+    assert list(running.folder.outbox.iterdir()) == []
+
+
+def test_a_pair_that_was_cut_off_after_its_public_half_is_in_quarantine(running: Running) -> None:
+    token = running.folder.tokens / "ops_cu"
+    before = set(token.glob("*-*.object"))
+    with running.open() as client:
+        client.generate(KeySpec(kind=KeyKind.EC, size="P-256", label=b"cut off", key_id=b"cut off"))
+        listed = client.inventory().keys
+    public, private = sorted(set(token.glob("*-*.object")) - before, key=_object_class)
+    running.process.quit(5)
+    (running.folder.outbox / "999").write_text(json.dumps({"user": "ops_cu", "names": None}))
+    private.unlink()
+    public.touch()
+    running.start()
+    assert [path.name for path in running.folder.quarantine.glob("*/*")] == [public.name]
+    with running.open() as client:
+        assert {key for key in listed if key.identity.label != b"cut off"} == set(client.inventory().keys)
+
+
 def test_objects_of_a_call_that_was_cut_off_are_reported(running: Running) -> None:
     _drain(running)
     running.process.quit(5)
@@ -229,3 +256,7 @@ def _drain(running: Running) -> list[Mapping[str, Any]]:
     while not running.events.empty():
         events.append(running.events.get())
     return events
+
+
+def _object_class(path: Path) -> int:
+    return parse(path.read_bytes()).number(CKA_CLASS) or 0

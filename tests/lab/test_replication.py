@@ -37,9 +37,13 @@ class Lab:
         for name in names:
             (self.token(hsm_id) / name).write_bytes(serialize(StoredObject(1, data_object)))
 
-    def submit(self, kind: ChangeKind, hsm_id: str, *names: str, user: str = "cu") -> threading.Event:
+    def submit(
+        self, kind: ChangeKind, hsm_id: str, *names: str, user: str = "cu", anew: bool = False
+    ) -> threading.Event:
         done = threading.Event()
-        self.replicator.submit(Change(hsm_id=hsm_id, kind=kind, user=user, names=names), lambda _: done.set())
+        self.replicator.submit(
+            Change(hsm_id=hsm_id, kind=kind, user=user, names=names, anew=anew), lambda _: done.set()
+        )
         return done
 
     def names(self) -> dict[str, list[str]]:
@@ -72,6 +76,27 @@ def test_a_copy_that_arrives_during_a_call_is_not_reported_back(lab: Lab) -> Non
     lab.submit(ChangeKind.CREATED, "hsm-b", "1.object", "2.object")
     lab.replicator.close()
     assert lab.names()["hsm-c"] == ["2.object"]
+
+
+def test_what_arrived_from_a_sibling_is_passed_on_where_it_is_told_anew(lab: Lab) -> None:
+    lab.put("hsm-a", "1.object")
+    assert lab.submit(ChangeKind.CREATED, "hsm-a", "1.object").wait(5)
+    (lab.token("hsm-c") / "1.object").unlink()
+    lab.submit(ChangeKind.CREATED, "hsm-b", "1.object", anew=True)
+    lab.replicator.close()
+    assert lab.names()["hsm-c"] == ["1.object"]
+
+
+def test_what_nobody_has_looked_at_is_waited_for(lab: Lab) -> None:
+    held = threading.Event()
+    lab.replicator.in_order(held.wait)
+    lab.put("hsm-a", "1.object")
+    done = lab.submit(ChangeKind.CREATED, "hsm-a", "1.object")
+    assert lab.replicator.backlog() == {"hsm-b": 1, "hsm-c": 1}
+    held.set()
+    assert done.wait(5)
+    assert not any(lab.replicator.backlog().values())
+    lab.replicator.close()
 
 
 def test_what_is_gone_unfinished_or_of_an_unknown_user_stops_nothing(lab: Lab) -> None:

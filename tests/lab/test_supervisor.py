@@ -120,6 +120,18 @@ def test_a_dead_hsm_is_reported_and_only_a_start_brings_it_back(lab: LiveLab) ->
     assert len({frozenset(lab.inventory(hsm).keys) for hsm in lab.hsms()}) == 1
 
 
+def test_a_stopped_hsm_does_not_answer_and_a_start_lets_it_go_on(lab: LiveLab) -> None:
+    victim = lab.program.status().nodes[1]
+    assert victim.pid
+    os.kill(victim.pid, signal.SIGSTOP)
+    status = lab.program.status()
+    assert [node.state for node in status.nodes] == ["running", "unresponsive", "running"]
+    assert not status.healthy
+    again = lab.start()
+    assert again.healthy
+    assert again.nodes[1].pid == victim.pid
+
+
 def test_hsms_end_with_a_killed_supervisor_and_the_next_one_continues(lab: LiveLab) -> None:
     before = lab.program.status()
     keys = set(lab.inventory(lab.hsms()[0]).keys)

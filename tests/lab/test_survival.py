@@ -58,7 +58,8 @@ def test_lab_up_continues_wherever_it_was_cut_off(command: Command, live: LiveLa
         moment, victim = chance.uniform(0.3, UP_SECONDS), chance.choice(VICTIMS)
         command.start(*UP)
         time.sleep(moment)
-        hit = kill(live.folder, victim, chance)
+        while not (hit := kill(live.folder, victim, chance)) and command.running.poll() is None:
+            time.sleep(0.05)  # the victim is not there yet
         said = command.end()
         kills += bool(hit)
         _log.info("kill %d: %s (%d) after %.2f s, lab up exits %d", kills, victim, len(hit), moment, said.code)
