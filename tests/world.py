@@ -112,12 +112,14 @@ class FakePlane:
         )
         self.error: HsmctlError | None = None
         """Raised instead of every answer."""
+        self.stuck = False
+        """Whether nothing that is on its way arrives."""
 
     def clusters(self, ids: Sequence[str] = ()) -> tuple[Cluster, ...]:
         if self.error:
             raise self.error
         shown = tuple(cluster for name, cluster in self.held.items() if not ids or name in ids)
-        self.held |= {cluster.cluster_id: _settled(cluster) for cluster in shown}
+        self.held |= {} if self.stuck else {cluster.cluster_id: _settled(cluster) for cluster in shown}
         return shown
 
     def backups(self, cluster_id: str | None = None) -> tuple[Backup, ...]:

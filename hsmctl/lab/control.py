@@ -23,6 +23,8 @@ from hsmctl.lab.machine import Machine
 from hsmctl.lab.trouble import Trouble
 
 SETTLE_SECONDS = 60.0
+_PASSWORD_BYTES = 18
+"""24 characters: with the crypto user's name a PIN has 31, and libp11 reads 32 of a PIN at most (its eng_back.c)."""
 
 
 class Control:
@@ -113,5 +115,5 @@ class Control:
         """The user's password in this lab, chosen when it is first needed."""
         path = self._lab.secret(user)
         if not path.exists():
-            write_private(path, secrets.token_urlsafe(24).encode())
+            write_private(path, secrets.token_urlsafe(_PASSWORD_BYTES).encode())
         return path.read_text()

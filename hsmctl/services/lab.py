@@ -6,7 +6,7 @@ wherever it stopped.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import cycle, islice
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 SEED_SECONDS = 600.0
 _PATIENCE = timedelta(seconds=5)
+"""How long a step may wait before it is told, and before somebody looks whether it can end."""
+_BROKEN = ("dead", "unresponsive")
+"""States of an HSM that only a start ends."""
 RSA_SEEDS = 4
 """RSA pairs among the seed keys: their generation is what takes time."""
 
@@ -75,7 +78,7 @@ class LabService:
             yield from self._next(tools, cluster, status, options)
         if len(cluster.hsms) == 1:
             yield from self._seed(tools, cluster, options.seed_keys)
-        self._check_nodes()
+        self._check_nodes((*_BROKEN, "building", "stopped"))
         self.control.equip(cluster.cluster_id)
         yield f"{cluster.cluster_id} is ACTIVE with {len(cluster.active_hsms)} HSMs"
 
@@ -136,7 +139,12 @@ class LabService:
         elif cluster.state in (ClusterState.DEGRADED, ClusterState.DELETE_IN_PROGRESS):
             raise Conflict(f"{cluster.cluster_id} is {cluster.state}", cluster.message, "hsmctl lab reset --yes")
         else:
-            self.clock.sleep(0.1)
+            self._pause()
+
+    def _pause(self) -> None:
+        """Let time pass, which brings nothing where a process has ended."""
+        self.clock.sleep(0.1)
+        self._check_nodes(_BROKEN)
 
     def _plan_create(self, tools: LabTools, status: LabStatus, options: LabOptions) -> Plan:
         subnets = sorted((status.subnets or {}).items())[: options.zones]
@@ -148,7 +156,7 @@ class LabService:
         """Seed the only HSM, then clone it; HSMs that are on their way are waited for."""
         missing = options.hsms - len(cluster.hsms)
         if missing <= 0:
-            self.clock.sleep(0.1)
+            self._pause()
             return
         if len(cluster.hsms) == 1:
             yield from self._seed(tools, cluster, options.seed_keys)
@@ -157,13 +165,13 @@ class LabService:
             tools, tools.cluster.plan_add_hsms(cluster, emptiest_zones(cluster, missing), together=True)
         )
 
-    def _check_nodes(self) -> None:
-        """Refuse to call a lab up whose HSMs do not all run.
+    def _check_nodes(self, states: Collection[str]) -> None:
+        """Refuse to call a lab up, or to wait for it, where HSMs are in these states.
 
         Raises:
-            Unreachable: some do not, whatever the control plane says of them.
+            Unreachable: some are, whatever the control plane says of them.
         """
-        broken = [node for node in self.control.status().nodes if node.state != "running"]
+        broken = [node for node in self.control.status().nodes if node.state in states]
         if broken:
             why = ", ".join(f"{node.hsm_id} is {' '.join((node.state, *node.faults))}" for node in broken)
             faulty = any(node.faults for node in broken)
@@ -186,8 +194,11 @@ class LabService:
         # Every round plans anew from what there is: an operation that was cut off has nothing to add to that.
         for operation in tools.cluster.operations.open_on(plan):
             tools.cluster.operations.abandon(operation.operation_id, "lab up looks at what there is and goes on")
-        said = ""
+        said, patience = "", _PATIENCE
         for event in tools.cluster.apply(plan):
+            if isinstance(event, Progress) and event.elapsed > patience:
+                self._check_nodes(_BROKEN)
+                patience = event.elapsed + _PATIENCE
             for words in _words(event):
                 if words != said:
                     yield words

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from transcript import hsmctl
-from world import ENDPOINT, HSMS, World
+from world import CLUSTER, ENDPOINT, HSMS, World
 
 from hsmctl.errors import ExitCode
 from hsmctl.ports import LabOptions
@@ -36,6 +36,18 @@ def test_up_empty_makes_no_cluster() -> None:
     ran = hsmctl(world := without_lab(), "lab", "up", "--empty")
     assert (ran.code, world.lab.equipped) == (ExitCode.OK, "")
     assert "is up after 0.0 s and has no cluster yet" in ran.out
+
+
+def test_up_waits_for_no_hsm_whose_process_has_ended() -> None:
+    world = World()
+    world.lab.options = LabOptions(hsms=4)
+    world.plane.stuck = True
+    world.lab.dead.add("hsm-new00000003")
+    ran = hsmctl(world, "lab", "up", "--hsms", "4")
+    assert ran.code == ExitCode.UNKNOWN
+    assert "the lab is not whole: hsm-new00000003 is dead" in ran.err
+    again = hsmctl(world, "lab", "up", "--hsms", "4")
+    assert (again.code, len(world.plane.held[CLUSTER].hsms)) == (ExitCode.UNKNOWN, 4)
 
 
 def test_up_with_other_options_is_a_conflict() -> None:
