@@ -16,7 +16,7 @@ from hsmctl.mark import REACHES, Mark
 
 _EXITS = {Reach.BLOCKED: ExitCode.NO, Reach.DEGRADED: ExitCode.PARTIAL, Reach.UNKNOWN: ExitCode.UNKNOWN}
 _NAMED = 3
-"""Pairs a monitoring line names."""
+"""Pairs, or clients that were not spoken to, that a monitoring line names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,8 +143,8 @@ def _time(seconds: float | None) -> str:
 
 def _check(document: NetProbed) -> Check:
     wrong = [row for row in document.pairs if row.verdict != Reach.REACHABLE]
-    named = [" ".join([f"{row.client} to {row.hsm} tcp/{row.port} {met(row)}", *row.codes]) for row in wrong[:_NAMED]]
-    more = [f"{len(wrong) - _NAMED} more"] if len(wrong) > _NAMED else []
+    told = list(dict.fromkeys(row.error or _named(row) for row in wrong))
+    named, more = told[:_NAMED], [f"{len(told) - _NAMED} more"] if len(told) > _NAMED else []
     contradicting = sum(row.agreement == Agreement.CONTRADICTS for row in document.pairs)
     return Check(
         level=LEVELS[document.verdict],
@@ -152,6 +152,10 @@ def _check(document: NetProbed) -> Check:
         figures={"pairs": len(document.pairs), "wrong": len(wrong), "contradictions": contradicting},
         cases=[_case(row) for row in document.pairs],
     )
+
+
+def _named(row: ProbeRow) -> str:
+    return " ".join([f"{row.client} to {row.hsm} tcp/{row.port} {met(row)}", *row.codes])
 
 
 def _case(row: ProbeRow) -> Case:

@@ -14,6 +14,9 @@ from enum import StrEnum
 from hsmctl.domain.net_cidr import Address
 from hsmctl.domain.net_endpoint import Client, ClientKind
 
+SECRET = "labsecret."  # noqa: S105 - how one is told, not one
+"""How every secret of the lab's links begins."""
+
 
 class Topology(StrEnum):
     """The ways a client can be connected."""
@@ -65,6 +68,10 @@ class Ground:
         """The id of the object with this role: the same one for ever, another one in another lab."""
         digest = hashlib.sha256(" ".join((self.vpc_id, kind, *role)).encode()).hexdigest()
         return f"{kind}-0{digest[:16]}"
+
+    def secret(self, role: str) -> str:
+        """What AWS tells whoever may describe a link, and nobody may see in hsmctl: a key that opens nothing."""
+        return f"{SECRET}{self.id('key', role)}"
 
     @property
     def vpc_cidr(self) -> str:

@@ -78,16 +78,19 @@ def _transit_gateway(document: Document, ground: Ground) -> None:
 
 def _vpn(document: Document, ground: Ground) -> None:
     gateway_id = _vpn_gateway(document, ground)
+    addresses = ("203.0.113.1", "203.0.113.2")
     tunnels = [
         {"OutsideIpAddress": address, "Status": "UP", "StatusMessage": "1 BGP ROUTES", "AcceptedRouteCount": 1}
-        for address in ("203.0.113.1", "203.0.113.2")
+        for address in addresses
     ]
+    keys = [{"OutsideIpAddress": address, "PreSharedKey": ground.secret(address)} for address in addresses]
     document["VpnConnections"] = [
         {
             "VpnConnectionId": ground.id("vpn", "client"),
             "VpnGatewayId": gateway_id,
             "State": "available",
-            "Options": {"StaticRoutesOnly": False, "LocalIpv4NetworkCidr": "0.0.0.0/0"},
+            "Options": {"StaticRoutesOnly": False, "LocalIpv4NetworkCidr": "0.0.0.0/0", "TunnelOptions": keys},
+            "CustomerGatewayConfiguration": f"<vpn_connection>{ground.secret('configuration')}</vpn_connection>",
             "VgwTelemetry": tunnels,
             "Routes": [],
         }
@@ -99,7 +102,8 @@ def _direct_connect(document: Document, ground: Ground) -> None:
     gateway_id, dx_id = _vpn_gateway(document, ground), ground.id("dxgw", "client")
     connection_id, interface_id = ground.id("dxcon", "client"), ground.id("dxvif", "client")
     shared = {"directConnectGatewayId": dx_id, "virtualInterfaceId": interface_id}
-    peer = {"addressFamily": "ipv4", "bgpStatus": "up", "bgpPeerState": "available"}
+    key = {"authKey": ground.secret("bgp")}
+    peer = {"addressFamily": "ipv4", "bgpStatus": "up", "bgpPeerState": "available", **key}
     document["DxConnections"] = [
         {"connectionId": connection_id, "connectionState": "available", "region": ground.region}
     ]
@@ -112,6 +116,8 @@ def _direct_connect(document: Document, ground: Ground) -> None:
             "ownerAccount": ground.account_id,
             "region": ground.region,
             "mtu": 1500,
+            **key,
+            "customerRouterConfig": f"<logical_connection>{ground.secret('bgp')}</logical_connection>",
             "bgpPeers": [{**peer, "bgpPeerId": ground.id("dxpeer", "client")}],
         }
     ]

@@ -131,6 +131,9 @@ def test_a_changed_host_key_is_denied_with_what_to_do(tmp_path: Path) -> None:
     ran = net(world, tmp_path, "probe", clients=(APP1,))
     assert ran.code == ExitCode.DENIED
     assert "▒ app1 shows another host key: SHA256:new\n  ssh-keygen -R app1\n" in ran.out
+    monitored = net(world, tmp_path, "probe", "-o", "nagios", clients=(APP1,))
+    assert monitored.code == 3
+    assert monitored.out.count("app1 shows another host key: SHA256:new") == 1
     assert net(world, tmp_path, "probe", "-o", "nagios", clients=(APP1,)).code == 3
 
 

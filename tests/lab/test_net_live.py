@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -21,6 +22,7 @@ from hsmctl.domain.net_endpoint import parse_client
 from hsmctl.domain.net_finding import Verdict
 from hsmctl.domain.probe import Answer, probe_targets
 from hsmctl.errors import Conflict, UsageError
+from hsmctl.lab.ground import SECRET
 from hsmctl.ports import LabFault, LabOptions
 from hsmctl.secret import Secret
 from hsmctl.services.net import explain, load
@@ -61,9 +63,10 @@ class NetLab:
             reader=AwsNetwork(hsmctl.aws.client, hsmctl.clock),
             cache=NoCache(),
         )
-        clients = tuple(parse_client(entry.source) for entry in hsmctl.context.clients)
+        clients = tuple(parse_client(entry.source) for entry in hsmctl.context.clients if entry.source)
         found = collector.collect(Ends(cluster=cluster, clients=clients))
         assert found.holes == ()
+        assert SECRET not in json.dumps(found.document) + repr(found)
         zones = {hsm.hsm_id: hsm.zone for hsm in cluster.hsms}
         pairs = explain(load(found.document)).pairs
         return {zones[pair.hsm]: (pair.verdict, {str(each.code) for each in pair.findings}) for pair in pairs}
@@ -73,7 +76,7 @@ class NetLab:
         hsmctl, cluster = self.hsmctl, self.live.cluster()
         prober = TlsProber(hsmctl.clock, hsmctl.context.customer_ca, Patience(open=0.5, losses=1))
         probes = ProbeService(clock=hsmctl.clock, hosts=hsmctl.hosts, prober=prober)
-        names = [entry.name for entry in hsmctl.context.clients]
+        names = [entry.name for entry in hsmctl.context.clients if entry.host]
         zones = {hsm.hsm_id: hsm.zone for hsm in cluster.hsms}
         met = {}
         for pair, outcome in probes.probe(names, probe_targets(cluster), deadline=time.monotonic() + 20):
@@ -103,6 +106,13 @@ def test_a_whole_network_is_reachable_and_probed_so(tgw: NetLab, vpn: NetLab) ->
     for lab in (tgw, vpn):
         assert {verdict for verdict, _ in lab.explained().values()} == {Verdict.REACHABLE}
         assert lab.probed() == WELL
+
+
+def test_the_labs_aws_tells_the_keys_of_its_tunnels_and_no_answer_of_ours_does(vpn: NetLab) -> None:
+    [link] = vpn.hsmctl.aws.client("ec2", "us-east-1").describe_vpn_connections()["VpnConnections"]
+    assert [tunnel["PreSharedKey"].startswith(SECRET) for tunnel in link["Options"]["TunnelOptions"]] == [True, True]
+    assert SECRET in link["CustomerGatewayConfiguration"]
+    assert set(vpn.explained()) == set(ZONES)  # which refuses a document that tells one
 
 
 def test_a_zone_that_is_detached_is_silent_to_clients_and_open_to_the_lab(tgw: NetLab) -> None:
