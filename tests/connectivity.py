@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from functools import cache
 from pathlib import Path
@@ -49,6 +50,44 @@ def deciding(pair: Pair) -> set[Code]:
 def finding(pair: Pair, code: Code) -> Finding:
     """The first finding with this code."""
     return next(found for found in pair.findings if found.code is code)
+
+
+def estate() -> Document:
+    """S25 grown to 32 HSMs, 20 clients and 3 ports, with tables and ACLs of the size real ones have."""
+    document = scenario("S25")
+    snapshot = document["snapshot"]
+    interfaces = snapshot["NetworkInterfaces"]
+    for number in range(32):
+        zone = number % 3 + 1
+        own = {"NetworkInterfaceId": f"eni-x{number}", "PrivateIpAddress": f"10.0.{zone}.{100 + number}"}
+        interfaces.append(copy.deepcopy(row(document, "NetworkInterfaces", f"eni-h{zone}")) | own)
+    for number in range(20):
+        own = {"NetworkInterfaceId": f"eni-c{number}", "PrivateIpAddress": f"10.1.11.{50 + number}"}
+        interfaces.append(copy.deepcopy(row(document, "NetworkInterfaces", "eni-c")) | own)
+    for acl in snapshot["NetworkAcls"]:
+        deny = {"RuleAction": "deny", "Protocol": "-1"}
+        acl["Entries"] += [
+            {**deny, "RuleNumber": number + 1, "Egress": bool(number % 2), "CidrBlock": f"172.16.{number}.0/24"}
+            for number in range(20)
+        ]
+    for table in snapshot["RouteTables"]:
+        table["Routes"] += [
+            {"DestinationCidrBlock": f"172.16.{number}.0/24", "GatewayId": "igw-1", "State": "active"}
+            for number in range(100)
+        ]
+    hop = {"ResourceId": "vpc-z", "ResourceType": "vpc", "TransitGatewayAttachmentId": "att-z"}
+    snapshot["TgwRoutes"]["tgw-rtb-1"] += [
+        {
+            "DestinationCidrBlock": f"172.{20 + number // 250}.{number % 250}.0/24",
+            "Type": "propagated",
+            "State": "active",
+            "TransitGatewayAttachments": [hop],
+        }
+        for number in range(1000)
+    ]
+    hsms = [{"HsmId": f"hsm-x{number}", "EniId": f"eni-x{number}", "State": "ACTIVE"} for number in range(32)]
+    clients = [{"kind": "eni", "id": f"eni-c{number}"} for number in range(20)]
+    return document | {"hsms": hsms, "hsm": hsms[0], "clients": clients, "ports": [2223, 2224, 2225]}
 
 
 @cache

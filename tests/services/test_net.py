@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 import pytest
-from connectivity import NAMES, Document, ask, codes, deciding, finding, row, scenario
+from connectivity import NAMES, Document, ask, codes, deciding, estate, finding, row, scenario
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -368,51 +368,13 @@ def test_a_secret_that_was_not_redacted_comes_out_nowhere() -> None:
 
 
 def test_an_estate_of_32_hsms_and_20_clients_is_explained_in_time() -> None:
-    document = _estate()
+    document = estate()
     started = time.perf_counter()
     report = explain(load(document))
     took = time.perf_counter() - started
     assert len(report.pairs) == 32 * 20 * 3
     assert {pair.verdict for pair in report.pairs} == {Verdict.REACHABLE}
-    assert took < 5  # about 0.5 s on two slow cores; the bound only catches a blow-up
-
-
-def _estate() -> Document:
-    """S25 grown to 32 HSMs, 20 clients and 3 ports, with tables and ACLs of the size real ones have."""
-    document = scenario("S25")
-    snapshot = document["snapshot"]
-    interfaces = snapshot["NetworkInterfaces"]
-    for number in range(32):
-        zone = number % 3 + 1
-        own = {"NetworkInterfaceId": f"eni-x{number}", "PrivateIpAddress": f"10.0.{zone}.{100 + number}"}
-        interfaces.append(copy.deepcopy(row(document, "NetworkInterfaces", f"eni-h{zone}")) | own)
-    for number in range(20):
-        own = {"NetworkInterfaceId": f"eni-c{number}", "PrivateIpAddress": f"10.1.11.{50 + number}"}
-        interfaces.append(copy.deepcopy(row(document, "NetworkInterfaces", "eni-c")) | own)
-    for acl in snapshot["NetworkAcls"]:
-        deny = {"RuleAction": "deny", "Protocol": "-1"}
-        acl["Entries"] += [
-            {**deny, "RuleNumber": number + 1, "Egress": bool(number % 2), "CidrBlock": f"172.16.{number}.0/24"}
-            for number in range(20)
-        ]
-    for table in snapshot["RouteTables"]:
-        table["Routes"] += [
-            {"DestinationCidrBlock": f"172.16.{number}.0/24", "GatewayId": "igw-1", "State": "active"}
-            for number in range(100)
-        ]
-    hop = {"ResourceId": "vpc-z", "ResourceType": "vpc", "TransitGatewayAttachmentId": "att-z"}
-    snapshot["TgwRoutes"]["tgw-rtb-1"] += [
-        {
-            "DestinationCidrBlock": f"172.{20 + number // 250}.{number % 250}.0/24",
-            "Type": "propagated",
-            "State": "active",
-            "TransitGatewayAttachments": [hop],
-        }
-        for number in range(1000)
-    ]
-    hsms = [{"HsmId": f"hsm-x{number}", "EniId": f"eni-x{number}", "State": "ACTIVE"} for number in range(32)]
-    clients = [{"kind": "eni", "id": f"eni-c{number}"} for number in range(20)]
-    return document | {"hsms": hsms, "hsm": hsms[0], "clients": clients, "ports": [2223, 2224, 2225]}
+    assert took < 5  # about 0.4 s on two slow cores (scripts/bench net); the bound only catches a blow-up
 
 
 def _spots(value: object, way: str = "") -> list[Spot]:
