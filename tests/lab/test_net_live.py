@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from live import LiveLab, until
@@ -109,7 +110,8 @@ def test_a_whole_network_is_reachable_and_probed_so(tgw: NetLab, vpn: NetLab) ->
 
 
 def test_the_labs_aws_tells_the_keys_of_its_tunnels_and_no_answer_of_ours_does(vpn: NetLab) -> None:
-    [link] = vpn.hsmctl.aws.client("ec2", "us-east-1").describe_vpn_connections()["VpnConnections"]
+    ec2: Any = vpn.hsmctl.aws.client("ec2", "us-east-1")
+    [link] = ec2.describe_vpn_connections()["VpnConnections"]
     assert [tunnel["PreSharedKey"].startswith(SECRET) for tunnel in link["Options"]["TunnelOptions"]] == [True, True]
     assert SECRET in link["CustomerGatewayConfiguration"]
     assert set(vpn.explained()) == set(ZONES)  # which refuses a document that tells one
