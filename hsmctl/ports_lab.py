@@ -56,6 +56,8 @@ class LabClientHost:
     port: int
     ssh_config: str
     """The file by which `ssh -F` reaches it under its name."""
+    cli: str
+    """Its cloudhsm-cli, which runs on this machine too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -243,6 +243,7 @@ def _status_lines(lab: LabReport, page: Page) -> Iterator[str]:
             ("memory", _sizes(lab.pss) if lab.pss else ""),
             ("network", lab.network or ""),
             ("client host", _client_words(lab.client_host) if lab.client_host else ""),
+            ("its cli", lab.client_host.cli if lab.client_host else ""),
         ]
     )
     if lab.nodes:

@@ -81,7 +81,8 @@ class Administration:
         Raises:
             Refused: that needs approvals, and these do not do.
         """
-        self.quorum.approve(guest.user, service, args.get("approval"), self.users)
+        if self.quorum.approve(guest.user, service, args.get("approval"), self.users):
+            self.note("approve token", self.users.named(guest.user))
 
     def activate(self, password: str) -> None:
         """Give the factory's admin its password.
@@ -127,6 +128,10 @@ class Administration:
     def note(self, what: str, user: User) -> None:
         """Have the audit log say what was done to a user."""
         self.node.say({"event": "user", "what": what, "user": user.name, "role": user.role})
+
+    def note_key(self, what: str, *names: str) -> None:
+        """Have the audit log say what was done to keys, by the names of their files."""
+        self.node.say({"event": "key", "what": what, "names": names})
 
     def _make_place(self, user: str) -> None:
         """Give a user a token, and open the module anew so that it finds it.

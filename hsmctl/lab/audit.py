@@ -46,6 +46,13 @@ _HEADS: Mapping[str, str] = {
     "create user": "CN_CREATE_USER (0x3)",
     "create admin": "CN_CREATE_CO (0x4)",
     "delete user": "CN_DELETE_USER (0xa1)",
+    "set value": "CN_SET_M_VALUE",
+    "get token": "CN_GET_TOKEN",
+    "approve token": "CN_APPROVE_TOKEN",
+    "modify": "CN_MODIFY_OBJECT",
+    "share": "CN_SHARE_OBJECT (0x12)",
+    "wrap": "CN_WRAP_KEY (0x1a)",
+    "unwrap": "CN_UNWRAP_KEY (0x1b)",
     "generate key": "CN_GENERATE_KEY (0x17)",
     "generate pair": "CN_GENERATE_KEY_PAIR (0x19)",
     "destroy": "CN_TOMBSTONE_OBJECT",
@@ -105,6 +112,8 @@ class AuditTrail:
                 admin = event["what"] == "create user" and event["role"] == Role.ADMIN
                 head = _HEADS["create admin" if admin else event["what"]]
                 self._append(place, head, _user(event["user"], _TYPES[event["role"]]))
+            case "key":
+                self._append(place, _HEADS[event["what"]], _keys(event["names"]))
             case "activated":
                 self.activated(place, ())
             case "created":

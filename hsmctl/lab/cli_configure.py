@@ -135,12 +135,14 @@ def _described(asked: argparse.Namespace) -> list[str]:
         Early: AWS does not answer, or knows no such cluster.
     """
     import botocore.session
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
     try:
         session = botocore.session.Session()
         client: Any = session.create_client("cloudhsmv2", region_name=asked.region, endpoint_url=asked.endpoint)
         found = client.describe_clusters(Filters={"clusterIds": [asked.cluster_id]})["Clusters"]
+    except NoCredentialsError as error:
+        raise Early("No credentials in the property bag") from error
     except (BotoCoreError, ClientError) as error:
         raise Early(f"Failed to describe cluster {asked.cluster_id}: {error}") from error
     addresses = [hsm["EniIp"] for each in found for hsm in each["Hsms"] if hsm.get("EniIp")]

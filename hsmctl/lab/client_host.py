@@ -76,6 +76,7 @@ class ClientHost:
             "address": ADDRESS,
             "port": self.port,
             "ssh_config": str(self.ssh_config),
+            "cli": str(self.installation.bin / "cloudhsm-cli"),
         }
 
     @property

@@ -34,7 +34,12 @@ def build(scene: Scene, cluster: ClusterRecord, hsm: HsmRecord) -> None:
 def place_of(cluster: ClusterRecord, hsm: HsmRecord) -> Place:
     """Where the HSM stands, for its machine."""
     return Place(
-        cluster_id=cluster.cluster_id, hsm_id=hsm.hsm_id, zone=hsm.zone, address=hsm.address, hsm_type=hsm.hsm_type
+        cluster_id=cluster.cluster_id,
+        hsm_id=hsm.hsm_id,
+        zone=hsm.zone,
+        address=hsm.address,
+        hsm_type=hsm.hsm_type,
+        mode=cluster.mode,
     )
 
 

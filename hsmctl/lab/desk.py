@@ -192,12 +192,14 @@ def _set_value(hsm: Administration, guest: Guest, args: Arguments) -> Answer:
     changed = hsm.policies.with_value(str(args["service"]), int(args["value"]))
     hsm.approve(guest, Service.QUORUM, args)
     hsm.set_policies(changed)
+    hsm.note("set value", hsm.users.named(guest.user))
     return {}
 
 
 def _open_token(hsm: Administration, guest: Guest, args: Arguments) -> Answer:
     service = Service(args["service"])
     number = hsm.quorum.open(guest.user, service, guest.number)
+    hsm.note("get token", hsm.users.named(guest.user))
     return {"number": base64.b64encode(number).decode()}
 
 

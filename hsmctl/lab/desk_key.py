@@ -106,6 +106,7 @@ def _set_attribute(hsm: Administration, guest: Guest, args: Arguments) -> Answer
             raise Refused("", "The key is not modifiable")
         hsm.node.keyring.amend(key, {name: value})
         hsm.node.lock.look_again()
+    hsm.note_key("modify", key.name)
     return {}
 
 
@@ -115,6 +116,7 @@ def _share(hsm: Administration, guest: Guest, args: Arguments) -> Answer:
         key = hsm.node.keyring.owned(str(args["reference"]), guest.user)
         hsm.node.keyring.share(key, user)
         hsm.node.lock.look_again()
+    hsm.note_key("share", key.name)
     return {}
 
 
@@ -123,6 +125,7 @@ def _unshare(hsm: Administration, guest: Guest, args: Arguments) -> Answer:
         key = hsm.node.keyring.owned(str(args["reference"]), guest.user)
         hsm.node.keyring.unshare(key, str(args["username"]).lower())
         hsm.node.lock.look_again()
+    hsm.note_key("share", key.name)
     return {}
 
 
@@ -140,6 +143,8 @@ def _use(hsm: Administration, guest: Guest, args: Arguments) -> Answer:
         key = keyring.find(str(args["reference"]), guest.user)
         payload = keyring.owned(str(args["payload"]), guest.user) if args.get("payload") else None
     result = keyuse.use(key.stored, payload.stored if payload else None, args, keyring.token_key)
+    if args["action"] in ("wrap", "unwrap"):
+        hsm.note_key(args["action"], *(each.name for each in (payload, key) if each))
     return {"result": base64.b64encode(result).decode()}
 
 

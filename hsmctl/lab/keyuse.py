@@ -44,6 +44,8 @@ def _sign(key: StoredObject, _: StoredObject | None, args: Arguments, token_key:
     algorithm, data, signer = str(args["algorithm"]), base64.b64decode(args["data"]), private_key(key, token_key)
     digest = _digest(args)
     if algorithm == "ecdsa" and isinstance(signer, ec.EllipticCurvePrivateKey):
+        if digest.name == "sha1":  # since SDK 5.16, in FIPS mode
+            raise Refused("", "Digest security strength (80) is weaker than the key security strength (128)")
         half = (signer.curve.key_size + 7) // 8
         r, s = decode_dss_signature(signer.sign(data, ec.ECDSA(digest)))
         return r.to_bytes(half) + s.to_bytes(half)

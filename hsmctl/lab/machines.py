@@ -34,6 +34,8 @@ class Place:
     address: str
     hsm_type: str = "hsm2m.medium"
     """Decides how much it holds."""
+    mode: str = "FIPS"
+    """FIPS or NON_FIPS, as its cluster."""
 
 
 class Machines(Protocol):

@@ -73,15 +73,15 @@ class Quorum:
         """Drop the tokens of a user, or all."""
         self._tokens = () if user is None else tuple(each for each in self._tokens if each.user != user)
 
-    def approve(self, user: str, service: str, approval: Mapping[str, Any] | None, users: Users) -> None:
-        """Let a user do something of a service, where that needs approvals with these; its token is used up.
+    def approve(self, user: str, service: str, approval: Mapping[str, Any] | None, users: Users) -> bool:
+        """Let a user do something of a service, where that needs approvals with these; whether a token was used up.
 
         Raises:
             Refused: approvals are needed and these are none, too few, for another token or too late.
         """
         needed = self._policies().quorum.get(service, 0)
         if not needed:
-            return
+            return False
         if approval is None:
             raise Refused("", APPROVAL_REQUIRED)
         data = _decoded(approval.get("data"))
@@ -93,6 +93,7 @@ class Quorum:
         if not own or len(signed) < needed:
             raise Refused("", QUORUM_FAILED)
         self._tokens = tuple(each for each in self._tokens if each not in own)
+        return True
 
     def _alive(self) -> tuple[OpenToken, ...]:
         self._tokens = tuple(each for each in self._tokens if self._left(each) > 0)

@@ -47,6 +47,7 @@ class NodeRecord:
 
     def info(self) -> dict[str, str]:
         """What `cluster hsm-info` says of it; no id and no address (cloudhsm_cli-cluster-hsm-info)."""
+        fips = self.place.mode == "FIPS"
         number = int(hashlib.sha256(self.place.hsm_id.encode()).hexdigest()[:8], 16)
         return {
             "vendor": "Marvell Semiconductors, Inc.",
@@ -58,7 +59,7 @@ class NodeRecord:
             "firmware-version-minor": "6",
             "firmware-build-number": "16",
             "firmware-id": "LAB-FW-2.06-16",
-            "fips-state": "2 [FIPS mode with single factor authentication]",
+            "fips-state": f"{'2 [FIPS' if fips else '0 [non-FIPS'} mode with single factor authentication]",
         }
 
     @classmethod
