@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
@@ -109,6 +109,11 @@ class HsmctlApp(App[None]):
     def check(self, cluster: Cluster) -> None:
         """Compare a cluster's replicas, in the background."""
         self.run_worker(self.survey.check(cluster), group="check")
+
+    def begin(self, change: Coroutine[None, None, None]) -> None:
+        """Have a change carried out, wherever one goes meanwhile."""
+        self.run_worker(self._changed(change), group="operation")
+        self.notify("started; :operation shows how it goes")
 
     def go(self, noun: str, cluster: Cluster | None) -> None:
         """Go back to a place that is still open, or open it on top."""
@@ -228,6 +233,15 @@ class HsmctlApp(App[None]):
             await call(partial(self._memory.keep, wanted))
             self._kept = wanted
         self._keeping = False
+
+    async def _changed(self, change: Coroutine[None, None, None]) -> None:
+        await change
+        run = self.survey.estate.runs[-1] if self.survey.estate.runs else None
+        if run is not None and run.error is not None:
+            self.notify(str(run.error), title=run.plan.title, severity="error", markup=False, timeout=15)
+        elif run is not None:
+            self.notify("done", title=run.plan.title, markup=False)
+        self.look()
 
     async def _move(self, context: str | None, region: str | None) -> None:
         """Work somewhere else: the fleet there, disarmed, with nothing of here left open."""

@@ -21,6 +21,8 @@ def candidates(place: Place, takes: Takes) -> Sequence[str]:
             return sorted(_clusters(place))
         case Takes.COLUMN:
             return [name.lower() for name in place.table.rows.names if name]
+        case Takes.ZONE:
+            return sorted(place.cluster.subnets) if place.cluster else ()
         case Takes.SECONDS:
             return ("5", "15", "30", "60", "off")
         case Takes.CONTEXT:

@@ -11,13 +11,15 @@ from textual.app import ComposeResult
 from textual.geometry import Size
 
 from hsmctl.domain.cluster import Backup, BackupState, Cluster, Hsm
+from hsmctl.domain.scale import emptiest_zones
 from hsmctl.errors import HsmctlError
 from hsmctl.mark import Mark
 from hsmctl.words import age, counted
 
 from .attention import hsm_mark, problems
+from .change import propose
 from .column import Column
-from .command import CHECK, COPY, DESCRIBE, HELP, KEY, LINE, SYNC, Command, bindings
+from .command import ADD, CHECK, COPY, DESCRIBE, HELP, KEY, LINE, REMOVE, REPLACE, SYNC, Command, bindings
 from .detail import Detail, facts, noted
 from .facts import Fact, of_cluster, of_hsm, title_of
 from .glyph import Role, Spans, sign
@@ -36,7 +38,7 @@ _NO_HSM = (
 class ClusterScreen(Place):
     """One cluster."""
 
-    commands: ClassVar[tuple[Command, ...]] = (*Place.commands, CHECK)
+    commands: ClassVar[tuple[Command, ...]] = (*Place.commands, CHECK, ADD, REMOVE, REPLACE)
     BINDINGS = bindings([CHECK])
     offered: ClassVar[tuple[Command, ...]] = (SYNC, KEY, CHECK, DESCRIBE, COPY, LINE, HELP)
 
@@ -84,6 +86,24 @@ class ClusterScreen(Place):
         """Ask again, for the backups too."""
         super().action_refresh()
         self.ask_backups()
+
+    def action_add(self, zones: str = "") -> None:
+        """Add HSMs, one in each zone named, or one where there are fewest."""
+        facade, cluster = self.survey.hsmctl, self.cluster
+        wanted = zones.split()
+        propose(self, lambda: facade.hsm.plan_add(cluster, wanted or emptiest_zones(cluster, 1), {}))
+
+    def action_remove(self) -> None:
+        """Delete the HSM under the cursor."""
+        facade, cluster, hsm = self.survey.hsmctl, self.cluster, self.hsms.current
+        if hsm is not None:
+            propose(self, lambda: facade.hsm.plan_remove(cluster, [hsm.hsm_id], {}))
+
+    def action_replace(self) -> None:
+        """Put a new HSM in the place of the one under the cursor."""
+        facade, cluster, hsm = self.survey.hsmctl, self.cluster, self.hsms.current
+        if hsm is not None:
+            propose(self, lambda: facade.hsm.plan_replace(cluster, hsm.hsm_id, {}, keep_ip=False))
 
     @work(group="backups", exclusive=True)
     async def ask_backups(self) -> None:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from textual.binding import Binding, BindingType
 
+from hsmctl.domain.cluster import ClusterState
+
 from .estate import CHECKABLE
 
 if TYPE_CHECKING:
@@ -31,6 +33,12 @@ class Takes(StrEnum):
     REGION = "region"
     FILE = "file"
     REASON = "reason"
+    ZONE = "zone"
+    CLIENT = "client"
+    FAULT = "fault"
+    IN_FORCE = "id"
+    SCENARIO = "scenario"
+    USER = "name"
 
 
 def always(_: Place) -> bool:
@@ -41,6 +49,16 @@ def always(_: Place) -> bool:
 def checkable(place: Place) -> bool:
     """Whether the place's cluster, or the one under its cursor, has users who could read keys."""
     return place.cluster is not None and place.cluster.state in CHECKABLE
+
+
+def emulated(place: Place) -> bool:
+    """Whether everything seen is a lab's."""
+    return place.survey.lab
+
+
+def steady(place: Place) -> bool:
+    """Whether the place is about a cluster whose HSMs may come and go."""
+    return place.cluster is not None and place.cluster.state is ClusterState.ACTIVE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +102,7 @@ _KEYCAPS = {
     "colon": ":",
     "slash": "/",
     "question_mark": "?",
+    "right": "→",
     "escape": "esc",
     "ctrl+p": "^p",
     "ctrl+q": "^q",
@@ -125,7 +144,16 @@ SYNC = Command(
 KEY = Command(
     name="key", help="browse a cluster's keys", key="K", label="keys", noun=True, takes=Takes.CLUSTER,
 )  # fmt: skip
-NOUNS = (FLEET, CLUSTER, SYNC, KEY)
+OPERATION = Command(name="operation", help="show what was changed from here, and how it goes", key="x", noun=True)
+NET = Command(
+    name="net", help="show which client reaches which HSM, and why not", key="n", noun=True, takes=Takes.CLUSTER
+)
+USER = Command(
+    name="user", help="show a cluster's users and its quorum", key="u", label="users", noun=True, takes=Takes.CLUSTER
+)
+LAB = Command(name="lab", help="show the lab and have it go wrong", key="L", noun=True, available=emulated)
+LOG = Command(name="log", help="show the journal of this machine", key="l", noun=True)
+NOUNS = (FLEET, CLUSTER, SYNC, KEY, NET, USER, OPERATION, LAB, LOG)
 """The places."""
 
 OPEN = Command(name="open", help="open what the cursor is on", key="enter")
@@ -158,5 +186,40 @@ SECTIONS = (("EVERYWHERE", BASIC), ("LOOKING", LOOKING), ("SESSION", SESSION))
 """How the help groups what every place offers, apart from the places themselves."""
 COMMON = (*BASIC, *LOOKING, *SESSION, *NOUNS)
 """What every place offers."""
-ALL = (*COMMON, CHECK, ALL_KEYS)
+ADD = Command(
+    name="add", help="add HSMs, in these zones or the emptiest one", takes=Takes.ZONE, changes=True, available=steady
+)
+REMOVE = Command(name="remove", help="delete the HSM under the cursor", changes=True, available=steady)
+REPLACE = Command(name="replace", help="put a new HSM in the place of this one", changes=True, available=steady)
+RESUME = Command(name="resume", help="go on with the operation that was cut off", changes=True)
+ABANDON = Command(name="abandon", help="close an operation as it stands", takes=Takes.REASON, changes=True)
+CREATE_USER = Command(name="create_user", help="make a user on every HSM", takes=Takes.USER, changes=True)
+PASSWORD = Command(name="password", help="set this user's password on every HSM", changes=True)
+UNLOCK = Command(name="unlock", help="let this locked user in again, with a new password", changes=True)
+REPAIR = Command(name="repair", help="make this user the same on every HSM", changes=True)
+DELETE_USER = Command(name="delete_user", help="delete this user from every HSM", changes=True)
+NEXT_HSM = Command(name="next_hsm", help="draw the way to the next HSM", key="h", label="next HSM")
+PROBE = Command(name="probe", help="try from every client host whether the HSMs answer", key="c")
+CLIENT = Command(name="client", help="ask about one more client", takes=Takes.CLIENT)
+FIX = Command(name="fix", help="copy the command that mends the way", key="f")
+INJECT = Command(name="inject", help="have something go wrong at this HSM", key="i", takes=Takes.FAULT)
+CLEAR = Command(name="clear", help="end a fault, or all", key="C", takes=Takes.IN_FORCE)
+PLAY = Command(name="play", help="play a scenario", key="P", takes=Takes.SCENARIO)
+ALL = (
+    *COMMON,
+    NEXT_HSM,
+    PROBE,
+    CLIENT,
+    FIX,
+    INJECT,
+    CLEAR,
+    PLAY,
+    CHECK,
+    ALL_KEYS,
+    ADD,
+    REMOVE,
+    REPLACE,
+    RESUME,
+    ABANDON,
+)
 """Every command there is, whichever place has it."""

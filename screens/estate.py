@@ -13,6 +13,8 @@ from hsmctl.domain.sync import Cell, Reading, Replica, Report, Row
 from hsmctl.errors import Denied, HsmctlError
 from hsmctl.mark import Mark
 
+from .running import Run
+
 CHECKABLE = frozenset(
     {
         ClusterState.ACTIVE,
@@ -121,6 +123,8 @@ class Estate:
     """Why the last question to AWS failed."""
     checks: Mapping[str, Check] = field(default_factory=dict)
     """By cluster id."""
+    runs: tuple[Run, ...] = ()
+    """The changes this session has started, oldest first."""
 
     def check(self, cluster: Cluster) -> Check:
         """The check of a cluster, an empty one if there was none."""

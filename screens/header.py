@@ -12,6 +12,7 @@ from textual.widget import Widget
 
 from hsmctl.mark import Mark
 from hsmctl.settings import Context, ContextKind
+from hsmctl.words import counted
 
 from .command import Command
 from .glyph import Role, Span, content
@@ -59,6 +60,9 @@ class Header(Widget):
             yield estate.region, Role.PLAIN
         minutes = survey.arming.minutes
         yield (f"ARMED {minutes} min", Role.WARN) if minutes else ("RO", Role.PLAIN)
+        changing = sum(run.running for run in estate.runs)
+        if changing:
+            yield f"{Mark.PENDING.glyph} {counted(changing, 'op')}", Role.WARN
         running = sum(check.running for check in estate.checks.values()) + estate.reading
         if running:
             yield f"{Mark.PENDING.glyph} {running}", Role.ACCENT

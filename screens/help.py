@@ -71,4 +71,4 @@ def _title(text: str) -> Spans:
 
 
 def _line(keys: str, name: str, says: str) -> Spans:
-    return (f"{keys:<14}", Role.ACCENT), (f"{name:<17}", Role.MUTED), (says, Role.PLAIN)
+    return (f"{keys:<18}", Role.ACCENT), (f"{name:<17}", Role.MUTED), (says, Role.PLAIN)

@@ -25,6 +25,18 @@ def _of_estate(noun: str, survey: Survey) -> Place | None:
             from .fleet import FleetScreen
 
             return FleetScreen(survey)
+        case "operation":
+            from .operation import OperationScreen
+
+            return OperationScreen(survey)
+        case "lab":
+            from .lab import LabScreen
+
+            return LabScreen(survey)
+        case "log":
+            from .log import LogScreen
+
+            return LogScreen(survey)
         case _:
             return None
 
@@ -39,6 +51,14 @@ def _of_cluster(noun: str, survey: Survey, cluster: Cluster) -> Place:
             from .key import KeyScreen
 
             return KeyScreen(survey, cluster)
+        case "net":
+            from .net import NetScreen
+
+            return NetScreen(survey, cluster)
+        case "user":
+            from .user import UserScreen
+
+            return UserScreen(survey, cluster)
         case _:
             from .cluster import ClusterScreen
 

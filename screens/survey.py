@@ -6,7 +6,7 @@ they replace it when they come.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -22,8 +22,12 @@ from .arming import Arming
 from .attention import judge
 from .estate import CHECKABLE, Check, Estate
 from .offload import call, stream
+from .running import Run, after, failed
 
 if TYPE_CHECKING:
+    from hsmctl.domain.event import Event
+    from hsmctl.domain.operation import Operation
+    from hsmctl.domain.plan import Plan
     from hsmctl.services.key import Listing
 
 CHECK_SECONDS = 20.0
@@ -80,6 +84,33 @@ class Survey:
             check = replace(check, error=error)
         finally:
             self._keep(cluster, replace(check, awaited=frozenset(), running=False, ended=self.hsmctl.clock.now()))
+
+    async def apply(self, plan: Plan) -> None:
+        """Carry out a plan; what happens shows as it comes."""
+        facade = self.hsmctl
+        await self._run(plan, lambda: facade.operations.apply(plan, facade.playbook(plan.noun)))
+
+    async def resume(self, operation: Operation) -> None:
+        """Go on with an operation that was cut off, and that was confirmed anew."""
+        facade, plan = self.hsmctl, operation.plan
+        await self._run(
+            plan,
+            lambda: facade.operations.resume(operation.operation_id, facade.playbook(plan.noun), confirmed=True),
+        )
+
+    async def _run(self, plan: Plan, events: Callable[[], Iterator[Event]]) -> None:
+        clock = self.hsmctl.clock
+        run = Run(plan=plan, began=clock.now())
+        place = len(self.estate.runs)
+        self._know(replace(self.estate, runs=(*self.estate.runs, run)))
+        try:
+            async for batch in stream(events):
+                for event in batch:
+                    run = after(run, event, clock.now())
+                self._know(replace(self.estate, runs=_put(self.estate.runs, place, run)))
+        except HsmctlError as error:
+            run = failed(run, error, clock.now())
+            self._know(replace(self.estate, runs=_put(self.estate.runs, place, run)))
 
     def due(self) -> tuple[Cluster, ...]:
         """The clusters whose check should be made by itself now: in the lab, where reading attributes uses no key."""
@@ -146,3 +177,7 @@ class Survey:
 
     def _keep(self, cluster: Cluster, check: Check) -> None:
         self._know(replace(self.estate, checks={**self.estate.checks, cluster.cluster_id: check}))
+
+
+def _put(runs: tuple[Run, ...], place: int, run: Run) -> tuple[Run, ...]:
+    return (*runs[:place], run, *runs[place + 1 :])

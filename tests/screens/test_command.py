@@ -12,19 +12,37 @@ from hsmctl.screens.cluster import ClusterScreen
 from hsmctl.screens.command import ALL_KEYS, CHECK, COMMON, COPY, DESCRIBE, NOUNS, SYNC, Command, Takes, completions
 from hsmctl.screens.fleet import FleetScreen
 from hsmctl.screens.key import KeyScreen
+from hsmctl.screens.lab import LabScreen
+from hsmctl.screens.log import LogScreen
+from hsmctl.screens.net import NetScreen
+from hsmctl.screens.operation import OperationScreen
 from hsmctl.screens.palette import Commands
 from hsmctl.screens.place import Place
 from hsmctl.screens.prompt import CommandLine
 from hsmctl.screens.sync import SyncScreen
+from hsmctl.screens.user import UserScreen
 from stage import Stage, opened
 from textual.binding import Binding
 from textual.command import DiscoveryHit
 from textual.widgets import Input
 from world import CLUSTER
 
+PLACES = (
+    FleetScreen,
+    ClusterScreen,
+    SyncScreen,
+    KeyScreen,
+    NetScreen,
+    UserScreen,
+    OperationScreen,
+    LabScreen,
+    LogScreen,
+)
+
 
 async def test_each_command_of_each_place_is_one_action_by_key_by_palette_and_by_name() -> None:
     async with opened() as stage:
+        stage.app.survey.arming.arm()
         for noun in NOUNS:
             place = await _arrive(stage, noun.name)
             active, palette = place.active_bindings, dict(await _palette(place))
@@ -50,7 +68,7 @@ async def test_a_command_does_the_same_by_key_by_palette_and_by_name(noun: str, 
 
 
 async def test_every_command_says_what_it_does_and_none_shares_a_key_with_another() -> None:
-    for place in (FleetScreen, ClusterScreen, SyncScreen, KeyScreen):
+    for place in PLACES:
         keys = list(chain.from_iterable(command.key.split(",") for command in place.commands if command.key))
         assert len(keys) == len(set(keys))
         assert all(command.help for command in place.commands)
@@ -58,7 +76,7 @@ async def test_every_command_says_what_it_does_and_none_shares_a_key_with_anothe
 
 
 async def test_the_help_names_every_command_of_the_place_and_every_sign() -> None:
-    async with opened(size=(120, 60)) as stage:
+    async with opened(size=(120, 90)) as stage:
         await stage.press("s", "question_mark")
         place = stage.app.screen_stack[-2]
         assert isinstance(place, Place)

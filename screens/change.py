@@ -1,0 +1,55 @@
+"""How a change is made from the screens, whatever noun it is of: planned on a thread, shown, confirmed, started."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from hsmctl.domain.operation import Operation
+from hsmctl.domain.plan import Plan
+from hsmctl.errors import HsmctlError
+
+from .offload import call
+
+if TYPE_CHECKING:
+    from .place import Place
+
+PLAN_SECONDS = 120.0
+"""How long making a plan may take: its interlocks read from AWS and HSMs."""
+
+
+def propose(place: Place, make: Callable[[], Plan]) -> None:
+    """Have a plan made and, once it is confirmed, carried out; the place stays as it is meanwhile."""
+    place.run_worker(_propose(place, make), group="plan", exclusive=True)
+
+
+def propose_resuming(place: Place, operation: Operation) -> None:
+    """Have an operation that was cut off confirmed, and gone on with."""
+    place.run_worker(_resume(place, operation), group="plan", exclusive=True)
+
+
+async def _propose(place: Place, make: Callable[[], Plan]) -> None:
+    from .confirm import ConfirmScreen
+
+    try:
+        plan = await call(make, seconds=PLAN_SECONDS)
+    except HsmctlError as error:
+        place.complain(f"{error} · {error.hint}" if error.hint else str(error))
+        return
+    if await place.app.push_screen_wait(ConfirmScreen(plan)) and _still_armed(place):
+        place.hsmctl_app.begin(place.survey.apply(plan))
+
+
+async def _resume(place: Place, operation: Operation) -> None:
+    from .confirm import ConfirmScreen
+
+    wanted = operation.confirmation if operation.destructive else ""
+    if await place.app.push_screen_wait(ConfirmScreen(operation.plan, wanted)) and _still_armed(place):
+        place.hsmctl_app.begin(place.survey.resume(operation))
+
+
+def _still_armed(place: Place) -> bool:
+    """Whether changes are still allowed: the ten minutes may have ended while the plan was read."""
+    if not place.survey.arming.armed:
+        place.complain("no longer armed; :arm allows changes")
+    return place.survey.arming.armed

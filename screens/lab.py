@@ -1,0 +1,289 @@
+"""The lab: its HSMs' processes, what goes wrong on command, and scenarios; the other places notice by themselves.
+
+Nothing here needs arming: it bends the emulated world, never an estate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.geometry import Size
+
+from hsmctl.domain.cluster import Cluster
+from hsmctl.errors import HsmctlError, UsageError
+from hsmctl.mark import Mark
+from hsmctl.ports import LabFault, LabFaultKind, LabNode, LabStatus
+from hsmctl.words import age, counted
+
+from .column import Column
+from .command import CLEAR, FILTER, HELP, INJECT, LINE, PLAY, REFRESH, Command, Takes, bindings
+from .detail import facts
+from .estate import Estate
+from .glyph import Role, Spans, sign
+from .lines import Lines
+from .offload import call, stream
+from .place import Description, Place
+from .survey import Survey
+from .words import zone_names
+
+LAB_SECONDS = 30.0
+"""How long the lab may take to do what it is told."""
+
+_MARKS = {"running": Mark.REPORTED, "building": Mark.PENDING, "stopped": Mark.UNPROVEN}
+_ASKING: tuple[Spans, ...] = (((f"{Mark.PENDING.glyph} asking the lab", Role.ACCENT),),)
+_NONE: tuple[Spans, ...] = (
+    (("There is no lab here.", Role.STRONG),),
+    (("hsmctl lab up", Role.ACCENT), ("  makes one on this machine, with an HSM process for each HSM", Role.MUTED)),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """The lab at one moment."""
+
+    status: LabStatus
+    faults: tuple[LabFault, ...]
+    kinds: tuple[LabFaultKind, ...]
+    scenarios: tuple[str, ...]
+
+
+class LabScreen(Place):
+    """The lab."""
+
+    commands: ClassVar[tuple[Command, ...]] = (*Place.commands, INJECT, CLEAR, PLAY)
+    BINDINGS = bindings([INJECT, CLEAR, PLAY])
+    offered: ClassVar[tuple[Command, ...]] = (INJECT, CLEAR, PLAY, REFRESH, FILTER, LINE, HELP)
+
+    def __init__(self, survey: Survey) -> None:
+        self._world: World | None = None
+        self._error: HsmctlError | None = None
+        self._said: tuple[str, ...] = ()
+        """What the scenario says."""
+        self.nodes: Lines[LabNode] = Lines(self._columns(), lambda node: node.hsm_id, id="nodes", empty=_ASKING)
+        super().__init__(survey, ("fleet", "the lab"), self.nodes)
+
+    @property
+    def cluster(self) -> Cluster | None:
+        """The cluster of the HSM under the cursor."""
+        node = self.nodes.current
+        return self.survey.estate.cluster(node.cluster_id) if node else None
+
+    @property
+    def subject(self) -> str | None:
+        """The HSM's id."""
+        return self.nodes.current.hsm_id if self.nodes.current else None
+
+    def body(self) -> ComposeResult:
+        """The HSMs' processes, and what is wrong with them."""
+        yield self.nodes
+        yield self.detail
+
+    def on_mount(self) -> None:
+        """Ask the lab."""
+        super().on_mount()
+        self.read()
+
+    def hear(self, estate: Estate) -> None:
+        """Ask the lab again whenever the estate was looked at."""
+        super().hear(estate)
+        if estate.reading and self.is_current:
+            self.read()
+
+    def arguments(self, takes: Takes) -> list[str]:
+        """Faults, those in force, scenarios."""
+        world = self._world
+        if world is not None and takes is Takes.FAULT:
+            return [kind.name for kind in world.kinds]
+        if world is not None and takes is Takes.IN_FORCE:
+            return [*(fault.fault_id for fault in world.faults), "all"]
+        if world is not None and takes is Takes.SCENARIO:
+            return list(world.scenarios)
+        return list(super().arguments(takes))
+
+    def describe(self, width: int) -> Description | None:
+        """The lab's folder, address and options; every fault there is."""
+        if self._world is None:
+            return None
+        status = self._world.status
+        told = [("folder", status.folder), ("endpoint", status.endpoint_url or ""), ("process", str(status.pid or ""))]
+        told += sorted(status.env.items())
+        kinds = [(kind.name, kind.says) for kind in self._world.kinds]
+        return "the lab", [*facts(told, width), (), ((" FAULTS", Role.STRONG),), *facts(kinds)]
+
+    def action_refresh(self) -> None:
+        """Ask the lab, and AWS as it plays it."""
+        super().action_refresh()
+        self.read()
+
+    async def action_inject(self, words: str = "") -> None:
+        """Have something go wrong at the HSM under the cursor: a fault, and the key or user it is about."""
+        name, *about = words.split()[:2] or [""]
+        kind = next((kind for kind in self._world.kinds if kind.name == name), None) if self._world else None
+        if kind is None:
+            await self.ask_line("inject ")
+        else:
+            fault = self._fault(kind, about[0] if about else None)
+            self.bend(lambda: f"injected {self.survey.hsmctl.lab.faults.inject(fault, None).name}")
+
+    async def action_clear(self, fault_id: str = "") -> None:
+        """End this fault, or all."""
+        if not fault_id:
+            await self.ask_line("clear ")
+            return
+        wanted = None if fault_id == "all" else fault_id
+        self.bend(lambda: f"cleared {counted(len(self.survey.hsmctl.lab.faults.clear(wanted)), 'fault')}")
+
+    async def action_play(self, name: str = "") -> None:
+        """Play a scenario."""
+        if name:
+            self.play(name)
+        else:
+            await self.ask_line("play ")
+
+    @work(group="lab", exclusive=True)
+    async def read(self) -> None:
+        """Ask the lab in the background."""
+        try:
+            self._world, self._error = await call(self._ask, seconds=LAB_SECONDS), None
+        except HsmctlError as error:
+            self._error = error
+        self._show()
+
+    @work(group="bend")
+    async def bend(self, change: Callable[[], str]) -> None:
+        """Change the lab, say what was done, and look at everything anew."""
+        try:
+            self.notify(await call(change, seconds=LAB_SECONDS), markup=False)
+        except HsmctlError as error:
+            self.complain(f"{error}; {error.hint}")
+        self._look_anew()
+
+    @work(group="play", exclusive=True)
+    async def play(self, name: str) -> None:
+        """Play a scenario; what it says shows as it goes."""
+        self._said = ()
+        try:
+            async for batch in stream(lambda: self._played(name)):
+                self._said = (*self._said, *batch)
+                self._look_anew()
+        except HsmctlError as error:
+            self.complain(f"{error}; {error.hint}")
+        self._look_anew()
+
+    @on(Lines.Moved)
+    def _moved(self) -> None:
+        self.detail.draw(self._detail)
+
+    def _look_anew(self) -> None:
+        self.hsmctl_app.look()
+        for cluster in self.survey.estate.clusters or ():
+            self.hsmctl_app.check(cluster)
+        self.read()
+
+    def _ask(self) -> World:
+        lab = self.survey.hsmctl.lab
+        names = tuple(lab.faults.scenarios())
+        return World(status=lab.status(), faults=lab.faults.faults(), kinds=lab.faults.kinds(), scenarios=names)
+
+    def _played(self, name: str) -> Iterator[str]:
+        from hsmctl.services.scenario import parse
+
+        lab = self.survey.hsmctl.lab
+        scripts = lab.faults.scenarios()
+        if name not in scripts:
+            raise UsageError(f"no scenario {name}", f"there are {', '.join(scripts)}", ":play")
+        yield from lab.scenarios().play(parse(scripts[name]))
+
+    def _fault(self, kind: LabFaultKind, about: str | None) -> LabFault:
+        node = self.nodes.current
+        return LabFault(
+            name=kind.name,
+            hsm=node.hsm_id if node and "hsm" in kind.takes else None,
+            key=about if "key" in kind.takes else None,
+            user=about if "user" in kind.takes else None,
+            region=about if "region" in kind.takes else None,
+        )
+
+    def _show(self) -> None:
+        nodes = self._world.status.nodes if self._world else ()
+        self.nodes.teach(_NONE)
+        if self._error is not None:
+            self.nodes.teach(
+                ((sign(Mark.UNREADABLE), (f" {self._error}", Role.PLAIN)), ((self._error.hint, Role.ACCENT),))
+            )
+        self.nodes.show(sorted(nodes, key=lambda node: (node.zone, node.hsm_id)))
+        self.detail.draw(self._detail)
+
+    def _detail(self, room: Size) -> list[Spans]:
+        if self._world is None:
+            return []
+        lines = [*self._faults(self._world), *self._connected(self._world.status)]
+        if self._said:
+            lines += [(), ((" SCENARIO", Role.STRONG),), *(((f" {text}", Role.PLAIN),) for text in self._said)]
+        return lines[: room.height]
+
+    def _faults(self, world: World) -> Iterator[Spans]:
+        if not world.faults:
+            yield sign_of(Mark.REPORTED, "nothing is made to go wrong")
+            yield (
+                (" i", Role.ACCENT),
+                ("  injects a fault at this HSM; the other places notice by themselves", Role.MUTED),
+            )
+            return
+        yield ((f" FAULTS IN FORCE {len(world.faults)}", Role.STRONG),)
+        now = self.survey.hsmctl.clock.now()
+        says = {kind.name: kind.says for kind in world.kinds}
+        for fault in world.faults:
+            since = age(now, datetime.fromtimestamp(fault.since, UTC)) if fault.since else ""
+            about = " ".join(filter(None, (fault.hsm, fault.key, fault.user, fault.region)))
+            yield (
+                (" ", Role.PLAIN),
+                sign(Mark.BAD),
+                (f" {fault.fault_id:<4}", Role.ACCENT),
+                (f" {fault.name:<18}", Role.STRONG),
+                (f" {about}  {since}  ", Role.PLAIN),
+                (says.get(fault.name, ""), Role.MUTED),
+            )
+
+    def _connected(self, status: LabStatus) -> Iterator[Spans]:
+        yield ()
+        network = status.options.network if status.options else ""
+        host = status.client_host
+        yield (" network ", Role.MUTED), (network, Role.PLAIN)
+        if host is not None:
+            yield (" client  ", Role.MUTED), (f"{host.name} {host.state} {host.address}:{host.port}", Role.PLAIN)
+        yield (" AWS     ", Role.MUTED), (status.endpoint_url or "not running", Role.PLAIN)
+
+    def _columns(self) -> tuple[Column[LabNode], ...]:
+        def mark(node: LabNode) -> Spans:
+            bent = Mark.BAD if node.faults else _MARKS.get(node.state, Mark.BAD)
+            return sign(bent), (f" {node.hsm_id}", Role.STRONG)
+
+        def zone(node: LabNode) -> str:
+            nodes = self._world.status.nodes if self._world else ()
+            return zone_names(each.zone for each in nodes).get(node.zone, node.zone)
+
+        return (
+            Column(heads=("HSM",), text=lambda node: node.hsm_id, draw=mark, width=19),
+            Column(heads=("ZONE",), text=zone, width=6),
+            Column(heads=("PROCESS",), text=lambda node: node.state, width=9),
+            Column(heads=("ADDRESS",), text=lambda node: node.address, width=15),
+            Column(heads=("PID",), text=lambda node: str(node.pid or "–"), role=Role.MUTED, width=8, right=True),
+            Column(heads=("MEMORY",), text=_memory, role=Role.MUTED, width=9, right=True, room=90),
+            Column(heads=("WAITING",), text=lambda node: str(node.waiting or ""), width=7, right=True, room=100),
+            Column(heads=("FAULTS",), text=lambda node: " ".join(node.faults), role=Role.BAD, width=12, grows=True),
+        )
+
+
+def sign_of(mark: Mark, words: str) -> Spans:
+    """A sign and words in its role, a blank before them."""
+    return (" ", Role.PLAIN), sign(mark), (f" {words}", Role.PLAIN)
+
+
+def _memory(node: LabNode) -> str:
+    return f"{node.pss_kib / 1024:.1f} MiB" if node.pss_kib else "–"

@@ -1,0 +1,300 @@
+"""Operations: what was started, here or from the command line; the steps of the one under the cursor, and its log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.geometry import Size
+
+from hsmctl.domain.operation import Operation, OperationState, StepState
+from hsmctl.domain.plan import Plan
+from hsmctl.errors import HsmctlError
+from hsmctl.mark import Mark
+from hsmctl.words import age, instant, lasting
+
+from .change import propose_resuming
+from .column import Column
+from .command import ABANDON, DESCRIBE, FILTER, HELP, LINE, RESUME, Command, bindings
+from .confirm import lines as plan_lines
+from .estate import Estate
+from .facts import of_error
+from .glyph import Role, Spans, role, sign
+from .lines import Lines
+from .offload import call
+from .place import Description, Place
+from .running import Run
+from .survey import Survey
+
+_STATES = {
+    OperationState.OPEN: Mark.ATTENTION,
+    OperationState.FINISHED: Mark.REPORTED,
+    OperationState.REFUSED: Mark.BAD,
+    OperationState.ABANDONED: Mark.UNPROVEN,
+}
+_STEPS = {
+    StepState.DONE: Mark.REPORTED,
+    StepState.FAILED: Mark.BAD,
+    StepState.UNCERTAIN: Mark.PENDING,
+    StepState.PLANNED: None,
+}
+_NONE: tuple[Spans, ...] = (
+    (("Nothing was changed from this machine.", Role.STRONG),),
+    (("Every change is a plan that is shown, confirmed and journaled; this lists them.", Role.MUTED),),
+    (
+        (":arm", Role.ACCENT),
+        ("  allows changes for ten minutes; then a cluster's place has :add and :remove", Role.MUTED),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One operation: as it runs here, as the journal has it, or both."""
+
+    operation_id: str
+    plan: Plan
+    run: Run | None = None
+    journaled: Operation | None = None
+
+    @property
+    def mark(self) -> Mark:
+        """How it stands."""
+        if self.run is not None and self.run.running:
+            return Mark.PENDING
+        if self.journaled is not None:
+            return _STATES[self.journaled.state]
+        return Mark.BAD if self.run is not None and self.run.error else Mark.REPORTED
+
+    @property
+    def state(self) -> str:
+        """The same in a word."""
+        if self.run is not None and self.run.running:
+            return "running"
+        if self.journaled is not None:
+            return str(self.journaled.state)
+        return "failed" if self.run is not None and self.run.error else "finished"
+
+    @property
+    def began(self) -> datetime | None:
+        """When it was started."""
+        return self.run.began if self.run else self.journaled.started_at if self.journaled else None
+
+    @property
+    def done(self) -> int:
+        """How many of its steps are done."""
+        if self.run is not None:
+            return self.run.done
+        steps = self.journaled.steps if self.journaled else ()
+        return sum(each.state is StepState.DONE for each in steps)
+
+    def step(self, number: int) -> StepState:
+        """Where a step stands."""
+        if self.run is not None:
+            return self.run.state(number)
+        return self.journaled.steps[number - 1].state if self.journaled else StepState.PLANNED
+
+
+class OperationScreen(Place):
+    """The operations."""
+
+    commands: ClassVar[tuple[Command, ...]] = (*Place.commands, RESUME, ABANDON)
+    BINDINGS = bindings([RESUME, ABANDON])
+    offered: ClassVar[tuple[Command, ...]] = (DESCRIBE, FILTER, LINE, HELP)
+
+    def __init__(self, survey: Survey) -> None:
+        self._journaled: tuple[Operation, ...] = ()
+        self._error: HsmctlError | None = None
+        self.operations: Lines[Line] = Lines(self._columns(), lambda line: line.operation_id, id="operations")
+        super().__init__(survey, ("fleet", "operation"), self.operations)
+
+    @property
+    def current(self) -> Operation | None:
+        """The journaled operation under the cursor, if it is open and not running here."""
+        line = self.operations.current
+        if line is None or line.journaled is None or (line.run is not None and line.run.running):
+            return None
+        return line.journaled if line.journaled.state is OperationState.OPEN else None
+
+    @property
+    def subject(self) -> str | None:
+        """The operation's id."""
+        return self.operations.current.operation_id if self.operations.current else None
+
+    def body(self) -> ComposeResult:
+        """The operations, and the steps of one."""
+        yield self.operations
+        yield self.detail
+
+    def on_mount(self) -> None:
+        """Read the journal."""
+        super().on_mount()
+        self.read()
+
+    def hear(self, estate: Estate) -> None:
+        """Read the journal again when something has ended."""
+        ended = {run.operation_id for run in estate.runs if not run.running}
+        known = {each.operation_id for each in self._journaled if each.state is not OperationState.OPEN}
+        if ended - known:
+            self.read()
+        super().hear(estate)
+
+    def show(self) -> None:
+        """Show what runs here over what the journal has, the newest first."""
+        self.operations.teach(_NONE if self._error is None else _failure(self._error))
+        self.operations.show(self._lines())
+        self.detail.draw(self._detail)
+
+    def tick(self) -> None:
+        """Keep the times true."""
+        super().tick()
+        if any(run.running for run in self.survey.estate.runs):
+            self.operations.renew()
+            self.detail.refresh()
+
+    def action_refresh(self) -> None:
+        """Read the journal again."""
+        self.read()
+
+    @work(group="journal", exclusive=True)
+    async def read(self) -> None:
+        """Fetch what the journal has."""
+        try:
+            self._journaled, self._error = await call(lambda: self.survey.hsmctl.operations.all()), None
+        except HsmctlError as error:
+            self._error = error
+        self.show()
+
+    def describe(self, width: int) -> Description | None:  # noqa: ARG002 - lines of a plan wrap by themselves
+        """The plan of the operation, or what went wrong."""
+        line = self.operations.current
+        if line is None:
+            return None
+        if line.run is not None and line.run.error is not None:
+            return of_error(line.run.error)
+        return line.plan.title, list(plan_lines(line.plan))
+
+    def action_resume(self) -> None:
+        """Go on with the operation under the cursor."""
+        if self.current is None:
+            self.complain("only an open operation that nobody is at goes on")
+        else:
+            propose_resuming(self, self.current)
+
+    def action_abandon(self, reason: str = "") -> None:
+        """Close the operation under the cursor as it stands."""
+        if self.current is None or not reason:
+            self.complain(":abandon REASON closes an open operation; the journal keeps the reason")
+        else:
+            self.abandon(self.current, reason)
+
+    @work(group="journal")
+    async def abandon(self, operation: Operation, reason: str) -> None:
+        """Have the journal say that it is given up."""
+        try:
+            await call(lambda: self.survey.hsmctl.operations.abandon(operation.operation_id, reason))
+        except HsmctlError as error:
+            self.complain(f"{error} · {error.hint}")
+        self.read()
+
+    @on(Lines.Moved)
+    def _moved(self) -> None:
+        self.detail.draw(self._detail)
+
+    def _lines(self) -> list[Line]:
+        account, journaled = self.survey.estate.account, {each.operation_id: each for each in self._journaled}
+        lines = [
+            Line(
+                operation_id=run.operation_id or f"{run.began.isoformat()} {run.plan.title}",
+                plan=run.plan,
+                run=run,
+                journaled=journaled.pop(run.operation_id, None),
+            )
+            for run in self.survey.estate.runs
+        ]
+        # The journal is one for all contexts: another account's operations are none of this place's business.
+        ours = [each for each in journaled.values() if not account or each.plan.account in ("", account)]
+        lines += [Line(operation_id=each.operation_id, plan=each.plan, journaled=each) for each in ours]
+        return sorted(lines, key=lambda line: (line.mark is not Mark.PENDING, -_seconds(line.began)))
+
+    def _detail(self, room: Size) -> list[Spans]:
+        line = self.operations.current
+        if line is None:
+            return []
+        told = [*self._steps(line), ()]
+        log = list(self._log(line))
+        return [*told, *log[-max(0, room.height - len(told)) :]] if room.height > len(told) else told[: room.height]
+
+    def _steps(self, line: Line) -> Iterator[Spans]:
+        now = self.survey.hsmctl.clock.now()
+        for number, step in enumerate(line.plan.steps, 1):
+            state = line.step(number)
+            mark = _STEPS[state]
+            usual = f"   usually {lasting(step.usual)}" if step.usual else ""
+            running = line.run is not None and state is StepState.UNCERTAIN and line.run.step_began is not None
+            since = f"   {age(now, line.run.step_began)}" if running and line.run else ""
+            yield (
+                (" ", Role.PLAIN),
+                sign(mark) if mark else (" ", Role.PLAIN),
+                (f" {number:>2}  ", Role.MUTED),
+                (step.says, role(mark) if mark in (Mark.PENDING, Mark.BAD) else Role.PLAIN),
+                (since, Role.STRONG),
+                (usual, Role.MUTED),
+            )
+
+    def _log(self, line: Line) -> Iterator[Spans]:
+        if line.run is not None:
+            for moment, text in line.run.said:
+                yield (f" {moment:%H:%M:%S}  ", Role.MUTED), (text, Role.PLAIN)
+        elif line.journaled is not None:
+            each = line.journaled
+            yield (
+                (" started  ", Role.MUTED),
+                (f"{instant(each.started_at)} by {each.caller or each.os_user}", Role.PLAIN),
+            )
+            if each.error:
+                yield (" error    ", Role.MUTED), (each.error, Role.BAD)
+            if each.reason:
+                yield (" given up ", Role.MUTED), (each.reason, Role.PLAIN)
+            for name, value in each.found.items():
+                yield (
+                    (f" {name.replace('_', ' '):<9}", Role.MUTED),
+                    (f" {value.splitlines()[0] if value else ''}", Role.PLAIN),
+                )
+
+    def _columns(self) -> tuple[Column[Line], ...]:
+        def began(line: Line) -> str:
+            return age(self.survey.hsmctl.clock.now(), line.began)
+
+        return (
+            Column(
+                heads=("OPERATION",),
+                text=lambda line: line.plan.title,
+                draw=lambda line: (sign(line.mark), (f" {line.plan.title}", Role.STRONG)),
+                width=30,
+                grows=True,
+            ),
+            Column(heads=("STATE",), text=lambda line: line.state, width=9),
+            Column(heads=("STEPS",), text=lambda line: f"{line.done}/{len(line.plan.steps)}", width=6, right=True),
+            Column(
+                heads=("AGE",),
+                text=began,
+                order=lambda line: -_seconds(line.began),
+                role=Role.MUTED,
+                width=6,
+                right=True,
+            ),
+            Column(heads=("ID",), text=lambda line: line.operation_id, role=Role.MUTED, width=26, room=110),
+        )
+
+
+def _seconds(moment: datetime | None) -> float:
+    return moment.timestamp() if moment else 0.0
+
+
+def _failure(error: HsmctlError) -> tuple[Spans, ...]:
+    return (sign(Mark.UNREADABLE), (f" {error}", Role.PLAIN)), ((error.hint, Role.ACCENT),)

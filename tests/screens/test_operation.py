@@ -1,0 +1,127 @@
+"""Proves that a change is planned, shown with its grades, confirmed, and carried out while one looks elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from threading import Event
+
+from hsmctl.screens.confirm import ConfirmScreen
+from hsmctl.screens.operation import OperationScreen
+from stage import Stage, staged
+from textual.widgets import Button
+from world import CLUSTER, HSMS, World, three_hsms
+
+from hsmctl.domain.cluster import HsmState
+from hsmctl.domain.plan import Plan
+
+
+async def test_nothing_changes_before_arming(tmp_path: Path) -> None:
+    async with staged(World().hsmctl(folder=tmp_path)) as stage:
+        await stage.press("enter")
+        await stage.enter("add")
+        await stage.sees("no such command here")
+        names = [command.name for command in stage.app.screen.available_commands()]  # type: ignore[attr-defined]
+        assert not {"add", "remove", "replace"} & set(names)
+
+
+async def test_an_hsm_is_added_through_the_plan_that_was_shown(tmp_path: Path) -> None:
+    world = World()
+    async with staged(world.hsmctl(folder=tmp_path), (100, 34)) as stage:
+        await _armed_at_cluster(stage)
+        await stage.enter("add eu-central-1b")
+        await stage.sees("add 1 HSM to", "create an HSM in eu-central-1b", "cloudhsm:CreateHsm")
+        assert stage.app.focused is stage.app.screen.query_one("#cancel")
+        await stage.pilot.press("right", "enter")
+        await stage.settle()
+        assert len(world.plane.held[CLUSTER].hsms) == 4
+        await stage.press("x")
+        await stage.sees_line("add 1 HSM to", "finished", "2/2")
+        await stage.press("d")
+        await stage.sees("needs   cloudhsm:CreateHsm")
+
+
+async def test_cancel_and_escape_change_nothing(tmp_path: Path) -> None:
+    world = World()
+    async with staged(world.hsmctl(folder=tmp_path)) as stage:
+        await _armed_at_cluster(stage)
+        for key in ("enter", "escape"):
+            await stage.enter("add")
+            await stage.sees("create an HSM")
+            await stage.press(key)
+            await stage.misses("create an HSM")
+        assert len(world.plane.held[CLUSTER].hsms) == 3
+        assert stage.app.survey.estate.runs == ()
+
+
+async def test_what_cannot_be_undone_takes_the_end_of_the_id() -> None:
+    async with staged(World().hsmctl()) as stage:
+        plan = replace(_plan(), cluster_id=CLUSTER)
+        answers: list[bool | None] = []
+        await stage.app.push_screen(ConfirmScreen(plan, CLUSTER[-6:]), answers.append)
+        await stage.pilot.press("tab", *"wrong!")
+        assert stage.app.screen.query_one("#apply", Button).disabled
+        await stage.pilot.press(*(["backspace"] * 6), *CLUSTER[-6:])
+        assert not stage.app.screen.query_one("#apply", Button).disabled
+        await stage.pilot.press("enter", "enter")
+        await stage.pilot.pause()
+        assert answers == [True]
+
+
+async def test_a_plan_that_something_stands_against_is_shown_and_cannot_be_applied(tmp_path: Path) -> None:
+    world = World()
+    first, second, third = three_hsms().hsms
+    world.plane.held = {CLUSTER: replace(three_hsms(), hsms=(first, replace(second, state=HsmState.DEGRADED), third))}
+    async with staged(world.hsmctl(folder=tmp_path), (100, 34)) as stage:
+        await _armed_at_cluster(stage)
+        await stage.enter("add")
+        await stage.sees_line("✖ no HSM is degraded")
+        assert not stage.app.screen.query("#apply")
+
+
+async def test_it_goes_on_wherever_one_looks_and_the_header_says_so(tmp_path: Path) -> None:
+    world, go = World(), Event()
+    wait = world.clock.sleep
+    world.clock.sleep = lambda seconds: (go.wait(10), wait(seconds))[1]  # type: ignore[method-assign]
+    create = world.plane.create_hsm
+    world.plane.create_hsm = lambda *args: (go.wait(10), create(*args))[1]  # type: ignore[method-assign]
+    async with staged(world.hsmctl(folder=tmp_path), (100, 34)) as stage:
+        await _armed_at_cluster(stage)
+        await stage.enter("add")
+        await stage.sees("create an HSM")
+        await stage.pilot.press("right", "enter")
+        await stage.sees_line("◌ 1 op")
+        await stage.enter("stop")
+        await stage.pilot.press("escape", "x")
+        await stage.sees_line("◌ add 1 HSM", "running")
+        go.set()
+        await stage.settle()
+        await stage.sees_line("add 1 HSM", "finished")
+        assert len(world.plane.held[CLUSTER].hsms) == 4
+
+
+async def test_a_plan_that_cannot_be_made_is_one_line() -> None:
+    async with staged(World().hsmctl()) as stage:
+        await _armed_at_cluster(stage)
+        await stage.enter("add eu-nowhere-1a")
+        await stage.sees("eu-nowhere-1a")
+        assert not isinstance(stage.app.screen, ConfirmScreen)
+
+
+async def test_an_empty_list_teaches() -> None:
+    async with staged(World().hsmctl()) as stage:
+        await stage.press("x")
+        await stage.sees("Nothing was changed from this machine", ":arm")
+        assert isinstance(stage.app.screen, OperationScreen)
+
+
+async def _armed_at_cluster(stage: Stage) -> None:
+    await stage.enter("arm")
+    await stage.press("enter")
+    await stage.sees("fleet ▸ lab", HSMS[0], "ARMED")
+
+
+def _plan() -> Plan:
+    world = World()
+    facade = world.hsmctl()
+    return facade.hsm.plan_add(world.plane.held[CLUSTER], ["eu-central-1a"], {})
