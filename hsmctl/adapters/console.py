@@ -1,8 +1,9 @@
 """The port Consoles: cloudhsm-cli on client hosts, this machine among them.
 
-What needs no login is one command a process, so that standard output is the answer alone. Logins happen only in an
-interactive session, at the password prompt: the other way cloudhsm-cli has, two variables of the environment, can be
-read by others of the same user and by root. `user list` is read before every login.
+Everything is asked in interactive sessions: one for what needs no login, kept while the console is open, because every
+new process connects to every HSM anew; and one for each login. A password is sent at its prompt: the other way that
+cloudhsm-cli has, two variables of the environment, can be read by others of the same user and by root. `user list` is
+read before every login.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Protocol
 
 from hsmctl.adapters import cloudhsm_cli as read
 from hsmctl.adapters.client_files import HostFiles, parse_configuration
-from hsmctl.adapters.cloudhsm_message import Answer, answer
+from hsmctl.adapters.cloudhsm_message import Answer
 from hsmctl.adapters.console_session import CliSession
 from hsmctl.adapters.conversation import PASSWORD, Conversation
 from hsmctl.adapters.terminal import Terminal
@@ -79,7 +80,7 @@ class CliConsoles:
         with ExitStack() as stack:
             machine = stack.enter_context(closing(self._hosts.connect(host, time.monotonic() + CONNECT_SECONDS)))
             files = stack.enter_context(closing(HostFiles(machine, self._clock)))
-            yield CliConsole(machine, files, entry, cluster_id, self._gate, self._clock)
+            yield CliConsole(machine, files, entry, cluster_id, self._gate, self._clock, stack)
 
 
 _HINT = "add it to [[context.NAME.clients]] with its host"
@@ -89,8 +90,16 @@ class CliConsole:
     """ports_cli.Console over one connected host."""
 
     def __init__(
-        self, machine: TerminalHost, files: HostFiles, entry: ClientEntry, cluster_id: str, gate: Gate, clock: Clock
+        self,
+        machine: TerminalHost,
+        files: HostFiles,
+        entry: ClientEntry,
+        cluster_id: str,
+        gate: Gate,
+        clock: Clock,
+        stack: ExitStack,
     ) -> None:
+        """Nothing is asked yet; what is opened is closed with `stack`."""
         self._machine = machine
         self._files = files
         self._cli = entry.cli or _CLI
@@ -98,24 +107,25 @@ class CliConsole:
         self._cluster_id = cluster_id
         self._gate = gate
         self._clock = clock
+        self._stack = stack
         self.host = entry.name
 
     def hsms(self) -> tuple[HsmInfo, ...]:
         """The HSMs this host is connected to."""
-        return read.hsms(self._run("cluster", "hsm-info"))
+        return read.hsms(self._run("cluster hsm-info"))
 
     def users(self) -> tuple[HsmUser, ...]:
         """Every user."""
-        return read.users(self._run("user", "list"))
+        return read.users(self._run("user list"))
 
     def anchors(self) -> tuple[Anchor, ...]:
         """The trust anchors of clients."""
-        return read.anchors(self._run("cluster", "mtls", "list-trust-anchors"))
+        return read.anchors(self._run("cluster mtls list-trust-anchors"))
 
     def quorum(self) -> tuple[Mapping[str, int], Sequence[QuorumToken]]:
         """How many approvals each service needs, and the open tokens."""
-        values = read.quorum_values(self._run("quorum", "token-sign", "list-quorum-values"))
-        return values, read.quorum_tokens(self._run("quorum", "token-sign", "list"))
+        values = read.quorum_values(self._run("quorum token-sign list-quorum-values"))
+        return values, read.quorum_tokens(self._run("quorum token-sign list"))
 
     def configuration(self) -> Configuration:
         """What cloudhsm-cli on this host is configured to reach."""
@@ -142,6 +152,15 @@ class CliConsole:
                 _log_in(session, login, role, factor)
             yield session
 
+    def _run(self, words: str) -> Answer:
+        """One command that needs no login."""
+        return self._reader.ask(words)
+
+    @cached_property
+    def _reader(self) -> Conversation:
+        """The session of those that nobody logs in for."""
+        return self._stack.enter_context(self._conversation())
+
     @contextmanager
     def _conversation(self) -> Iterator[Conversation]:
         """An interactive session."""
@@ -152,13 +171,6 @@ class CliConsole:
             conversation = Conversation(terminal, self._clock, SECONDS)
             stack.callback(conversation.close)
             yield conversation
-
-    def _run(self, *words: str) -> Answer:
-        """One command that needs no login."""
-        done = self._machine.run((self._cli, *words, *self._which), b"", self._clock.monotonic() + SECONDS)
-        if done.status == 127:
-            raise Conflict(f"no cloudhsm-cli on {self.host}", f"there is no {self._cli}", "install it, or name it: cli")
-        return answer(" ".join(words), done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
 
     @cached_property
     def _configuration(self) -> Configuration:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 from hsmctl.adapters.cloudhsm_message import Answer, answer, cleaned, envelopes
 from hsmctl.adapters.terminal import Terminal
-from hsmctl.errors import Denied, Unreachable
+from hsmctl.errors import Conflict, Denied, Unreachable
 from hsmctl.ports import Clock
 from hsmctl.secret import Secret
 
@@ -25,6 +25,8 @@ PUBLIC_KEY = "public key PEM file path"
 _PROMPT = re.compile(r"(?:\A|\n)[^\n\"{}]{0,200}>[ ]?\Z")
 """`aws-cloudhsm > `; with several clusters it names user and cluster (third parties), so only its end is fixed."""
 _QUESTION = re.compile(r"(?:\A|\n)([^\n\"{}]{0,200}(?:password|file path)[^\n\"{}]{0,200}):[ ]?\Z", re.IGNORECASE)
+_MISSING = re.compile(r": (?:not found|No such file or directory|Permission denied)\s*\Z")
+"""How a shell says that there is no such program."""
 _LINE = re.compile(r"[\w ./:=@+-]+")
 _MOST_QUESTIONS = 4
 
@@ -95,6 +97,8 @@ class Conversation:
             if _PROMPT.search(text) or _question(text):
                 return text
         text = cleaned(printed.decode("utf-8", "replace"))
+        if _MISSING.search(text):
+            raise Conflict("no cloudhsm-cli on this host", text.strip(), "install it, or name it in the context: cli")
         if "Error:" in text:
             answer(what, text)
         raise Unreachable(

@@ -217,6 +217,9 @@ def _step_lines(shown: OperationShown) -> Iterator[str]:
         yield f"{_STEP_MARKS[each.state].glyph} {each.step.number} {each.step.says}{words}"
         if each.error:
             yield f"    {each.error}"
+        for name, value in each.found.items():
+            if "\n" not in value:  # certificates and the like are for `-o json`
+                yield f"    {name.replace('_', ' ')}  {value}"
 
 
 LIST: View[tuple[OperationRow, ...]] = View(
