@@ -65,7 +65,7 @@ class MemoryCluster:
     def __post_init__(self) -> None:
         admin = Stored("admin", ADMIN_PASSWORD)
         app = Stored("internal(APPLIANCE_USER)", "")
-        ops = Stored("crypto-user", "ops password")
+        ops = Stored("crypto-user", ADMIN_PASSWORD)
         self.users = self.users or {hsm: {"admin": admin, "app_user": app, "crypto_user": ops} for hsm in self.hsms}
         self.connected = self.connected or set(self.hsms)
 

@@ -9,8 +9,9 @@ import click
 
 from hsmctl.cli.session import Session
 from hsmctl.cli.sync_document import Demand, document
+from hsmctl.cli.sync_evidence import LAB_NODE, Wanted, check_evidence, levels
 from hsmctl.cli.sync_view import CHECK, progress
-from hsmctl.cli.verb import Noun, Seconds, verb
+from hsmctl.cli.verb import Noun, Seconds, typed, verb
 from hsmctl.domain.sync import Reading, Replica, Report
 from hsmctl.domain.sync_baseline import Baseline, Since, baseline, since
 from hsmctl.errors import Unreachable, UsageError
@@ -26,6 +27,7 @@ from hsmctl.settings import ContextKind
     "hsmctl -c prod sync check --deep --yes --require proved",
     "hsmctl -c prod sync check --min-copies 3 --save-baseline keys.json",
     "hsmctl -c prod sync check --baseline keys.json",
+    "hsmctl -c prod sync check --via host --client app1",
     "hsmctl --lab sync check --replica CLUSTER --replica nginx=module:/usr/lib/softhsm/libsofthsm2.so?token=nginx",
     checks=True,
 )
@@ -37,6 +39,12 @@ from hsmctl.settings import ContextKind
     multiple=True,
     help="Compare only these: HSMs, tokens, clusters, or any other token by its address.",
 )
+@click.option(
+    "--via",
+    type=click.Choice(["control", "host", "login", LAB_NODE]),
+    help="Ask AWS alone, a client host too, or as the crypto user as well; or the lab's HSMs one by one.",
+)
+@click.option("--client", metavar="NAME", help="The client host that speaks for a cluster.")
 @click.option("--deadline", type=Seconds(), default="10s", show_default=True, help="Give up on who has not answered.")
 @click.option("--deep", is_flag=True, help="Use each key once, so that it proves itself.")
 @click.option("--yes", is_flag=True, help="Use the keys that deep_allow names; needed outside the lab.")
@@ -55,15 +63,23 @@ def check_sync(
     min_copies: int | None,
     then: Path | None,
     keep: Path | None,
+    via: str | None,
+    client: str | None,
     *,
     deep: bool,
     yes: bool,
 ) -> int:
     """Say whether all HSMs hold the same keys, and name those that differ.
 
+    A real cluster cannot be asked HSM by HSM: AWS's counts, a client host's word on users, quorum and trust anchors,
+    and the service's word on the keys that the crypto user sees are judged instead, and called reported.
     Attributes and check values tell what HSMs report. With --deep the keys prove it: each signs, encrypts or decrypts
     a number made for this run. HSMs log that and may count it.
     """
+    replicas = any((names, deep, require, min_copies, then, keep))
+    wanted = Wanted(via=via, client=client, full_scope=bool(require_scope), replicas=replicas)
+    if asked := levels(session, wanted):
+        return check_evidence(session, cluster, asked, wanted, deadline if typed("deadline") else None)
     earlier = _baseline(then)
     report = _report(session, cluster, names, deadline, lambda: _nonce(session, yes=yes) if deep else None)
     drift = _since(earlier, report)

@@ -124,6 +124,11 @@ def verb(name: str, *examples: str, checks: bool = False) -> Callable[[Command[P
     return declare
 
 
+def typed(name: str) -> bool:
+    """Whether an option of the running command was typed, and is not its default."""
+    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
 def write_examples(formatter: click.HelpFormatter, examples: Sequence[str]) -> None:
     """Write the last section of a help text; lines are left as they are, to be copied."""
     formatter.write_paragraph()

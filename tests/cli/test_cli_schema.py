@@ -66,6 +66,7 @@ COMMANDS = {
     "config.show@1": ["config", "show"],
     "config.check@1": ["config", "check"],
     "user.list@1": ["user", "list"],
+    "sync.coverage@1": ["sync", "check", "--via", "login"],
     "client.list@1": ["client", "list"],
     "client.check@1": ["client", "check"],
     "mtls.status@1": ["mtls", "status"],

@@ -1,0 +1,107 @@
+"""Proves that a real cluster is checked by its own evidence, whose words never say more than what was seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from transcript import Ran, hsmctl
+from world import HSMS, World
+
+from hsmctl.domain.coverage import ReportedKey
+from hsmctl.errors import ExitCode, Unreachable
+from hsmctl.secret import Source, SourceKind
+from hsmctl.settings import ClientEntry, Context
+
+PROD = Context(
+    name="prod",
+    clients=(ClientEntry(name="app1", host="app1.internal"),),
+    user="crypto_user",
+    password=Source(SourceKind.PROMPT),
+)
+
+
+def keys(count: int) -> tuple[ReportedKey, ...]:
+    return tuple(
+        ReportedKey(
+            reference=f"0x{number:016x}", label=f"key-{number}", coverage="full", owners={"crypto_user": "full"}
+        )
+        for number in range(count)
+    )
+
+
+def world(count: int = 5) -> World:
+    """A world in which the HSMs count five token keys, of which the crypto user sees some."""
+    made = World()
+    made.consoles.cluster.keys = keys(count)
+    return made
+
+
+def check(made: World, *more: str) -> Ran:
+    return hsmctl(made, "sync", "check", *more, context=PROD)
+
+
+def test_a_real_cluster_is_asked_at_every_level_and_called_reported() -> None:
+    ran = check(world())
+    assert ran.code == ExitCode.OK
+    assert ran.out.splitlines() == [
+        "◍ no difference seen (reported, not proved)",
+        "  3 ACTIVE HSMs; app1 reaches 3; 3 users; 5 keys seen as crypto_user",
+    ]
+
+
+def test_the_lab_is_asked_node_by_node_unless_told_otherwise() -> None:
+    assert hsmctl(World(), "sync", "check", "-o", "json").document["schema"] == "hsmctl/sync.check@1"
+    told = hsmctl(world(), "sync", "check", "--via", "host", "-o", "json").document
+    assert (told["schema"], told["data"]["keys"]) == ("hsmctl/sync.coverage@1", None)
+
+
+def test_keys_that_the_user_does_not_see_are_said_and_may_be_demanded() -> None:
+    ran = check(world(2), "--require-scope", "full")
+    assert ran.code == ExitCode.PARTIAL
+    assert "the HSMs report 5 token keys; 3 not visible: unproven" in ran.out
+    assert check(world(5), "--require-scope", "full").code == ExitCode.OK
+
+
+def test_drift_of_users_and_keys_has_its_repair_and_its_grade() -> None:
+    made = world()
+    del made.consoles.cluster.users[HSMS[0]]["app_user"]
+    made.consoles.cluster.keys = (replace(keys(1)[0], coverage="inconsistent"), *keys(5)[1:])
+    ran = check(made)
+    assert (ran.code, "✖ not in sync: 2 findings" in ran.out) == (ExitCode.NO, True)
+    assert "repair: hsmctl user repair app_user" in ran.out
+    nagios = check(made, "-o", "nagios")
+    assert nagios.code == 2
+    assert "user app_user missing on some HSM" in nagios.out
+
+
+def test_a_locked_user_is_not_logged_in_and_its_keys_are_not_seen() -> None:
+    made = world()
+    for users in made.consoles.cluster.users.values():
+        users["crypto_user"] = replace(users["crypto_user"], failures=5)
+    ran = check(made)
+    assert (ran.code, made.consoles.cluster.attempts) == (ExitCode.NO, [])
+    assert "locked; attempts left: unknown" in ran.out
+
+
+def test_a_client_host_that_is_gone_leaves_the_counts() -> None:
+    made = world()
+    made.consoles.cluster.down["app1"] = Unreachable("app1", "no answer")
+    ran = check(made)
+    assert (ran.code, "▒ unknown: 1 thing not seen" in ran.out) == (ExitCode.UNKNOWN, True)
+    made.estate.keys = {HSMS[0]: [5.0, 5.0], HSMS[1]: [4.0, 4.0], HSMS[2]: [5.0, 5.0]}
+    assert check(made).code == ExitCode.NO
+    assert check(made, "--via", "control").code == ExitCode.NO
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--via", "lab-node"],
+        ["--via", "login", "--deep", "--yes"],
+        ["--via", "host", "--replica", "x"],
+        ["--via", "host", "--require", "proved"],
+    ],
+)
+def test_what_cannot_be_had_together_is_said(words: list[str]) -> None:
+    assert check(world(), *words).code == ExitCode.USAGE
