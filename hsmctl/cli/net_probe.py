@@ -15,7 +15,7 @@ from hsmctl.cli.verb import Seconds, verb
 from hsmctl.domain.cluster import Cluster, ClusterState
 from hsmctl.domain.evidence import Failed, Outcome
 from hsmctl.domain.net_finding import Pair
-from hsmctl.domain.probe import LOCAL, PORTS, Method, ProbePair, ProbeResult, ProbeTarget, probe_targets
+from hsmctl.domain.probe import LOCAL, PORTS, Answer, Method, ProbePair, ProbeResult, ProbeTarget, probe_targets
 from hsmctl.domain.probe_verdict import Agreement, Reach, combine
 from hsmctl.errors import Conflict, Denied, HsmctlError
 from hsmctl.services.net import explain, load
@@ -149,7 +149,7 @@ def _family(target: ProbeTarget) -> int:
 def _row(pair: ProbePair, outcome: Outcome[ProbeResult], static: Pair | None, method: Method) -> ProbeRow:
     error = outcome.error if isinstance(outcome, Failed) else None
     result = None if isinstance(outcome, Failed) else outcome.value
-    both = combine(static.verdict.value if static else Reach.UNKNOWN.value, result)
+    both = combine(static.verdict.value if static else None, result)
     # What a probe did not see, it does not vouch for; that a way is blocked needs no probe.
     unseen = both.agreement is Agreement.STATIC_DECIDES and both.verdict is not Reach.BLOCKED
     codes = tuple(dict.fromkeys(found.code.value for found in static.findings if found.decides)) if static else ()
@@ -171,8 +171,15 @@ def _row(pair: ProbePair, outcome: Outcome[ProbeResult], static: Pair | None, me
         codes=codes,
         agreement=both.agreement.value,
         verdict=Reach.UNKNOWN.value if unseen else both.verdict.value,
-        says=f"{both.sentence} ({', '.join(codes)})" if codes else both.sentence,
+        says=_says(both.sentence, codes, result),
         error=str(error) if error else None,
         hint=(error.hint or None) if error else None,
         denied=isinstance(error, Denied),
     )
+
+
+def _says(sentence: str, codes: Sequence[str], result: ProbeResult | None) -> str:
+    """The sentence with what is behind it; that HSMs listen on the other ports is not confirmed by AWS."""
+    spare = result and result.answer is Answer.REFUSED and result.target.port != PORTS[0]
+    more = [*codes, *([f"clients of SDK 5 need {PORTS[0]} only"] if spare else [])]
+    return f"{sentence} ({', '.join(more)})" if more else sentence

@@ -10,6 +10,7 @@ from hsmctl.cli.net_matrix import worst
 from hsmctl.cli.net_path import wrapped
 from hsmctl.cli.table import Column, table
 from hsmctl.cli.view import Case, Check, Level, Page, View
+from hsmctl.domain.net_acl import union, words
 from hsmctl.domain.probe_verdict import Agreement, Reach
 from hsmctl.errors import ExitCode
 from hsmctl.mark import REACHES, Mark
@@ -87,14 +88,24 @@ def _lines(document: NetProbed, page: Page) -> Iterator[str]:
     errors = dict.fromkeys((row.error, row.hint) for row in rows if row.error)
     if told or errors:
         yield ""
-    for row in told:
-        against = "! contradiction, " if row.agreement == Agreement.CONTRADICTS else ""
-        yield from wrapped("", f"{against}{row.client} to {row.hsm}: {row.says}".split(" "), page.width, indent=2)
+    for line in _news(told):
+        yield from wrapped("", line.split(" "), page.width, indent=2)
     if any(row.codes for row in told):
         yield "hsmctl net explain draws these ways, with what mends them"
     for error, hint in errors:
         yield f"{Mark.UNREADABLE.glyph} {error}"
         yield from (f"  {line}" for line in (hint or "").splitlines())
+
+
+def _news(rows: Sequence[ProbeRow]) -> Iterator[str]:
+    """What is to be said, once for all the ways it is said of."""
+    said: dict[tuple[str, str, str], dict[str, list[int]]] = {}
+    for row in rows:
+        said.setdefault((row.client, row.says, row.agreement), {}).setdefault(row.hsm, []).append(row.port)
+    for (client, sentence, agreement), hsms in said.items():
+        against = f"{Mark.ATTENTION.glyph} contradiction, " if agreement == Agreement.CONTRADICTS else ""
+        ways = [f"{hsm} tcp/{words(union((port, port) for port in ports))}" for hsm, ports in hsms.items()]
+        yield f"{against}{client} to {', '.join(ways)}: {sentence}"
 
 
 def _is_news(row: ProbeRow) -> bool:

@@ -41,15 +41,16 @@ class Combined:
     sentence: str
 
 
-def combine(static: str, probe: ProbeResult | None) -> Combined:
-    """The verdict that follows from both; `static` is one of Reach's words."""
-    believed = Reach(static)
+def combine(static: str | None, probe: ProbeResult | None) -> Combined:
+    """The verdict that follows from both; `static` is one of Reach's words, None where nobody asked."""
+    believed = Reach.UNKNOWN if static is None else Reach(static)
     met = _Met.NOTHING if probe is None else _met(probe)
     if met is _Met.NOTHING:
         why = f"the probe learnt nothing: {probe.detail or probe.answer}" if probe else "not probed"
         return Combined(believed, Agreement.STATIC_DECIDES, why)
     if believed is Reach.UNKNOWN:
-        return Combined(_ALONE[met], Agreement.PROBE_DECIDES, f"the static view is incomplete; {_SAID[met]}")
+        doubt = "there is no static view" if static is None else "the static view is incomplete"
+        return Combined(_ALONE[met], Agreement.PROBE_DECIDES, f"{_SAID[met]}; {doubt}")
     verdict, agreement, sentence = _TOGETHER[believed, met]
     return Combined(verdict, agreement, f"{_SAID[met]}: {sentence}")
 

@@ -119,10 +119,19 @@ def test_static_and_probe_are_shown_together_and_contradictions_as_such(tmp_path
     assert table.code == ExitCode.NO
     assert "✖  app1    hsm-1  2223  timed out" in table.out
     assert "▒  app1    hsm-3  2223  open TLS server  2.0 ms  3.0 ms  blocked !" in table.out
-    assert "! contradiction, app1 to hsm-3: the probe got through: the static model is wrong here" in table.out
+    assert "! contradiction, app1 to hsm-3 tcp/2223: the probe got through: the static model is" in table.out
     assert "hsmctl net collect (TGW_AZ_NOT_ATTACHED)" in " ".join(table.out.split())
     monitored = net(world, tmp_path, "probe", "-o", "nagios", clients=(APP1,)).out
     assert "app1 to hsm-3 tcp/2223 open TLS server TGW_AZ_NOT_ATTACHED" in monitored
+
+
+def test_what_is_said_of_several_ports_is_said_once_and_that_2223_is_what_clients_need(tmp_path: Path) -> None:
+    world, hosts = prepared_world("S25")
+    hosts.answers = {"hsm-1": Answer.REFUSED}
+    told = net(world, tmp_path, "probe", "--port", "2223-2225", clients=(APP1,)).out
+    spare = [line for line in told.splitlines() if line.startswith("app1 to hsm-1 tcp/2224-2225: ")]
+    assert len(spare) == 1
+    assert told.count("clients of SDK 5 need 2223 only") == 1
 
 
 def test_a_changed_host_key_is_denied_with_what_to_do(tmp_path: Path) -> None:

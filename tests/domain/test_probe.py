@@ -140,6 +140,13 @@ def test_without_a_probe_the_static_verdict_stands_and_says_so() -> None:
     assert combine("reachable", None).sentence == "not probed"
 
 
+def test_no_static_view_is_not_an_incomplete_one() -> None:
+    refused = result(Answer.REFUSED, opens=0)
+    assert combine(None, refused).verdict is combine("unknown", refused).verdict is Reach.BLOCKED
+    assert combine(None, refused).sentence == "the connection is refused; there is no static view"
+    assert combine("unknown", refused).sentence == "the connection is refused; the static view is incomplete"
+
+
 @pytest.mark.parametrize("static", list(Reach))
 @pytest.mark.parametrize("answer", list(Answer))
 @pytest.mark.parametrize("losses", [0, 1])
