@@ -26,6 +26,7 @@ from hsmctl.lab.client_software import install
 from hsmctl.lab.folder import NodeFolder
 from hsmctl.lab.limit import Room, limits
 from hsmctl.lab.machines import Place
+from hsmctl.lab.reception import OPERATIONS
 from hsmctl.lab.record import NodeRecord
 from hsmctl.lab.user import Role, Users
 
@@ -77,7 +78,7 @@ class FakeLine:
                 user = self._hsm.identify(self._guest, sent["user"], sent["password"], sent["token"]["tokens"])
                 self._guest.user, self._guest.role = user.name, user.role
                 return {}
-            return json.loads(json.dumps(desk.answer(desk.OPERATIONS[op], self._hsm, self._guest, sent)))  # type: ignore[no-any-return]
+            return json.loads(json.dumps(desk.answer(OPERATIONS[op], self._hsm, self._guest, sent)))  # type: ignore[no-any-return]
         except Refused as refused:
             raise Refusal(refused.ckr, refused.what) from refused
 

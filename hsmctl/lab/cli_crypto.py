@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-from hsmctl.lab import cli_key
+from hsmctl.lab import cli_key, cli_key_make
 from hsmctl.lab.cli_answer import Data, Failed
 from hsmctl.lab.cli_grammar import Asked
 from hsmctl.lab.cli_session import Session
@@ -50,15 +50,15 @@ def unwrap(session: Session, asked: Asked) -> Data:
     reference = cli_key.selected(session, cluster, asked.many("filter"))
     what = {"algorithm": asked.command.path[-1], "data": _given(session, asked, "data")}
     value = cli_key.one(cluster, "key use", action="unwrap", reference=reference, **what)["result"]
-    given = cli_key.attributes(asked.many("attributes"))
+    given = cli_key_make.attributes(asked.many("attributes"))
     wanted = {
         "kind": kind,
         "size": str(8 * len(base64.b64decode(value))) if kind == "aes" else "256",
         "value": value,
-        **cli_key.description(asked.text("label"), given),
-        "attributes": {"secret-key": {"local": "false", **cli_key.changeable(given)}},
+        **cli_key_make.description(asked.text("label"), given),
+        "attributes": {"secret-key": {"local": "false", **cli_key_make.changeable(given)}},
     }
-    return {"key": cli_key.made(session, cluster, wanted, asked.many("share-crypto-users"))["secret-key"]}
+    return {"key": cli_key_make.made(session, cluster, wanted, asked.many("share-crypto-users"))["secret-key"]}
 
 
 def _what(session: Session, asked: Asked) -> dict[str, object]:

@@ -14,11 +14,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from hsmctl.lab import cli_crypto, cli_key, cli_mtls, cli_quorum, cli_user
+from hsmctl.lab import cli_crypto, cli_key, cli_key_make, cli_mtls, cli_quorum, cli_user
 from hsmctl.lab.cli_answer import Data, Early, Failed, early, envelope, put
 from hsmctl.lab.cli_cluster import Dial
+from hsmctl.lab.cli_command import WRAPPINGS
 from hsmctl.lab.cli_config import Installation
-from hsmctl.lab.cli_grammar import WRAPPINGS, Asked, Usage, help_for, parse, split
+from hsmctl.lab.cli_grammar import Asked, Usage, help_for, parse, split
 from hsmctl.lab.cli_line import Line
 from hsmctl.lab.cli_prompt import Prompt, standard
 from hsmctl.lab.cli_session import Session
@@ -54,10 +55,11 @@ HANDLERS: Mapping[str, Handler] = {
     "quorum token-sign list-timeouts": cli_quorum.timeouts,
     "quorum token-sign set-timeout": cli_quorum.set_timeout,
     "key list": cli_key.keys,
-    "key generate-symmetric aes": cli_key.generate_aes,
-    "key generate-symmetric generic-secret": cli_key.generate_secret,
-    "key generate-asymmetric-pair rsa": cli_key.generate_rsa,
-    "key generate-asymmetric-pair ec": cli_key.generate_ec,
+    "key generate-symmetric aes": cli_key_make.generate_aes,
+    "key generate-symmetric generic-secret": cli_key_make.generate_secret,
+    "key generate-asymmetric-pair rsa": cli_key_make.generate_rsa,
+    "key generate-asymmetric-pair ec": cli_key_make.generate_ec,
+    "key import pem": cli_key_make.import_pem,
     "key generate-file": cli_key.generate_file,
     "key delete": cli_key.delete,
     "key set-attribute": cli_key.set_attribute,

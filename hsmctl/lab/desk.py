@@ -1,8 +1,8 @@
-"""What an HSM's users and admins ask of it beyond keys: one operation each, by its name in a frame.
+"""What an HSM's users and admins ask of it about themselves: one operation each, by its name in a frame.
 
-Knows who may ask what (user guide, HSM user permissions table) and CloudHSM's rules about users, quorum and trust
-anchors. An operation is refused with the sentence cloudhsm-cli shows. Where AWS prints none, the wording is ours and
-UNCONFIRMED. Refuses to know siblings: whoever wants a change everywhere asks every HSM for it.
+Knows who may ask what (user guide, HSM user permissions table) and CloudHSM's rules about users. An operation is
+refused with the sentence cloudhsm-cli shows; where AWS prints none, the wording is ours and UNCONFIRMED. Refuses to
+know siblings: whoever wants a change everywhere asks every HSM for it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from hsmctl.agent.inventory import Refused
 from hsmctl.errors import HsmctlError
-from hsmctl.lab.policy import Anchor, Enforcement, Service
+from hsmctl.lab.policy import Service
 from hsmctl.lab.quorum import NUMBER_BYTES, check_challenge
 from hsmctl.lab.user import Role, User, user_from
 
@@ -183,83 +183,6 @@ def _write_user(hsm: Administration, guest: Guest, args: Arguments) -> Answer:
     return {}
 
 
-def _values(hsm: Administration, _: Guest, __: Arguments) -> Answer:
-    return {"values": dict(hsm.policies.quorum)}
-
-
-def _set_value(hsm: Administration, guest: Guest, args: Arguments) -> Answer:
-    """Set a quorum value; a service that never asked for approvals is opened with those of `quorum`."""
-    changed = hsm.policies.with_value(str(args["service"]), int(args["value"]))
-    hsm.approve(guest, Service.QUORUM, args)
-    hsm.set_policies(changed)
-    hsm.note("set value", hsm.users.named(guest.user))
-    return {}
-
-
-def _open_token(hsm: Administration, guest: Guest, args: Arguments) -> Answer:
-    service = Service(args["service"])
-    number = hsm.quorum.open(guest.user, service, guest.number)
-    hsm.note("get token", hsm.users.named(guest.user))
-    return {"number": base64.b64encode(number).decode()}
-
-
-def _tokens(hsm: Administration, _: Guest, __: Arguments) -> Answer:
-    return {"tokens": hsm.quorum.listed()}
-
-
-def _delete_tokens(hsm: Administration, guest: Guest, args: Arguments) -> Answer:
-    hsm.quorum.delete(None if args["scope"] == "all" else guest.user)
-    return {}
-
-
-def _timeouts(hsm: Administration, _: Guest, args: Arguments) -> Answer:
-    """Read, or set, how long tokens live (cloudhsm_cli-qm-token-set-tm, in the guide of 2023 only)."""
-    now = hsm.policies
-    changed = replace(
-        now, generated=float(args.get("generated", now.generated)), approved=float(args.get("approved", now.approved))
-    )
-    if changed != now:
-        hsm.set_policies(changed)
-    return {"generated": int(hsm.policies.generated), "approved": int(hsm.policies.approved)}
-
-
-def _anchors(hsm: Administration, _: Guest, __: Arguments) -> Answer:
-    return {
-        "anchors": [{"reference": each.reference, "certificate": each.certificate} for each in hsm.policies.anchors]
-    }
-
-
-def _register_anchor(hsm: Administration, guest: Guest, args: Arguments) -> Answer:
-    changed = hsm.policies.with_anchor(Anchor(int(args["reference"]), str(args["certificate"])))
-    hsm.approve(guest, Service.CLUSTER, args)
-    hsm.set_policies(changed)
-    return {}
-
-
-def _deregister_anchor(hsm: Administration, guest: Guest, args: Arguments) -> Answer:
-    hsm.approve(guest, Service.CLUSTER, args)
-    hsm.set_policies(hsm.policies.without_anchor(int(args["reference"])))
-    return {}
-
-
-def _enforcement(hsm: Administration, _: Guest, __: Arguments) -> Answer:
-    return {"level": hsm.policies.enforcement}
-
-
-def _enforce(hsm: Administration, guest: Guest, args: Arguments) -> Answer:
-    """Demand client certificates, or stop; whoever is connected without one is cut off at once."""
-    level = Enforcement(args["level"])
-    if guest.user != "admin":
-        raise Refused("", "An Admin must be logged in to set policy on an HSM")
-    if level is Enforcement.CLUSTER and not guest.mutual:
-        raise Refused(
-            "", "Failed to set the mtls enforcement. Current connection must be mtls to set this enforcement."
-        )
-    hsm.approve(guest, Service.CLUSTER, args)
-    hsm.set_policies(replace(hsm.policies, enforcement=level))
-    return {}
-
-
 def _named(hsm: Administration, args: Arguments) -> User:
     """The user that is meant.
 
@@ -290,40 +213,30 @@ def _changeable(hsm: Administration, guest: Guest, args: Arguments) -> User:
     return user
 
 
-_ANYBODY: frozenset[Role] = frozenset()
+ANYBODY: frozenset[Role] = frozenset()
+"""Nobody has to be logged in."""
 USERS = frozenset({Role.ADMIN, Role.CRYPTO_USER})
 """Whoever is logged in."""
-_ADMINS = frozenset({Role.ADMIN})
+ADMINS = frozenset({Role.ADMIN})
 NOT_LOGGED_IN = "You must be logged in to run this command"
 _WHO: Mapping[frozenset[Role], str] = {
     USERS: NOT_LOGGED_IN,
     frozenset({Role.CRYPTO_USER}): "A crypto user must be logged in to run this command",
-    _ADMINS: "An Admin must be logged in to run this command",
+    ADMINS: "An Admin must be logged in to run this command",
 }
 
 OPERATIONS: Mapping[str, Operation] = {
-    "hsm info": (_ANYBODY, _info),
-    "users": (_ANYBODY, _users),
-    "activate": (_ANYBODY, _activate),
-    "challenge": (_ANYBODY, _challenge),
-    "sign in": (_ANYBODY, _sign_in),
-    "user create": (_ADMINS, _create),
-    "user delete": (_ADMINS, _delete),
+    "hsm info": (ANYBODY, _info),
+    "users": (ANYBODY, _users),
+    "activate": (ANYBODY, _activate),
+    "challenge": (ANYBODY, _challenge),
+    "sign in": (ANYBODY, _sign_in),
+    "user create": (ADMINS, _create),
+    "user delete": (ADMINS, _delete),
     "user password": (USERS, _change_password),
     "user mfa": (USERS, _change_mfa),
     "user quorum": (USERS, _register_quorum),
-    "user read": (_ADMINS, _read_user),
-    "user write": (_ADMINS, _write_user),
-    "quorum values": (_ANYBODY, _values),
-    "quorum value": (_ADMINS, _set_value),
-    "token open": (USERS, _open_token),
-    "tokens": (_ANYBODY, _tokens),
-    "tokens delete": (_ADMINS, _delete_tokens),
-    "timeouts": (USERS, _timeouts),
-    "anchors": (_ANYBODY, _anchors),
-    "anchor register": (_ADMINS, _register_anchor),
-    "anchor deregister": (_ADMINS, _deregister_anchor),
-    "enforcement": (USERS, _enforcement),
-    "enforce": (_ADMINS, _enforce),
+    "user read": (ADMINS, _read_user),
+    "user write": (ADMINS, _write_user),
 }
 """By their names in a frame."""

@@ -72,6 +72,11 @@ def _generate(hsm: Administration, guest: Guest, args: Arguments) -> Answer:
             key = keyring.named(guest.user, name)
             if args.get("value"):
                 keyring.refill(key, str(args["kind"]), base64.b64decode(args["value"]))
+            if args.get("public") and not key.public:
+                keyring.destroy(key)  # what comes from outside has no private half
+                continue
+            if args.get("public"):
+                keyring.refill_public(key, {part: bytes.fromhex(value) for part, value in args["public"].items()})
             keyring.amend(key, wanted.get(key.kind) or {})
 
     names = hsm.node.make(guest.user, args, amend)

@@ -14,13 +14,16 @@ from typing import NamedTuple
 
 from hsmctl.agent.inventory import Refused
 from hsmctl.lab import keylist
-from hsmctl.lab.material import secret_check_value, stored_values
+from hsmctl.lab.material import octet_string, secret_check_value, stored_values
 from hsmctl.lab.objectfile import (
     CKA_CHECK_VALUE,
     CKA_CLASS,
+    CKA_EC_POINT,
     CKA_ID,
     CKA_KEY_TYPE,
     CKA_LABEL,
+    CKA_MODULUS,
+    CKA_PUBLIC_EXPONENT,
     CKA_VALUE,
     CKA_VALUE_LEN,
     CKO_PUBLIC_KEY,
@@ -133,6 +136,14 @@ class Keyring:
             CKA_KEY_TYPE: Attribute(Kind.ULONG, _ulong(keylist.NUMBERS[kind])),
             CKA_VALUE_LEN: Attribute(Kind.ULONG, _ulong(len(value))),
         }
+        stored = StoredObject(key.stored.generation, {**key.stored.attributes, **edit})
+        write_object(self._tokens / key.owner, key.name, stored)
+
+    def refill_public(self, key: Key, parts: Mapping[str, bytes]) -> None:
+        """Give a new public key another `modulus` and `exponent`, or another `point`."""
+        numbers = {"modulus": CKA_MODULUS, "exponent": CKA_PUBLIC_EXPONENT, "point": CKA_EC_POINT}
+        values = {numbers[part]: octet_string(value) if part == "point" else value for part, value in parts.items()}
+        edit = stored_values(key.stored, values, self.token_key)
         stored = StoredObject(key.stored.generation, {**key.stored.attributes, **edit})
         write_object(self._tokens / key.owner, key.name, stored)
 

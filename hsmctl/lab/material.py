@@ -247,6 +247,11 @@ def _point(key: ec.EllipticCurvePrivateKey) -> bytes:
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     point = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    return octet_string(point)
+
+
+def octet_string(point: bytes) -> bytes:
+    """A point as CKA_EC_POINT has it: a DER octet string."""
     length = bytes([len(point)]) if len(point) < 0x80 else bytes([0x81, len(point)])
     return b"\x04" + length + point
 

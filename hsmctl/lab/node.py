@@ -164,7 +164,7 @@ class Node:
             finally:
                 number = self.finish(making)
         self.wait_replicated(number)
-        return names
+        return tuple(name for name in names if (self.folder.tokens / user / name).exists())
 
     def begin(self, user: str) -> Making:
         """Note that a call which may make objects of a user is about to be made; called with the lock held."""

@@ -11,13 +11,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hsmctl.agent.inventory import LIMIT, Conversation, Refused
-from hsmctl.lab import desk, desk_key
+from hsmctl.lab import desk, desk_key, desk_policy
 from hsmctl.lab.desk import Guest
 
 if TYPE_CHECKING:
     from hsmctl.lab.administration import Administration
 
-OPERATIONS: Mapping[str, desk.Operation] = {**desk.OPERATIONS, **desk_key.OPERATIONS}
+OPERATIONS: Mapping[str, desk.Operation] = {
+    **desk.OPERATIONS,
+    **desk_policy.OPERATIONS,
+    **desk_key.OPERATIONS,
+}
 """Everything that is asked by name and answered at once."""
 
 

@@ -13,8 +13,9 @@ from certificates import root
 from cli_lab import ADMIN, PASSWORD, CliLab, approve, public_pem, sign_tokens
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from hsmctl.lab.cli_command import COMMANDS
 from hsmctl.lab.cli_config import Installation, write
-from hsmctl.lab.cli_grammar import COMMANDS, Usage, parse
+from hsmctl.lab.cli_grammar import Usage, parse
 from hsmctl.lab.cli_main import HANDLERS
 from hsmctl.lab.user import MAX_FAILURES, Role
 

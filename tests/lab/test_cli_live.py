@@ -162,6 +162,14 @@ def test_pairs_sign_and_wrapped_keys_come_back(host: ClientHost, tmp_path: Path)
     made = host.run("crypto", "sign", "ecdsa", "--key-filter", "attr.label=priv", *what, env=OPS)["signature"]
     verify = ("crypto", "verify", "ecdsa", "--key-filter", "attr.label=pub", *what, "--signature", made)
     assert host.run(*verify, env=OPS) == {"message": "Signature verified successfully"}
+    public = tmp_path / "public.pem"
+    host.run("key", "generate-file", "--encoding", "pem", "--path", str(public), "--filter", "attr.label=pub", env=OPS)
+    take = ("key", "import", "pem", "--path", str(public), "--label", "pub2", "--key-type-class", "ec-public")
+    taken = host.run(*take, "--attributes", "verify=true", env=OPS)["key"]
+    assert (taken["attributes"]["class"], taken["attributes"]["local"]) == ("public-key", False)
+    assert host.run(*verify[:4], "attr.label=pub2", *verify[5:], env=OPS) == {
+        "message": "Signature verified successfully"
+    }
     kek = ("key", "generate-symmetric", "aes", "--label", "kek", "--key-length-bytes", "32")
     host.run(*kek, "--attributes", "wrap=true", "unwrap=true", env=OPS)
     payload = ("key", "generate-symmetric", "generic-secret", "--label", "mac", "--key-length-bytes", "24")
