@@ -9,28 +9,20 @@ from dataclasses import dataclass
 import click
 
 from hsmctl.cli import lab_fault, lab_scenario
+from hsmctl.cli.lab_up import Spread, sizes, spread, up
 from hsmctl.cli.session import Session
 from hsmctl.cli.table import Column, details, table
-from hsmctl.cli.verb import Noun, Seconds, verb
+from hsmctl.cli.verb import Noun, verb
 from hsmctl.cli.view import Page, View
 from hsmctl.errors import Conflict, ExitCode, UsageError
 from hsmctl.mark import Mark
-from hsmctl.ports import LAB_NETWORKS, LabClientHost, LabClone, LabOptions, LabStatus
+from hsmctl.ports import LabClientHost, LabClone, LabStatus
 from hsmctl.settings import ContextKind
 from hsmctl.words import counted
 
 _UNSET = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_CA_BUNDLE")
 """Variables that would lead an AWS client away from the lab."""
 _NODE_MARKS = {"running": Mark.REPORTED, "stopped": Mark.ATTENTION}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spread:
-    """Sizes of several things, in KiB."""
-
-    minimum: int
-    median: int
-    maximum: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,49 +64,6 @@ class LabReport:
     network: str | None
     """How the client host is connected."""
     client_host: LabClientHost | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabUp:
-    """What `lab up` brought up, and what that took."""
-
-    clusters: tuple[str, ...]
-    hsms: int
-    seconds: float
-    """Until the cluster was ACTIVE with all its HSMs."""
-    pss: Spread | None
-    """Per HSM process."""
-
-
-@verb("up", "hsmctl lab up", "hsmctl lab up --hsms 32 --azs 4 --seed-keys 200", "hsmctl lab up --network tgw")
-@click.option("--hsms", type=click.IntRange(1, 32), default=3, show_default=True, help="HSMs of the cluster.")
-@click.option("--azs", type=click.IntRange(1, 6), default=3, show_default=True, help="Availability Zones they are in.")
-@click.option("--type", "hsm_type", default="hsm2m.medium", show_default=True, help="The HSM type.")
-@click.option(
-    "--delay", type=Seconds(), default="0", show_default=True, help="How long each state of the service lasts."
-)
-@click.option("--seed-keys", type=click.IntRange(0), default=200, show_default=True, help="Keys to begin with.")
-@click.option(
-    "--network",
-    type=click.Choice(LAB_NETWORKS),
-    default=LAB_NETWORKS[0],
-    show_default=True,
-    help="How the client host is connected to the HSMs.",
-)
-@click.option("--empty", is_flag=True, help="Make no cluster: subnets and a client host, to begin from nothing.")
-def up(
-    session: Session, hsms: int, azs: int, hsm_type: str, delay: float, seed_keys: int, network: str, *, empty: bool
-) -> int:
-    """Bring the lab up, or repair it; it ends with an ACTIVE cluster, unless it is to be empty."""
-    facade = session.unbound
-    options = LabOptions(hsms=hsms, zones=azs, hsm_type=hsm_type, delay=delay, seed_keys=seed_keys, network=network)
-    began = facade.clock.monotonic()
-    for line in facade.lab.up(options, empty=empty):
-        session.out.say(line)
-    took = facade.clock.monotonic() - began
-    status = facade.lab.status()
-    made = LabUp(clusters=status.clusters, hsms=len(status.nodes), seconds=round(took, 2), pss=_spread(status))
-    return session.show_local(UP, made, ContextKind.LAB)
 
 
 @verb("down", "hsmctl lab down")
@@ -205,28 +154,10 @@ def _report(status: LabStatus) -> LabReport:
             )
             for node in status.nodes
         ),
-        pss=_spread(status),
+        pss=spread(status),
         network=status.options.network if status.options else None,
         client_host=status.client_host,
     )
-
-
-def _spread(status: LabStatus) -> Spread | None:
-    """How large the processes of the HSMs are; None where no size is known."""
-    sizes = sorted(node.pss_kib for node in status.nodes if node.pss_kib is not None)
-    return Spread(minimum=sizes[0], median=sizes[len(sizes) // 2], maximum=sizes[-1]) if sizes else None
-
-
-def _up_lines(made: LabUp, _: Page) -> list[str]:
-    if not made.clusters:
-        return [f"{Mark.REPORTED.glyph} the lab is up after {made.seconds:.1f} s and has no cluster yet"]
-    clusters = ", ".join(made.clusters)
-    lines = [f"{Mark.REPORTED.glyph} {clusters} is ACTIVE with {made.hsms} HSMs after {made.seconds:.1f} s"]
-    return [*lines, f"  {_sizes(made.pss)} for each HSM"] if made.pss else lines
-
-
-def _sizes(pss: Spread) -> str:
-    return " / ".join(f"{size / 1024:.1f}" for size in (pss.minimum, pss.median, pss.maximum)) + " MiB (min/median/max)"
 
 
 def _status_lines(lab: LabReport, page: Page) -> Iterator[str]:
@@ -240,7 +171,7 @@ def _status_lines(lab: LabReport, page: Page) -> Iterator[str]:
             ("endpoint", lab.endpoint_url or ""),
             ("supervisor", f"process {lab.pid}" if lab.pid else ""),
             ("clusters", " ".join(lab.clusters)),
-            ("memory", _sizes(lab.pss) if lab.pss else ""),
+            ("memory", sizes(lab.pss) if lab.pss else ""),
             ("network", lab.network or ""),
             ("client host", _client_words(lab.client_host) if lab.client_host else ""),
             ("its cli", lab.client_host.cli if lab.client_host else ""),
@@ -280,7 +211,6 @@ def _exports(variables: Mapping[str, str]) -> list[str]:
     return [*unset, *(f"export {name}={shlex.quote(value)}" for name, value in variables.items())]
 
 
-UP: View[LabUp] = View(schema="lab.up@1", document=LabUp, lines=_up_lines, names=lambda made: made.clusters)
 STATUS: View[LabReport] = View(
     schema="lab.status@1",
     document=LabReport,

@@ -38,6 +38,14 @@ def test_up_empty_makes_no_cluster() -> None:
     assert "is up after 0.0 s and has no cluster yet" in ran.out
 
 
+def test_up_goes_on_with_the_lab_as_it_was_made() -> None:
+    world = World()
+    world.lab.options = LabOptions(hsms=3, zones=2, seed_keys=7)
+    assert hsmctl(world, "lab", "up").code == ExitCode.OK
+    assert hsmctl(world, "lab", "up", "--azs", "2").code == ExitCode.OK
+    assert hsmctl(world, "lab", "up", "--azs", "3").code == ExitCode.CONFLICT
+
+
 def test_up_waits_for_no_hsm_whose_process_has_ended() -> None:
     world = World()
     world.lab.options = LabOptions(hsms=4)

@@ -15,6 +15,9 @@ from live import SECONDS, LiveLab, replica
 
 from hsmctl.cli.root import run
 from hsmctl.domain.key import KeyKind
+from hsmctl.lab import command
+from hsmctl.lab.fault import asked
+from hsmctl.lab.folder import LabFolder
 from hsmctl.lab.objectfile import parse
 from hsmctl.lab.softhsm import object_files, remove_object
 from hsmctl.ports import LabOptions
@@ -56,6 +59,23 @@ def test_every_seed_key_proves_itself_on_every_hsm(lab: LiveLab) -> None:
     assert (code, data["verdict"], data["unproven"], data["reasons"]) == (0, "in sync", 0, {})
     assert data["proved"] == data["scope"]["total"] == 3 + 2 + 4 * 2  # AES keys, the halves of an RSA pair, of EC pairs
     assert check(lab)[1]["verdict"] == "no difference seen"
+
+
+def test_a_twin_of_every_kind_under_the_same_label_is_told_from_a_clone(lab: LiveLab) -> None:
+    folder, (first, odd, third) = LabFolder(lab.folder), lab.hsms()
+    for spec in SEEDS.values():
+        command.inject(folder, asked("key-different", hsm=odd.hsm_id, key=spec.label.decode()), None)
+    code, data = check(lab, "--deep")
+    halves = sorted((key["label"], key["object_class"]) for key in data["differences"])
+    meant = [("secret-key",) if spec.kind is KeyKind.AES else ("private-key", "public-key") for spec in SEEDS.values()]
+    assert code == 1
+    assert halves == sorted(
+        (s.label.decode(), half) for s, each in zip(SEEDS.values(), meant, strict=True) for half in each
+    )
+    told = {first.hsm_id: "proved", odd.hsm_id: "different", third.hsm_id: "proved"}
+    assert [key["cells"] for key in data["differences"]] == [told] * len(halves)
+    command.clear(folder, None)
+    assert check(lab, "--deep")[1]["verdict"] == "in sync"
 
 
 def make_pair(lab: LiveLab, folder: Path) -> tuple[str, str]:
