@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from hsmctl.domain.probe import Closed, ProbeResult, ProbeTarget
     from hsmctl.domain.proof import Certified
     from hsmctl.domain.sync import Inventory, Replica
+    from hsmctl.ports_key import TokenObjects, TokenUses
     from hsmctl.secret import Secret
 
 
@@ -145,6 +146,16 @@ class NetworkCache(Protocol):
 
 class Token(Protocol):
     """An open, logged-in conversation with one PKCS#11 token or HSM; not shared between threads."""
+
+    @property
+    def objects(self) -> TokenObjects:
+        """Its objects, one by one."""
+        ...
+
+    @property
+    def uses(self) -> TokenUses:
+        """What its keys do."""
+        ...
 
     def inventory(self) -> Inventory:
         """Every token object the user may see, in one bulk pass.

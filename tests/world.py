@@ -22,11 +22,23 @@ from ceremony_world import MemoryCeremonies, WordPapers
 from console_world import MemoryClients, MemoryCluster, MemoryConsoles
 from estate_world import FakeEstate, FakeGrounds
 from lab_faults import FakeFaults
+from token_fake import FakeObjects, FakeUses
 
 from hsmctl.adapters.journal import plain
 from hsmctl.bootstrap import Hsmctl
 from hsmctl.domain.cluster import Backup, BackupState, Certificates, Cluster, ClusterState, Hsm, HsmState
-from hsmctl.domain.key import Identity, Key, KeyKind, KeySpec, Material, MaterialKind, ObjectClass, Proof, ProofKind
+from hsmctl.domain.key import (
+    PAIRED,
+    Identity,
+    Key,
+    KeyKind,
+    KeySpec,
+    Material,
+    MaterialKind,
+    ObjectClass,
+    Proof,
+    ProofKind,
+)
 from hsmctl.domain.network import NetworkAnswer, NetworkQuery, Unreadable
 from hsmctl.domain.sync import Inventory, Replica
 from hsmctl.errors import Conflict, Denied, HsmctlError
@@ -199,6 +211,8 @@ class FakeToken:
 
     def __init__(self, tokens: FakeTokens, name: str, user: str) -> None:
         self._tokens, self._name, self._user = tokens, name, user
+        self.objects = FakeObjects(tokens.held[name], self._reached)
+        self.uses = FakeUses(self.objects)
 
     def inventory(self) -> Inventory:
         keys = tuple(self._tokens.held[self._name])
@@ -224,10 +238,13 @@ class FakeToken:
 
     def generate(self, spec: KeySpec) -> tuple[Key, ...]:
         made = made_keys(spec)
-        reached = self._tokens.held if self._tokens.replicate else {self._name: self._tokens.held[self._name]}
-        for keys in reached.values():
+        for keys in self._reached():
             keys.extend(made)
         return made
+
+    def _reached(self) -> list[list[Key]]:
+        """What each replica that a change reaches holds."""
+        return list(self._tokens.held.values()) if self._tokens.replicate else [self._tokens.held[self._name]]
 
 
 class FakeTokens:
@@ -434,7 +451,7 @@ def seed_keys(count: int = 5) -> tuple[Key, ...]:
 
 def made_keys(spec: KeySpec) -> tuple[Key, ...]:
     """The objects a token makes of a specification: one secret key, or a private and a public half."""
-    if spec.kind is KeyKind.AES:
+    if spec.kind not in PAIRED:
         return (_key(ObjectClass.SECRET, spec, MaterialKind.CHECK_VALUE, "encrypt decrypt"),)
     return (
         _key(ObjectClass.PRIVATE, spec, MaterialKind.MODULUS, "sign"),

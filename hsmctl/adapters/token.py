@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from hsmctl import __version__
 from hsmctl.adapters.address import Address, HostedAddress, ModuleAddress, NodeAddress, parse_address
+from hsmctl.adapters.token_key import AgentObjects, AgentUses
 from hsmctl.adapters.transport import AGENT, Channel, open_module, open_node
 from hsmctl.agent.inventory import LIMIT, LOGIN_LIMIT, PROTOCOL, Malformed, read_frame, write_frame
+from hsmctl.domain.ckr import RETRIED, explain
 from hsmctl.domain.key import (
     CLASSES,
     CURVES,
@@ -36,6 +38,7 @@ from hsmctl.domain.key import (
 from hsmctl.domain.sync import Inventory, Replica
 from hsmctl.errors import Conflict, Denied, DeviceError, HsmctlError, PinRefused, Unreachable
 from hsmctl.ports import Clock, Login, Token
+from hsmctl.ports_key import TokenObjects, TokenUses
 
 if TYPE_CHECKING:
     from hsmctl.adapters.hosted import Hosts
@@ -133,6 +136,8 @@ class _AgentToken:
         self._limit = LOGIN_LIMIT
         self._asked = 0
         self._vendor = ""
+        self.objects: TokenObjects = AgentObjects(self._answer, self._listed)
+        self.uses: TokenUses = AgentUses(self._answer, self._listed)
 
     def greet(self) -> None:
         """Make sure that both ends speak the same, and that it is the HSM it should be.
@@ -181,9 +186,27 @@ class _AgentToken:
             "label": spec.label.hex(),
             "id": spec.key_id.hex(),
             "extractable": spec.extractable,
+            "attributes": spec.attributes,
         }
         with self._conversing():
             return _keys(next(self._ask("generate", wanted)), self._vendor)
+
+    def _answer(self, op: str, args: Mapping[str, object]) -> Mapping[str, Any]:
+        """The one answer to a request; an HSM that is busy is asked again where nothing can have changed."""
+        for pause in (*_PAUSES, None):
+            try:
+                with self._conversing():
+                    return next(self._ask(op, args))
+            except DeviceError as error:
+                if pause is None or op not in _REPEATABLE or error.ckr not in RETRIED:
+                    raise
+            self._clock.sleep(pause)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _listed(self, reply: Mapping[str, Any]) -> tuple[Key, ...]:
+        """The keys of a reply."""
+        with self._conversing():
+            return _keys(reply, self._vendor)
 
     def _list(self, op: str, args: Mapping[str, object]) -> Inventory:
         """A listing, whose replies are many."""
@@ -236,10 +259,16 @@ class _AgentToken:
                 ckr,
                 "check the password before the next attempt: five wrong ones lock a user",
             )
-        return DeviceError(f"{self._name} refused", f"{what}: {ckr}", _HINT, ckr=ckr)
+        known = explain(ckr)
+        name = known.name if known else ckr
+        return DeviceError(f"{self._name} refused", f"{what}: {name}", known.next_step if known else _HINT, ckr=name)
 
 
 _HINT = "hsmctl doctor"
+_REPEATABLE = frozenset({"find", "read", "wrap", "token", "use", "verify"})
+"""The operations that change nothing."""
+_PAUSES = (0.1, 0.3, 0.9)
+"""Seconds before a busy HSM is asked again; how often SDK 5 does is not documented (UNCONFIRMED)."""
 _NUMBERS = {object_class: number for number, object_class in CLASSES.items()}
 
 

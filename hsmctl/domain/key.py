@@ -159,16 +159,25 @@ class KeyKind(StrEnum):
     """What `key generate` can be asked for."""
 
     AES = "aes"
+    GENERIC = "generic"
+    """A generic secret, for HMAC."""
     RSA = "rsa"
     EC = "ec"
+    ED25519 = "ed25519"
+    ML_DSA = "ml-dsa"
 
 
 SIZES: Mapping[KeyKind, tuple[str, ...]] = {
     KeyKind.AES: ("256", "128", "192"),
     KeyKind.RSA: ("2048", *(str(bits) for bits in range(2304, 4097, 256))),
-    KeyKind.EC: ("P-256", "P-384", "P-521", "secp256k1"),
+    KeyKind.EC: ("P-256", "P-224", "P-384", "P-521", "secp256k1"),
+    KeyKind.GENERIC: ("256", *(str(8 * count) for count in range(1, 801) if count != 32)),
+    KeyKind.ED25519: ("Ed25519",),
+    KeyKind.ML_DSA: ("ML-DSA-65", "ML-DSA-44", "ML-DSA-87"),
 }
 """Sizes and curves CloudHSM accepts (user guide, PKCS#11 key types), the default first."""
+PAIRED = frozenset({KeyKind.RSA, KeyKind.EC, KeyKind.ED25519, KeyKind.ML_DSA})
+"""The kinds that come as a public and a private half."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +190,9 @@ class KeySpec:
     label: bytes
     key_id: bytes
     extractable: bool = False
+    attributes: Mapping[str, Mapping[str, bool]] | None = None
+    """By half, `secret`, `public` and `private`, the attributes it has; what is not allowed there is forbidden.
+    None leaves it to the token's library."""
 
 
 def check_spec(spec: KeySpec) -> None:
@@ -191,9 +203,8 @@ def check_spec(spec: KeySpec) -> None:
             (user guide, key pages).
     """
     if spec.size not in SIZES[spec.kind]:
-        raise UsageError(
-            f"no {spec.kind} key of size {spec.size}", f"CloudHSM makes {', '.join(SIZES[spec.kind])}", "--size"
-        )
+        made = "8 to 6400 bits" if spec.kind is KeyKind.GENERIC else ", ".join(SIZES[spec.kind])
+        raise UsageError(f"no {spec.kind} key of size {spec.size}", f"CloudHSM makes {made}", "--size")
     if not 1 <= len(spec.label) <= 127:
         raise UsageError(f"label of {len(spec.label)} bytes", "a label has 1 to 127 bytes", "--label NAME")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hsmctl.agent.inventory import Refused
-from hsmctl.domain.key import SIZES, KeyKind
+from hsmctl.domain.key import PAIRED, SIZES, KeyKind
 from hsmctl.domain.limit import Limits as Limits
 from hsmctl.domain.limit import limits as limits
 from hsmctl.errors import Conflict
@@ -59,7 +59,7 @@ class Room:
         Raises:
             Refused: the HSM holds as many as it can.
         """
-        paired = wanted.get("kind") != KeyKind.AES
+        paired = wanted.get("kind") in PAIRED
         new = 2 if paired else 1
         names = [path for token in self._tokens.iterdir() for path in _objects(token)]
         if len(names) + new > self.most.keys:

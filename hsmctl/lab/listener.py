@@ -139,7 +139,11 @@ class _Visit:
         self.conversation = Reception(
             node.module,
             version=__version__,
-            operations={name: self._creating(operation) for name, operation in _CREATING.items()},
+            operations={
+                **{name: _agent(name) for name in _HARMLESS},
+                **{name: self._reporting(_agent(name), self._check) for name in _CREATING},
+                **{name: self._reporting(_agent(name), _unchecked, destroys=True) for name in _DESTROYING},
+            },
             listings=LISTINGS,
             authenticate=self._authenticate,
             total=node.total,
@@ -159,13 +163,17 @@ class _Visit:
     def _authenticate(self, user: str, password: str, token: Mapping[str, Any]) -> tuple[int, str]:
         return self._node.authenticate(self._guest, user, password, token.get("tokens"))
 
-    def _creating(self, operation: Operation) -> Operation:
-        """The operation, which refuses what CloudHSM refuses and reports the object files that appeared."""
+    def _check(self, arguments: Mapping[str, Any]) -> None:
+        """Refuse a key that CloudHSM would refuse, or that has no room."""
+        check_size(arguments)
+        self._node.room.check(arguments)
+
+    def _reporting(self, operation: Operation, check: _Check, *, destroys: bool = False) -> Operation:
+        """The operation, which reports the object files that appeared, or are gone."""
 
         def run(module: Module, session: Session, arguments: Mapping[str, Any]) -> Mapping[str, object]:
-            check_size(arguments)
-            self._node.room.check(arguments)
-            making = self._node.begin(self._guest.user)
+            check(arguments)
+            making = self._node.begin(self._guest.user, destroys=destroys)
             try:
                 return operation(module, session, arguments)
             finally:
@@ -174,15 +182,28 @@ class _Visit:
         return run
 
 
-def _generate(module: Module, session: Session, arguments: Mapping[str, Any]) -> Mapping[str, object]:
-    """The agent's operation of this name, imported on first use because python-pkcs11 is large."""
-    from hsmctl.agent.operations import generate
+def _agent(name: str) -> Operation:
+    """The agent's operation of this name, imported on first use: a node that lists and replicates needs none."""
 
-    return generate(module, session, arguments)
+    def run(module: Module, session: Session, arguments: Mapping[str, Any]) -> Mapping[str, object]:
+        from hsmctl.agent.operations import OPERATIONS
+
+        return OPERATIONS[name](module, session, arguments)
+
+    return run
 
 
-_CREATING: Mapping[str, Operation] = {"generate": _generate}
-"""The operations that create objects."""
+def _unchecked(_: Mapping[str, Any]) -> None:
+    """Nothing stands against it."""
+
+
+_Check = Callable[[Mapping[str, Any]], None]
+"""Raises Refused where the arguments ask for what CloudHSM does not do."""
+_CREATING = ("generate", "create", "unwrap", "derive")
+_DESTROYING = ("destroy",)
+_HARMLESS = ("find", "read", "wrap", "token", "use", "verify", "mac-begin", "mac-update", "mac-end", "bench")
+"""The operations that change nothing. There is none that changes an attribute, as CloudHSM's library has no
+C_SetAttributeValue for keys."""
 
 
 def _context(certificate: Path) -> ssl.SSLContext:

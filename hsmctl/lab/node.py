@@ -48,7 +48,7 @@ Say = Callable[[Mapping[str, object]], None]
 
 
 class Making(NamedTuple):
-    """A call that may make objects: its entry in the outbox, and the object files there were before it."""
+    """A call that may make or destroy objects: its entry in the outbox, and the object files there were before it."""
 
     entry: Entry
     before: frozenset[str]
@@ -90,7 +90,7 @@ class Node:
         os.environ["SOFTHSM2_CONF"] = str(self.folder.configuration)
         self.module.initialize()
         for entry in unsettled:
-            self.say(_created(entry))
+            self.say(_reported(entry))
 
     def stop(self) -> None:
         """Close the module when the current call is done; nothing is called after it."""
@@ -166,18 +166,20 @@ class Node:
         self.wait_replicated(number)
         return tuple(name for name in names if (self.folder.tokens / user / name).exists())
 
-    def begin(self, user: str) -> Making:
-        """Note that a call which may make objects of a user is about to be made; called with the lock held."""
-        return Making(self._outbox.begin(user), frozenset(object_files(self.folder.tokens / user)))
+    def begin(self, user: str, *, destroys: bool = False) -> Making:
+        """Note that a call which may make, or destroy, objects of a user is about to be made; with the lock held."""
+        before = frozenset(object_files(self.folder.tokens / user))
+        return Making(self._outbox.begin(user, destroys=destroys), before)
 
     def finish(self, making: Making) -> int:
-        """Tell the supervisor which objects the call made; the number to wait for, 0 if there is nothing to."""
-        token = self.folder.tokens / making.entry.user
+        """Tell the supervisor which objects the call made or destroyed; the number to wait for, 0 if none."""
+        after = set(object_files(self.folder.tokens / making.entry.user))
         self.lock.look_again()
-        entry = self._outbox.finish(making.entry, tuple(sorted(set(object_files(token)) - making.before)))
+        changed = making.before - after if making.entry.destroys else after - making.before
+        entry = self._outbox.finish(making.entry, tuple(sorted(changed)))
         if not entry.names:
             return 0
-        self.say(_created(entry))
+        self.say(_reported(entry))
         return entry.number
 
     def replicated(self, number: int, *, settled: bool) -> None:
@@ -243,9 +245,10 @@ def main() -> None:
     os._exit(0)  # the threads of connections may be anywhere, and nothing is left to do
 
 
-def _created(entry: Entry) -> Mapping[str, object]:
-    """The event that tells the supervisor of new objects."""
-    return {"event": "created", "user": entry.user, "names": entry.names, "number": entry.number}
+def _reported(entry: Entry) -> Mapping[str, object]:
+    """The event that tells the supervisor of new objects, or of destroyed ones."""
+    kind = "destroyed" if entry.destroys else "created"
+    return {"event": kind, "user": entry.user, "names": entry.names, "number": entry.number}
 
 
 def _serve(node: Node, pipe: Pipe) -> None:

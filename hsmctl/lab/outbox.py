@@ -1,8 +1,8 @@
 """What one HSM still has to tell its siblings: reports of changes that outlive its process, in its folder's `outbox`.
 
-An entry is written before the call that may make objects and completed after it, so a process that is killed anywhere
-in between knows at its next start that it has to look for them. An entry goes when every sibling has the objects. Files
-are not fsynced: SoftHSM's are not either. Refuses to know who the siblings are.
+An entry is written before the call that may make or destroy objects and completed after it, so a process that is
+killed anywhere in between knows at its next start that it has to look for them. An entry goes when every sibling has
+them. Files are not fsynced: SoftHSM's are not either. Refuses to know who the siblings are.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hsmctl.lab.softhsm import object_files, read_object
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One report: its number, the user whose token it is about, and the object files that appeared."""
+    """One report: its number, the user whose token it is about, and the object files that appeared or are gone."""
 
     number: int
     user: str
@@ -25,6 +25,10 @@ class Entry:
     """None where the call has not ended."""
     cut_off: bool = False
     """Whether the process was killed before the call ended; the objects are those that appeared meanwhile."""
+    destroys: bool = False
+    """Whether the call was to destroy objects."""
+    before: tuple[str, ...] = ()
+    """The object files there were before a call that destroys: which of them it meant, only their absence tells."""
 
 
 class Outbox:
@@ -40,14 +44,15 @@ class Outbox:
         """What an earlier process left, oldest first; what was cut off has the objects that are there now."""
         return tuple(self._read(path) for path in sorted(self._entries(), key=_number))
 
-    def begin(self, user: str) -> Entry:
-        """A new entry, before a call that may make objects of a user; calls come one at a time."""
+    def begin(self, user: str, *, destroys: bool = False) -> Entry:
+        """A new entry, before a call that may make, or destroy, objects of a user; calls come one at a time."""
         self._last += 1
-        return self._write(Entry(self._last, user))
+        before = tuple(sorted(object_files(self._tokens / user))) if destroys else ()
+        return self._write(Entry(self._last, user, destroys=destroys, before=before))
 
     def finish(self, entry: Entry, names: tuple[str, ...]) -> Entry:
-        """The entry with what the call made; without anything it is settled."""
-        finished = Entry(entry.number, entry.user, names)
+        """The entry with what the call did; without anything it is settled."""
+        finished = Entry(entry.number, entry.user, names, destroys=entry.destroys)
         if names:
             return self._write(finished)
         self._path(entry.number).unlink()
@@ -61,10 +66,13 @@ class Outbox:
 
     def _read(self, path: Path) -> Entry:
         kept = json.loads(path.read_text())
-        user, names = kept["user"], kept["names"]
-        if names is None:
-            return Entry(_number(path), user, self._since(path, user), cut_off=True)
-        return Entry(_number(path), user, tuple(names))
+        user, names, destroys = kept["user"], kept["names"], bool(kept.get("destroys"))
+        if names is not None:
+            return Entry(_number(path), user, tuple(names), destroys=destroys)
+        if destroys:
+            gone = tuple(sorted(set(kept["before"]) - set(object_files(self._tokens / user))))
+            return Entry(_number(path), user, gone, destroys=True)
+        return Entry(_number(path), user, self._since(path, user), cut_off=True)
 
     def _since(self, path: Path, user: str) -> tuple[str, ...]:
         """The finished objects that appeared after an entry was written; a sibling's among them do no harm."""
@@ -78,7 +86,8 @@ class Outbox:
     def _write(self, entry: Entry) -> Entry:
         path = self._path(entry.number)
         temporary = path.with_suffix(".new")
-        temporary.write_text(json.dumps({"user": entry.user, "names": entry.names}))
+        kept = {"user": entry.user, "names": entry.names, "destroys": entry.destroys, "before": entry.before}
+        temporary.write_text(json.dumps(kept))
         temporary.replace(path)
         return entry
 

@@ -158,7 +158,8 @@ class Replicator:
 
     def _carry(self, change: Change, done: Done) -> None:
         # What arrived from a sibling while the HSM made an object looks to it as if it had made both.
-        own = tuple(name for name in change.names if change.anew or (change.hsm_id, name) not in self._delivered)
+        whole = change.anew or change.kind is ChangeKind.DESTROYED
+        own = tuple(name for name in change.names if whole or (change.hsm_id, name) not in self._delivered)
         targets = sorted(self._siblings(change.hsm_id))
         parcel = _Parcel(change, own, done, set(targets))
         for sibling in targets:

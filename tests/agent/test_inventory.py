@@ -16,7 +16,8 @@ from softhsm_token import MODULE, PASSWORD, USER, make_token
 
 from hsmctl.agent import inventory
 from hsmctl.agent.inventory import Conversation, Module, Refused, ckr_name
-from hsmctl.agent.operations import CURVES, OPERATIONS, _opened
+from hsmctl.agent.operations import CURVES, OPERATIONS
+from hsmctl.agent.operations_token import opened
 
 
 @pytest.mark.parametrize(
@@ -194,5 +195,5 @@ def test_return_values_have_names() -> None:
 def python_pkcs11(module: Module) -> Iterator[Session]:
     """A second opinion on the token: python-pkcs11 on the same module, with labels as bytes."""
     slot_id = next(slot.slot_id for slot in module.slots() if slot.label == "replica")
-    with _opened(module, inventory.Session(slot_id, 0)) as session:
+    with opened(module, inventory.Session(slot_id, 0)) as session:
         yield session

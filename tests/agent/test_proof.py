@@ -19,7 +19,8 @@ from softhsm_token import MODULE, PASSWORD, USER
 from hsmctl.adapters.token import _keys
 from hsmctl.adapters.verifier import CryptographyVerifier
 from hsmctl.agent.inventory import Module, Refused
-from hsmctl.agent.operations import CURVES, _opened
+from hsmctl.agent.operations import CURVES
+from hsmctl.agent.operations_token import opened
 from hsmctl.agent.proof import challenge, prove
 from hsmctl.domain import proof
 from hsmctl.domain.evidence import Ok
@@ -96,7 +97,7 @@ class Token:
         module.login(self.session, f"{USER}:{PASSWORD}")
 
     def make(self, make: Make) -> None:
-        with _opened(self.module, self.session) as session:
+        with opened(self.module, self.session) as session:
             make(session)
 
     def copy(self, other: Token) -> None:
@@ -110,7 +111,7 @@ class Token:
             remove_object(self.folder, name)
 
     def forget_public_halves(self) -> None:
-        with _opened(self.module, self.session) as session:
+        with opened(self.module, self.session) as session:
             for public in list(session.get_objects({Attribute.CLASS: ObjectClass.PUBLIC_KEY})):
                 public.destroy()
 
@@ -246,7 +247,7 @@ def test_what_a_key_is_given_is_its_own_and_the_runs_and_is_known_to_both_ends()
 def test_what_a_key_puts_out_leaves_only_under_the_nonce(original: Token) -> None:
     original.make(secret(KeyType.AES, 256, "ENCRYPT"))
     given = challenge(NONCE, (4, "01", b"key".hex()))
-    with _opened(original.module, original.session) as session:
+    with opened(original.module, original.session) as session:
         key = session.get_key(object_class=ObjectClass.SECRET_KEY)
         assert isinstance(key, EncryptMixin)
         output = key.encrypt(given, mechanism=Mechanism.AES_ECB)
@@ -319,5 +320,5 @@ def test_a_request_that_makes_no_sense_is_refused(original: Token, args: Mapping
 def test_session_keys_are_gone_afterwards(original: Token) -> None:
     original.make(secret(KeyType.AES, 256, "WRAP"))
     original.raw()
-    with _opened(original.module, original.session) as session:
+    with opened(original.module, original.session) as session:
         assert len(list(session.get_objects())) == 1

@@ -1,0 +1,152 @@
+"""How objects come into being: generated, created from values, unwrapped, derived; always told as they are listed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from hsmctl.agent.inventory import Module, Operation, Reader, Refused, Session
+from hsmctl.agent.operations_mechanism import prepared
+from hsmctl.agent.operations_token import Template, data_of, only, opened, template
+
+if TYPE_CHECKING:
+    import pkcs11
+
+CURVES: Mapping[str, bytes] = {
+    "P-256": bytes.fromhex("06082a8648ce3d030107"),
+    "P-224": bytes.fromhex("06052b81040021"),
+    "P-384": bytes.fromhex("06052b81040022"),
+    "P-521": bytes.fromhex("06052b81040023"),
+    "secp256k1": bytes.fromhex("06052b8104000a"),
+}
+"""CKA_EC_PARAMS, DER, of the curves by their usual names."""
+_ED25519 = bytes.fromhex("130c656477617264733235353139")
+"""The curve's name as a PrintableString, which SoftHSM and PKCS#11 3.0 understand."""
+_ML_DSA = {"ML-DSA-44": 1, "ML-DSA-65": 2, "ML-DSA-87": 3}
+
+
+def generate(module: Module, session: Session, args: Mapping[str, Any]) -> dict[str, object]:
+    """The new objects as the token lists them: always token objects and private, and sensitive unless extractable.
+
+    `attributes` may say more of the `secret` key, or of each half of a pair; what it does not allow is not allowed.
+
+    Raises:
+        Refused: the arguments describe no key, or the token does not make it.
+    """
+    with opened(module, session) as token:
+        return _listed(module, session, *_generated(token, args))
+
+
+def create(module: Module, session: Session, args: Mapping[str, Any]) -> dict[str, object]:
+    """A token object with the values of `template`, as the token lists it.
+
+    Raises:
+        Refused: the template makes no sense, or the token does not take this in the clear.
+    """
+    wanted = {**template(args.get("template") or {}), **template({"token": True})}
+    with opened(module, session) as token:
+        return _listed(module, session, token.create_object(wanted))
+
+
+def unwrap(module: Module, session: Session, args: Mapping[str, Any]) -> dict[str, object]:
+    """The key that was in `data`, unwrapped by the one key that `by` means.
+
+    Raises:
+        Refused: the token does not unwrap it.
+    """
+    from pkcs11 import KeyType, ObjectClass
+
+    data, wanted = data_of(args, "data"), template(args.get("template") or {})
+    with opened(module, session) as token:
+        by = only(token, Reader(module, session), args.get("by") or {})
+        if not hasattr(by, "unwrap_key"):
+            raise Refused("CKR_KEY_FUNCTION_NOT_PERMITTED", "the key may not unwrap")
+        how = prepared(args.get("mechanism") or {})
+        kind = ObjectClass(_number(args, "class")), KeyType(_number(args, "key_type"))
+        made = by.unwrap_key(*kind, data, store=True, capabilities=0, template=wanted, **how.arguments)
+        return _listed(module, session, made)
+
+
+def derive(module: Module, session: Session, args: Mapping[str, Any]) -> dict[str, object]:
+    """A secret key derived from the private key `by`; or, with `value`, its bytes, from an object that does not stay.
+
+    Raises:
+        Refused: the token does not derive it.
+    """
+    from pkcs11 import Attribute, KeyType
+
+    bare = bool(args.get("value"))
+    wanted = template(args.get("template") or {})
+    if bare:
+        wanted |= template({"sensitive": False, "extractable": True})
+    with opened(module, session) as token:
+        by = only(token, Reader(module, session), args.get("by") or {})
+        if not hasattr(by, "derive_key"):
+            raise Refused("CKR_KEY_FUNCTION_NOT_PERMITTED", "the key may not derive")
+        how = prepared(args.get("mechanism") or {})
+        kind = KeyType(_number(args, "key_type")), _number(args, "bits")
+        made = by.derive_key(*kind, store=not bare, capabilities=0, template=wanted, **how.arguments)
+        return {"data": made[Attribute.VALUE].hex()} if bare else _listed(module, session, made)
+
+
+CREATING: Mapping[str, Operation] = {"generate": generate, "create": create, "unwrap": unwrap, "derive": derive}
+"""The operations after which there may be a new token object."""
+
+
+def _listed(module: Module, session: Session, *made: Any) -> dict[str, object]:  # noqa: ANN401 - python-pkcs11's objects
+    reader = Reader(module, session)
+    return {"keys": [reader.read(item.handle) for item in made]}
+
+
+def _number(args: Mapping[str, Any], name: str) -> int:
+    value = args.get(name)
+    if not isinstance(value, int):
+        raise Refused("CKR_ARGUMENTS_BAD", f"{name} is no number")
+    return value
+
+
+def _generated(session: pkcs11.Session, args: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The objects of one C_GenerateKey or C_GenerateKeyPair."""
+    from pkcs11 import Attribute, KeyType
+
+    kind, size = args.get("kind"), str(args.get("size"))
+    public, secret = _templates(args)
+    told: dict[str, Any] = {} if args.get("attributes") is None else {"capabilities": 0}
+    pair: dict[str, Any] = {"public_template": public, "private_template": secret, "store": True, **told}
+    if kind == "aes" and size.isdecimal():
+        return (session.generate_key(KeyType.AES, int(size), template=secret, store=True, **told),)
+    if kind == "generic" and size.isdecimal():
+        told = told or {"capabilities": 0}
+        return (session.generate_key(KeyType.GENERIC_SECRET, int(size), template=secret, store=True, **told),)
+    if kind == "rsa" and size.isdecimal():
+        return session.generate_keypair(KeyType.RSA, int(size), **pair)
+    if kind == "ec" and size in CURVES:
+        return _on_curve(session, KeyType.EC, {Attribute.EC_PARAMS: CURVES[size]}, pair)
+    if kind == "ed25519":
+        return _on_curve(session, KeyType.EC_EDWARDS, {Attribute.EC_PARAMS: _ED25519}, pair)
+    if kind == "ml-dsa" and size in _ML_DSA:
+        return _on_curve(session, KeyType.ML_DSA, {Attribute.PARAMETER_SET: _ML_DSA[size]}, pair)
+    raise Refused("CKR_ARGUMENTS_BAD", f"no key of kind {kind} and size {size}")
+
+
+def _on_curve(
+    session: pkcs11.Session, key_type: pkcs11.KeyType, domain: Template, pair: Mapping[str, Any]
+) -> tuple[Any, ...]:
+    """A pair with these domain parameters."""
+    parameters = session.create_domain_parameters(key_type, domain, local=True)
+    return parameters.generate_keypair(**pair)
+
+
+def _templates(args: Mapping[str, Any]) -> tuple[Template, Template]:
+    """The attributes of a public object, and those of a private or secret one."""
+    from pkcs11 import Attribute
+
+    label, key_id, extractable = data_of(args, "label"), data_of(args, "id"), args.get("extractable")
+    if not isinstance(extractable, bool):
+        raise Refused("CKR_ARGUMENTS_BAD", "extractable is needed")
+    public: Template = {Attribute.LABEL: label, Attribute.ID: key_id, Attribute.PRIVATE: True}
+    secret: Template = {**public, Attribute.SENSITIVE: not extractable, Attribute.EXTRACTABLE: extractable}
+    told = args.get("attributes") or {}
+    if told and told.get("secret") is None:
+        return {**public, **template(told.get("public") or {})}, {**secret, **template(told.get("private") or {})}
+    return public, {**secret, **template(told.get("secret") or {})}

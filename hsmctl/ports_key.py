@@ -1,0 +1,83 @@
+"""What a logged-in token does with single objects: the parts of the port Token that key operations need.
+
+An object is meant by the `Key` that listed it: its class, id and label, and where those are shared, its material. An
+operation acts on exactly one object or on none. Every method raises Unreachable when nobody answered in time, and
+DeviceError, with the CKR name, when the token refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from hsmctl.domain.key import Key
+    from hsmctl.domain.mechanism import Mechanism, Output, Speed, TokenFacts
+
+Value = bool | int | bytes
+Template = Mapping[str, Value]
+"""Attributes by their PKCS#11 names in lower case, without CKA_."""
+
+
+class TokenObjects(Protocol):
+    """The objects of a token, one by one."""
+
+    def find(self, template: Template) -> tuple[Key, ...]:
+        """The token objects with all of these attributes."""
+        ...
+
+    def values(self, key: Key) -> Mapping[str, bytes]:
+        """The public values of an object: modulus, ec_point, the value of a certificate; never a secret's."""
+        ...
+
+    def create(self, template: Template) -> Key:
+        """A new token object with these values."""
+        ...
+
+    def destroy(self, key: Key) -> None:
+        """Destroy this object."""
+        ...
+
+    def change(self, key: Key, template: Template) -> Key:
+        """The object with other attributes; CloudHSM's library has no such call and refuses."""
+        ...
+
+    def describe(self) -> TokenFacts:
+        """What the token is and offers."""
+        ...
+
+
+class TokenUses(Protocol):
+    """What the keys of a token do."""
+
+    def use(self, how: str, key: Key, mechanism: Mechanism, data: bytes) -> Output:
+        """What the key makes of data; `how` is sign, encrypt or decrypt."""
+        ...
+
+    def verify(self, key: Key, mechanism: Mechanism, data: bytes, signature: bytes) -> bool:
+        """Whether the key made this signature of data."""
+        ...
+
+    def mac(self, key: Key, mechanism: Mechanism, parts: Iterable[bytes]) -> bytes:
+        """The signature or MAC over data that arrives in parts, which the token hashes."""
+        ...
+
+    def wrap(self, by: Key, key: Key, mechanism: Mechanism) -> Output:
+        """A key, wrapped by another."""
+        ...
+
+    def unwrap(self, by: Key, data: bytes, mechanism: Mechanism, template: Template) -> Key:
+        """A new token key out of wrapped data; the template needs class and key_type."""
+        ...
+
+    def derive(self, by: Key, mechanism: Mechanism, template: Template) -> Key:
+        """A new secret token key of `key_type` with `bits`."""
+        ...
+
+    def agree(self, by: Key, mechanism: Mechanism, size: int) -> bytes:
+        """A derived secret of `size` bytes in the clear, from an object that does not stay."""
+        ...
+
+    def bench(self, how: str, key: Key, mechanism: Mechanism, data: bytes, seconds: float) -> Speed:
+        """How fast one session does this again and again; `how` is sign or encrypt."""
+        ...
