@@ -24,6 +24,7 @@ class Asking:
 
     def ok(self, op: str, **args: object) -> dict[str, Any]:
         (reply,) = self.replies(op, **args)
+        assert "ok" in reply, reply
         answer: dict[str, Any] = reply["ok"]
         return answer
 

@@ -69,7 +69,7 @@ def template(raw: Mapping[str, Any]) -> Template:
     from pkcs11 import Attribute
 
     try:
-        values = {Attribute[name.upper()]: _value(value) for name, value in raw.items()}
+        values = {Attribute[name.upper()]: _value(name, value) for name, value in raw.items()}
         for attribute, value in values.items():
             # python-pkcs11 frees what it never allocated where it cannot pack a value, which ends the process.
             _mapper().pack_attribute(attribute, value)
@@ -119,12 +119,12 @@ def ckr_of(error: pkcs11.PKCS11Error) -> str:
     return "CKR_" + re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(error).__name__).upper()
 
 
-def _value(value: object) -> object:
-    if isinstance(value, bool | int):
-        return value
+def _value(name: str, value: object) -> object:
     if isinstance(value, str):
         return bytes.fromhex(value)
-    raise TypeError(f"a {type(value).__name__} is no value")
+    if isinstance(value, bool | int) and name.upper() not in _BYTES:
+        return value
+    raise TypeError(f"a {type(value).__name__} is no {name}")
 
 
 def _is_of(key: Mapping[str, Any] | None, material: Mapping[str, str] | None) -> bool:

@@ -23,6 +23,7 @@ from hsmctl.domain.mechanism import Mechanism
 from hsmctl.domain.sync import Inventory, Replica
 from hsmctl.errors import Denied, DeviceError, Unreachable, UsageError
 from hsmctl.ports import Login, Token
+from hsmctl.ports_key import Value
 from hsmctl.secret import Secret
 
 SOON = 0.3
@@ -98,7 +99,14 @@ class TokensContract:
             token.prove(b"abc")
 
     def test_single_objects_are_found_used_and_destroyed(self, world: World) -> None:
-        secret = {"class": 4, "key_type": 0x10, "value": bytes(32), "label": b"\xff[/x]", "sign": True, "verify": True}
+        secret: dict[str, Value] = {
+            "class": 4,
+            "key_type": 0x10,
+            "value": bytes(32),
+            "label": b"\xff[/x]",
+            "sign": True,
+            "verify": True,
+        }
         mechanism = Mechanism(name="SHA256_HMAC")
         with world.open() as token:
             key = token.objects.create(secret)
