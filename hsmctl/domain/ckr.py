@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-
 VENDOR_DEFINED = 0x80000000
 BUSY = 0xBB
 """CloudHSM's server code for a busy HSM, which no CKR_* has."""

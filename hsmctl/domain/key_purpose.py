@@ -1,0 +1,103 @@
+"""What a key is for, and the attributes that follow: one purpose, one family of uses, and nothing beside it.
+
+A key that both wraps and decrypts gives out what it wrapped (NIST SP 800-57 part 1, 5.2: one use for a key), so that no
+purpose mixes the two; who needs a mixture names its attributes one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from enum import StrEnum
+
+from hsmctl.domain.key import PAIRED, KeyKind
+from hsmctl.errors import UsageError
+
+
+class Purpose(StrEnum):
+    """What `--for` takes."""
+
+    SIGN = "sign"
+    TLS = "tls"
+    KEK = "kek"
+    DATA = "data"
+    JWT = "jwt"
+    CA = "ca"
+    HMAC = "hmac"
+    AGREE = "agree"
+
+
+_SIGNS: Mapping[str, tuple[str, ...]] = {"secret": ("sign", "verify"), "private": ("sign",), "public": ("verify",)}
+_USES: Mapping[Purpose, Mapping[str, tuple[str, ...]]] = {
+    Purpose.SIGN: _SIGNS,
+    Purpose.TLS: {"private": ("sign",), "public": ("verify",)},
+    Purpose.KEK: {"secret": ("wrap", "unwrap"), "private": ("unwrap",), "public": ("wrap",)},
+    Purpose.DATA: {"secret": ("encrypt", "decrypt"), "private": ("decrypt",), "public": ("encrypt",)},
+    Purpose.JWT: _SIGNS,
+    Purpose.CA: {"private": ("sign",), "public": ("verify",)},
+    Purpose.HMAC: {"secret": ("sign", "verify")},
+    Purpose.AGREE: {"private": ("derive",), "public": ()},
+}
+_KINDS: Mapping[Purpose, frozenset[KeyKind]] = {
+    Purpose.SIGN: frozenset(KeyKind),
+    Purpose.TLS: frozenset({KeyKind.RSA, KeyKind.EC, KeyKind.ED25519}),
+    Purpose.KEK: frozenset({KeyKind.AES, KeyKind.RSA}),
+    Purpose.DATA: frozenset({KeyKind.AES, KeyKind.RSA}),
+    Purpose.JWT: frozenset({KeyKind.RSA, KeyKind.EC, KeyKind.ED25519, KeyKind.GENERIC}),
+    Purpose.CA: PAIRED,
+    Purpose.HMAC: frozenset({KeyKind.GENERIC}),
+    Purpose.AGREE: frozenset({KeyKind.EC}),
+}
+_DEFAULTS: Mapping[KeyKind, Purpose] = {KeyKind.AES: Purpose.DATA, KeyKind.GENERIC: Purpose.HMAC}
+USES = ("encrypt", "decrypt", "sign", "verify", "wrap", "unwrap", "derive")
+"""The attributes that allow a key something."""
+_SETTABLE = (*USES, "private", "sensitive", "extractable", "wrap_with_trusted", "modifiable", "destroyable", "copyable")
+"""The attributes `--attr` takes; CKA_TRUSTED is not among them: nobody but an admin makes a key trusted."""
+
+
+def attributes_for(
+    kind: KeyKind, purpose: Purpose | None = None, named: Mapping[str, bool] | None = None
+) -> dict[str, dict[str, bool]]:
+    """By half, the attributes of a new key; a name such as `public.encrypt` is of one half, a bare one of the secret.
+
+    Raises:
+        UsageError: the purpose does not go with the kind, or an attribute is none that can be set.
+    """
+    if purpose is not None and kind not in _KINDS[purpose]:
+        able = ", ".join(sorted(_KINDS[purpose]))
+        raise UsageError(f"no {kind} key for {purpose}", f"{purpose} keys are {able}", "--for")
+    halves = ("private", "public") if kind in PAIRED else ("secret",)
+    uses = {} if purpose is None and named else _USES[purpose or _DEFAULTS.get(kind, Purpose.SIGN)]
+    found = {half: dict.fromkeys(uses.get(half, ()), True) for half in halves}
+    for name, value in (named or {}).items():
+        half, attribute = _placed(name, halves)
+        found[half][attribute] = value
+    return found
+
+
+def parse_attributes(words: Iterable[str]) -> dict[str, bool]:
+    """`name=true` or `name=false`, as they are typed.
+
+    Raises:
+        UsageError: it is neither, or no attribute that can be set.
+    """
+    found = {}
+    for word in words:
+        name, _, value = word.lower().partition("=")
+        if value not in ("true", "false", "1", "0"):
+            raise UsageError(f"--attr {word}", "it is neither true nor false", f"--attr {name}=true")
+        attribute = name.removeprefix("cka_").replace("-", "_").rpartition(".")[2]
+        if attribute not in _SETTABLE:
+            near = get_close_matches(attribute, _SETTABLE, 1)
+            why = "only an admin makes a key trusted" if attribute == "trusted" else "no attribute that can be set"
+            raise UsageError(f"--attr {word}", why, f"did you mean {near[0]}?" if near else ", ".join(_SETTABLE))
+        found[name.removeprefix("cka_").replace("-", "_")] = value in ("true", "1")
+    return found
+
+
+def _placed(name: str, halves: tuple[str, ...]) -> tuple[str, str]:
+    """The half an attribute is of, and its name."""
+    half, _, attribute = name.rpartition(".")
+    if half and half not in halves:
+        raise UsageError(f"--attr {name}", f"the key has no {half} half", f"--attr {halves[0]}.{attribute}=true")
+    return half or halves[0], attribute

@@ -1,0 +1,86 @@
+"""The way in to one token for one piece of work: the first replica that answers, one login, a lost session said."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from hsmctl.domain.ckr import LOST
+from hsmctl.domain.key import Key, ObjectClass
+from hsmctl.domain.key_name import KeyName, choose
+from hsmctl.domain.sync import Replica
+from hsmctl.errors import Conflict, DeviceError, HsmctlError, Unreachable
+from hsmctl.ports import Clock, Login, Token, Tokens
+
+T = TypeVar("T")
+Work = Callable[[Replica, Token], T]
+"""What is done in a logged-in conversation."""
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyDoor:
+    """Opens tokens for work on single keys; to PKCS#11 a cluster is one token, so any of its HSMs will do."""
+
+    clock: Clock
+    tokens: Tokens
+    login: Callable[[Replica], Login]
+
+    def look(self, replicas: Sequence[Replica], seconds: float, work: Work[T]) -> T:
+        """What work that changes nothing finds on the first replica that answers; a lost session is opened once more.
+
+        Each replica gets its share of the time, so that a frozen one does not use it up.
+
+        Raises:
+            Denied: a login was refused; it is not tried on another.
+            Unreachable: nobody answered.
+            DeviceError: the token refused.
+        """
+        error: HsmctlError = Conflict("no HSM to ask", "the cluster has none that is ACTIVE", "hsmctl hsm list")
+        end = self.clock.monotonic() + seconds
+        asked = [replica for replica in replicas if not replica.absent]
+        for place, replica in enumerate(asked):
+            now = self.clock.monotonic()
+            share = now + max(0.0, end - now) / (len(asked) - place)
+            try:
+                return self._twice(replica, share, work)
+            except Unreachable as unreachable:
+                error = unreachable
+        raise error
+
+    def change(self, replicas: Sequence[Replica], seconds: float, work: Work[T]) -> T:
+        """What work that changes something comes to, on the first replica and on no other: nothing is done twice.
+
+        Raises:
+            HsmctlError: as for `look`; after Unreachable it may have happened.
+        """
+        asked = [replica for replica in replicas if not replica.absent]
+        if not asked:
+            raise Conflict("no HSM to ask", "the cluster has none that is ACTIVE", "hsmctl hsm list")
+        with self.tokens.open(asked[0], self.login(asked[0]), self.clock.monotonic() + seconds) as token:
+            return work(asked[0], token)
+
+    def _twice(self, replica: Replica, deadline: float, work: Work[T]) -> T:
+        login = self.login(replica)
+        try:
+            with self.tokens.open(replica, login, deadline) as token:
+                return work(replica, token)
+        except DeviceError as error:
+            if error.ckr not in LOST:
+                raise
+            _logger.warning("%s lost the session (%s): opened again, once", replica.name, error.ckr)
+        with self.tokens.open(replica, login, deadline) as token:
+            return work(replica, token)
+
+
+def only(token: Token, name: KeyName, classes: Sequence[ObjectClass] = (), where: str = "") -> Key:
+    """The one object that a name means on this token (`domain.key_name.choose`).
+
+    Raises:
+        Conflict: it means none, none of the classes that serve, or more than one.
+    """
+    keys = token.inventory().keys if name.fingerprint else token.objects.find(name.template)
+    return choose(name, keys, classes, where)
