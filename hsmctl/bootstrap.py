@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from hsmctl.services.hsm import HsmService
     from hsmctl.services.interlock import Interlocks
     from hsmctl.services.key import KeyService
+    from hsmctl.services.key_services import KeyServices
     from hsmctl.services.lab import LabService, LabTools
     from hsmctl.services.login import LoginService
     from hsmctl.services.mtls import MtlsService
@@ -228,6 +229,13 @@ class Hsmctl:
             journal=self.journal,
             guard=self.check_may_write,
         )
+
+    @cached_property
+    def keys(self) -> KeyServices:
+        """Work on single keys."""
+        from hsmctl.wiring.key import key_services
+
+        return key_services(self.clock, self.tokens, self.login, self.journal, self.check_may_write)
 
     @cached_property
     def tokens(self) -> Tokens:

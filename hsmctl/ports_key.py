@@ -7,12 +7,14 @@ DeviceError, with the CKR name, when the token refused.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from hsmctl.domain.key import Key
+    from hsmctl.domain.key_material import CertificateFacts, Imported, Subject
     from hsmctl.domain.mechanism import Mechanism, Output, Speed, TokenFacts
+    from hsmctl.secret import Secret
 
 Value = bool | int | bytes
 Template = Mapping[str, Value]
@@ -80,4 +82,52 @@ class TokenUses(Protocol):
 
     def bench(self, how: str, key: Key, mechanism: Mechanism, data: bytes, seconds: float) -> Speed:
         """How fast one session does this again and again; `how` is sign or encrypt."""
+        ...
+
+
+class KeyFormats(Protocol):
+    """Keys, points and signatures as files have them; all methods raise UsageError for what they cannot read."""
+
+    def parse(self, data: bytes, kind: str, passphrase: Callable[[], Secret]) -> Imported:
+        """The key or certificate of a file: PEM, DER, PKCS#8, JWK; with kind `aes` or `generic`, raw bytes."""
+        ...
+
+    def public(self, key: Key, values: Mapping[str, bytes], encoding: str) -> bytes:
+        """A public key or certificate of a token as pem, der, jwk or ssh."""
+        ...
+
+    def raw_signature(self, der: bytes, size: int = 0) -> bytes:
+        """An ECDSA signature in ASN.1 as r and s, `size` bytes each; 0 for as many as the larger needs."""
+        ...
+
+    def der_signature(self, raw: bytes) -> bytes:
+        """The ECDSA signature that r and s are, in ASN.1."""
+        ...
+
+    def peer(self, data: bytes) -> tuple[bytes, int]:
+        """The point of an EC public key, uncompressed, and the bytes of a secret agreed on its curve."""
+        ...
+
+    def seal(self, modulus: bytes, exponent: bytes, hash_name: str, data: bytes) -> tuple[bytes, bytes]:
+        """A new AES-256 key under RSA-OAEP, and the data under that key (RFC 5649)."""
+        ...
+
+
+Sign = Callable[[bytes, str, str], bytes]
+"""The signature of data, by an algorithm of `domain.key_algorithm` and a hash, in the form X.509 wants."""
+
+
+class CertificateMaker(Protocol):
+    """X.509 objects whose signatures a token makes."""
+
+    def request(self, public: bytes, subject: Subject, sign: Sign, hash_name: str) -> bytes:
+        """A certificate signing request, PEM; `public` is DER."""
+        ...
+
+    def selfsigned(self, public: bytes, subject: Subject, sign: Sign, hash_name: str, days: int, *, ca: bool) -> bytes:
+        """A self-signed certificate, PEM."""
+        ...
+
+    def facts(self, der: bytes) -> CertificateFacts:
+        """What a certificate says."""
         ...

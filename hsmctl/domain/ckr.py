@@ -104,7 +104,7 @@ _ENTRIES = """\
 0x0A1|PIN_INVALID|The PIN has characters it must not have.|The PIN lacks the colon between user and password.|give it as USER:PASSWORD
 0x0A2|PIN_LEN_RANGE|The PIN is too long or too short.|A password has 8 to 32 characters.|check the password's source
 0x0A3|PIN_EXPIRED|The PIN has expired.|CloudHSM passwords do not expire; another token's may.|set a new PIN with the token's own tool
-0x0A4|PIN_LOCKED|The PIN is locked after too many wrong ones.|Five wrong passwords lock a CloudHSM user, and it may be the application's.|have an admin reset it: cloudhsm-cli user change-password
+0x0A4|PIN_LOCKED|The PIN is locked after too many wrong ones.|Five wrong passwords lock a CloudHSM user, and it may be the application's.|an admin sets a new password: hsmctl user unlock NAME
 0x0B0|SESSION_CLOSED|The session was closed during the call.|The HSM was replaced, or the connection broke.|open the session again
 0x0B1|SESSION_COUNT|There are too many sessions.|1,024 for each application; sessions were opened and never closed.|close sessions; use one for each thread
 0x0B3|SESSION_HANDLE_INVALID|There is no session of this handle.|The process was forked, the library initialized anew, or the connection broke.|open the session again; initialize the library after a fork

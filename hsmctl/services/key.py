@@ -62,7 +62,9 @@ class KeyService:
                 break
         raise error
 
-    def generate(self, replicas: Sequence[Replica], spec: KeySpec, *, seconds: float) -> Made:
+    def generate(
+        self, replicas: Sequence[Replica], spec: KeySpec, *, seconds: float, allow_duplicate: bool = False
+    ) -> Made:
         """Make a key on the first replica and look for it on all of them until `seconds` have passed.
 
         Raises:
@@ -77,7 +79,7 @@ class KeyService:
         login = self.login(replicas[0])
         deadline = self.clock.monotonic() + seconds
         for reading in self.sync.readings(replicas, seconds=seconds):
-            if isinstance(reading.outcome, Ok):
+            if isinstance(reading.outcome, Ok) and not allow_duplicate:
                 _check_new(spec, reading.outcome.value, reading.replica)
         self.journal.append("key-generate", {"spec": spec, "on": replicas[0].name, "break_glass": break_glass})
         keys = self._make(replicas[0], login, spec, deadline)

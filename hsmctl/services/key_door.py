@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -51,17 +52,30 @@ class KeyDoor:
                 error = unreachable
         raise error
 
-    def change(self, replicas: Sequence[Replica], seconds: float, work: Work[T]) -> T:
-        """What work that changes something comes to, on the first replica and on no other: nothing is done twice.
+    @contextmanager
+    def opened(self, replicas: Sequence[Replica], seconds: float) -> Iterator[tuple[Replica, Token]]:
+        """The first replica that can be opened: what is begun on it is done there, and nothing is done twice.
 
         Raises:
-            HsmctlError: as for `look`; after Unreachable it may have happened.
+            HsmctlError: as for `look`; Unreachable after it was opened means that what was asked may have happened.
         """
-        asked = [replica for replica in replicas if not replica.absent]
-        if not asked:
-            raise Conflict("no HSM to ask", "the cluster has none that is ACTIVE", "hsmctl hsm list")
-        with self.tokens.open(asked[0], self.login(asked[0]), self.clock.monotonic() + seconds) as token:
-            return work(asked[0], token)
+        error: HsmctlError = Conflict("no HSM to ask", "the cluster has none that is ACTIVE", "hsmctl hsm list")
+        deadline = self.clock.monotonic() + seconds
+        with ExitStack() as stack:
+            for replica in (each for each in replicas if not each.absent):
+                try:
+                    token = stack.enter_context(self.tokens.open(replica, self.login(replica), deadline))
+                except Unreachable as unreachable:
+                    error = unreachable
+                else:
+                    yield replica, token
+                    return
+        raise error
+
+    def change(self, replicas: Sequence[Replica], seconds: float, work: Work[T]) -> T:
+        """What work comes to that changes something, or uses a key, on one replica (`opened`)."""
+        with self.opened(replicas, seconds) as (replica, token):
+            return work(replica, token)
 
     def _twice(self, replica: Replica, deadline: float, work: Work[T]) -> T:
         login = self.login(replica)

@@ -216,7 +216,7 @@ class TestModule(TokensContract):
         with (
             world.open(),
             pytest.raises(Unreachable, match="waiting for another process"),
-            world.open(seconds=5 * SOON),
+            world.open(seconds=START),
         ):
             pass
         with world.open() as token:

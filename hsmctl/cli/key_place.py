@@ -1,0 +1,164 @@
+"""Where a key command works: the cluster, the HSM or token, and how long it may take; and what it reads and writes."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+
+from hsmctl.cli.session import Session, named
+from hsmctl.cli.verb import Seconds
+from hsmctl.domain.uri import Uri
+from hsmctl.errors import Conflict, Denied, UsageError
+
+if TYPE_CHECKING:
+    from hsmctl.domain.sync import Replica
+
+CHUNK = 1 << 20
+"""Bytes that are read at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What was typed about where a command works."""
+
+    session: Session
+    cluster: str | None
+    name: str | None
+    seconds: float
+
+    def replicas(self, uri: Uri | None = None) -> tuple[Replica, ...]:
+        """Where the keys can be asked: the HSM or token that was named first, and the others of a cluster after it.
+
+        Raises:
+            Conflict: no token is the one that was named.
+        """
+        if uri is not None and uri.names_token and self.name is None:
+            return self._of_uri(uri)
+        found = self.session.replicas(self.cluster)
+        if self.name is None:
+            return found
+        first = named(found, [self.name])
+        # The tokens of a context are unrelated: only the HSMs of one cluster stand for each other.
+        return (*first, *(each for each in found if each.realm and each.realm == first[0].realm and each not in first))
+
+    def chosen(self, uri: Uri | None = None) -> tuple[Replica, ...]:
+        """The same for a change, or a use of a key: of several unrelated tokens one must have been named.
+
+        Raises:
+            UsageError: none was.
+        """
+        found = self.replicas(uri)
+        if len({each.realm or each.name for each in found}) > 1:
+            names = ", ".join(each.name for each in found)
+            raise UsageError("which token?", f"the context has {names}, and they are unrelated", "--on NAME")
+        return found
+
+    def _of_uri(self, uri: Uri) -> tuple[Replica, ...]:
+        """The context's token that a URI names."""
+        context = self.session.hsmctl.context
+        wanted = (uri.token or b"").decode(errors="surrogateescape")
+        for entry in context.tokens:
+            if uri.token is not None and wanted in (entry.label, entry.name):
+                return named(self.session.hsmctl.token_replicas(), [entry.name])
+        known = ", ".join(entry.label or entry.name for entry in context.tokens) or "none"
+        raise Conflict(f"no token {uri}", f"the context has {known}", "hsmctl token list")
+
+    def label(self, replica: Replica) -> str:
+        """The label of a context's token, for URIs; empty where it is not known."""
+        entries = self.session.hsmctl.context.tokens
+        return next((entry.label for entry in entries if entry.name == replica.name), "")
+
+
+def at_token(function: Callable[..., int]) -> Callable[..., int]:
+    """Give a command the options of a place; it gets them as `place`."""
+
+    @functools.wraps(function)
+    def call(session: Session, *, cluster: str | None, on: str | None, deadline: float, **typed: object) -> int:
+        place = Place(session=session, cluster=cluster, name=on, seconds=deadline)
+        return function(session, place=place, **typed)
+
+    for option in (
+        click.option("--deadline", type=Seconds(), default="30s", show_default=True, help="Give up after this time."),
+        click.option("--on", metavar="HSM", help="Work on this HSM or token; otherwise the first that answers."),
+        click.option("--cluster", metavar="ID", help="The cluster, where the context has several."),
+    ):
+        option(call)
+    return call
+
+
+def read_all(path: str, limit: int, what: str) -> bytes:
+    """A file's content, or standard input's where the path is `-`.
+
+    Raises:
+        UsageError: it is longer than the limit.
+        Conflict: it cannot be read.
+    """
+    data = b"".join(parts(path, limit + 1))
+    if len(data) > limit:
+        raise UsageError(f"{what} {path}", f"it is longer than {limit:,} bytes", "give a smaller one")
+    return data
+
+
+def parts(path: str, most: int | None = None) -> Iterator[bytes]:
+    """A file's content, or standard input's where the path is `-`, piece by piece; no more than `most` bytes."""
+    with _opened(path) as stream:
+        while most is None or most > 0:
+            part = stream.read(CHUNK if most is None else min(CHUNK, most))
+            if not part:
+                return
+            most = None if most is None else most - len(part)
+            yield part
+
+
+@contextmanager
+def written(path: Path, *, secret: bool = False, replaces: bool = False) -> Iterator[BinaryIO]:
+    """A file that is there, and whole, only after the context ended well.
+
+    Raises:
+        Conflict: it exists already and is not to be replaced.
+        Denied: it cannot be written.
+    """
+    if path.exists() and not replaces:
+        raise Conflict(str(path), "it exists", "choose another name, or move it away")
+    try:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise Denied(str(path), error.strerror or str(error), f"ls -ld {path.parent}") from error
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(name).chmod(0o600 if secret else 0o644 & ~_umask())
+        Path(name).rename(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    """This process's mask for new files, which can only be read by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[BinaryIO]:
+    if path == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        with Path(path).open("rb") as stream:
+            yield stream
+    except OSError as error:
+        raise Conflict(path, error.strerror or str(error), "name a file that can be read, or - for stdin") from error

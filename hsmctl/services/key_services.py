@@ -1,0 +1,22 @@
+"""Everything that works on single keys, together: what `bootstrap` hands to the front ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hsmctl.ports_key import KeyFormats
+from hsmctl.services.key_certificate import KeyCertificates
+from hsmctl.services.key_door import KeyDoor
+from hsmctl.services.key_move import KeyMove
+from hsmctl.services.key_use import KeyUse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyServices:
+    """Work on single keys of one context."""
+
+    door: KeyDoor
+    formats: KeyFormats
+    use: KeyUse
+    move: KeyMove
+    certificates: KeyCertificates

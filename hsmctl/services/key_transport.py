@@ -1,0 +1,153 @@
+"""Keys that carry other keys: made for one journey, journaled before they exist, destroyed whatever happens.
+
+A transport key is found again by its own random id and label alone, as the journal keeps them, so that nothing else is
+ever destroyed in its place. One that a killed process left behind goes at the start of the next journey to its token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from hsmctl.domain.key import Key, KeyKind, KeySpec, ObjectClass
+from hsmctl.domain.key_transport import TransportName
+from hsmctl.domain.mechanism import Mechanism, TokenFacts
+from hsmctl.domain.sync import Replica
+from hsmctl.errors import Conflict, HsmctlError
+from hsmctl.ports import Journal, Token
+from hsmctl.ports_key import Value
+
+_RSA_BITS = "3072"
+_KEY_WRAPS = ("AES_KEY_WRAP_KWP", "CLOUDHSM_AES_KEY_WRAP_ZERO_PAD", "AES_KEY_WRAP_PAD")
+"""AES key wrap with padding (RFC 5649) by its names; SoftHSM does that under the last one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyTransport:
+    """Makes transport keys and sees that they are gone."""
+
+    journal: Journal
+
+    def sweep(self, replica: Replica, token: Token) -> int:
+        """Destroy what earlier runs left on this token; how many objects that were."""
+        left = [name for place, name in self._left() if place == _place(replica)]
+        return sum(self.end(replica, token, name) for name in left)
+
+    def begin(self, replica: Replica) -> TransportName:
+        """A name, journaled before anything of it exists."""
+        name = TransportName.fresh()
+        self._record("transport-made", replica, name)
+        return name
+
+    def end(self, replica: Replica, token: Token, name: TransportName) -> int:
+        """Destroy whatever has this name; how many objects that were."""
+        found = token.objects.find({"label": name.label, "id": name.key_id})
+        for key in found:
+            token.objects.destroy(key)
+        self._record("transport-gone", replica, name)
+        return len(found)
+
+    @contextmanager
+    def pair(self, replica: Replica, token: Token) -> Iterator[Key]:
+        """The private half of an RSA pair that only unwraps, gone after the context."""
+        name = self.begin(replica)
+        try:
+            yield self.make_pair(token, name)
+        finally:
+            self._end_quietly(replica, token, name)
+
+    def make_pair(self, token: Token, name: TransportName) -> Key:
+        """An RSA pair of this name; its private half, which only unwraps."""
+        attributes = {"private": {"unwrap": True}, "public": {"wrap": True}}
+        spec = KeySpec(kind=KeyKind.RSA, size=_RSA_BITS, label=name.label, key_id=name.key_id, attributes=attributes)
+        made = token.generate(spec)
+        return next(key for key in made if key.identity.object_class is ObjectClass.PRIVATE)
+
+    def make_between(self, token: Token, name: TransportName) -> Key:
+        """An AES key of this name that wraps and may be wrapped."""
+        spec = KeySpec(
+            kind=KeyKind.AES,
+            size="256",
+            label=name.label,
+            key_id=name.key_id,
+            extractable=True,
+            attributes={"secret": {"wrap": True}},
+        )
+        return token.generate(spec)[0]
+
+    def unseal_between(self, token: Token, by: Key, sealed: bytes, hash_name: str, name: TransportName) -> Key:
+        """The AES key that came under RSA-OAEP, which only unwraps here."""
+        template: dict[str, Value] = {
+            "class": 4,
+            "key_type": 0x1F,
+            "label": name.label,
+            "id": name.key_id,
+            "unwrap": True,
+        }
+        hidden = {"sensitive": True, "extractable": False, "private": True}
+        return token.uses.unwrap(by, sealed, Mechanism(name="RSA_PKCS_OAEP", hash=hash_name), {**template, **hidden})
+
+    def _end_quietly(self, replica: Replica, token: Token, name: TransportName) -> None:
+        """Destroy what has this name; where that fails, the journal remembers it for the next run."""
+        try:
+            self.end(replica, token, name)
+        except HsmctlError as error:
+            self._record("transport-left", replica, name, error=str(error))
+
+    def _left(self) -> list[tuple[str, TransportName]]:
+        """Transport keys whose end is not on record, with their places."""
+        made: dict[str, tuple[str, TransportName]] = {}
+        for record in self.journal.records():
+            if record.get("kind") == "transport-made":
+                name = TransportName.of(bytes.fromhex(str(record["id"])))
+                made[str(record["id"])] = str(record["place"]), name
+            elif record.get("kind") == "transport-gone":
+                made.pop(str(record["id"]), None)
+        return list(made.values())
+
+    def _record(self, kind: str, replica: Replica, name: TransportName, **more: str) -> None:
+        self.journal.append(kind, {"place": _place(replica), "id": name.key_id.hex(), **more})
+
+
+def oaep_hash(*tokens: TokenFacts) -> str:
+    """The hash for RSA-OAEP that all of these understand: SoftHSM knows SHA-1 alone."""
+    return "sha1" if any(is_software(facts) for facts in tokens) else "sha256"
+
+
+def key_wrap(facts: TokenFacts) -> Mechanism:
+    """AES key wrap with padding as the token calls it.
+
+    Raises:
+        Conflict: it offers none.
+    """
+    for name in _KEY_WRAPS:
+        if facts.offers(name):
+            return Mechanism(name=name)
+    raise Conflict(f"{facts.label} wraps no keys with AES", "it offers none of RFC 5649", "hsmctl token show")
+
+
+def as_offered(token: Token, mechanism: Mechanism) -> Mechanism:
+    """The same AES key wrap by the name it has on this token: CloudHSM has names of its own.
+
+    Raises:
+        Conflict: the token offers it under no name.
+    """
+    if mechanism.name not in ("AES_KEY_WRAP", "AES_KEY_WRAP_PAD"):
+        return mechanism
+    facts = token.objects.describe()
+    if mechanism.name == "AES_KEY_WRAP_PAD":
+        return key_wrap(facts)
+    own = "CLOUDHSM_AES_KEY_WRAP_NO_PAD"
+    return Mechanism(name=own) if not facts.offers(mechanism.name) and facts.offers(own) else mechanism
+
+
+def is_software(facts: TokenFacts) -> bool:
+    """Whether the token says that it is software."""
+    said = f"{facts.manufacturer} {facts.model} {facts.library}".lower()
+    return "softhsm" in said or ("opencryptoki" in said and "soft" in said) or "nss" in said.split()
+
+
+def _place(replica: Replica) -> str:
+    """What a token is called for good: its cluster, whose HSMs share what they hold, or its own name."""
+    return replica.realm or replica.name

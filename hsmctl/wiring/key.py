@@ -1,0 +1,42 @@
+"""Puts key operations together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hsmctl.domain.sync import Replica
+    from hsmctl.ports import Clock, Journal, Login, Tokens
+    from hsmctl.services.key_services import KeyServices
+
+
+def key_services(
+    clock: Clock,
+    tokens: Tokens,
+    login: Callable[[Replica], Login],
+    journal: Journal,
+    guard: Callable[[], str | None],
+) -> KeyServices:
+    """Work on single keys; `guard` refuses a change that the context forbids."""
+    from hsmctl.adapters.key_certificate import CryptographyCertificates
+    from hsmctl.adapters.key_format import CryptographyFormats
+    from hsmctl.services.key_certificate import KeyCertificates
+    from hsmctl.services.key_door import KeyDoor
+    from hsmctl.services.key_move import KeyMove
+    from hsmctl.services.key_services import KeyServices
+    from hsmctl.services.key_transport import KeyTransport
+    from hsmctl.services.key_use import KeyUse
+
+    door, formats, transport = (
+        KeyDoor(clock=clock, tokens=tokens, login=login),
+        CryptographyFormats(),
+        KeyTransport(journal=journal),
+    )
+    return KeyServices(
+        door=door,
+        formats=formats,
+        use=KeyUse(door=door, formats=formats),
+        move=KeyMove(door=door, journal=journal, formats=formats, transport=transport, guard=guard),
+        certificates=KeyCertificates(door=door, formats=formats, maker=CryptographyCertificates(clock)),
+    )
