@@ -192,6 +192,7 @@ class Hsmctl:
             Conflict: this version knows no such noun.
         """
         known: Mapping[str, Callable[[], Playbook]] = {
+            "key": lambda: self.keys.playbook,
             "cluster": lambda: self.cluster.playbook(),
             "client": lambda: self.client.playbook,
             "mtls": lambda: self.mtls.playbook,
@@ -235,7 +236,8 @@ class Hsmctl:
         """Work on single keys."""
         from hsmctl.wiring.key import key_services
 
-        return key_services(self.clock, self.tokens, self.login, self.journal, self.check_may_write)
+        access = self.clock, self.tokens, self.login, self.journal
+        return key_services(*access, self.check_may_write, self._replica, _new_verifier)
 
     @cached_property
     def tokens(self) -> Tokens:
@@ -378,6 +380,18 @@ class Hsmctl:
         from hsmctl.wiring.sync import token_replicas
 
         return token_replicas(self.context)
+
+    def _replica(self, name: str, cluster_id: str | None) -> Replica:
+        """The replica of this name, among the context's tokens or in a cluster.
+
+        Raises:
+            Conflict: there is none.
+        """
+        known = self.token_replicas() if cluster_id is None else self.replicas(self.cluster.show(cluster_id))
+        for replica in known:
+            if replica.name == name:
+                return replica
+        raise Conflict(f"no replica {name}", "the plan was made where there was one", "hsmctl key list")
 
     def login(self, replica: Replica) -> Login:
         """The crypto user of a replica, its password read from where the context says."""

@@ -1,31 +1,65 @@
-"""Two unrelated SoftHSM tokens, and the command line over them through the real agent: nothing here is a fake."""
+"""Two unrelated SoftHSM tokens, and the command line over them through the real agent: no answer here is made up.
+
+An agent is started once for each token and kept: what a start costs, and what it promises, is the business of the tests
+of the port Tokens.
+"""
 
 from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import jsonschema
+import pytest
 from softhsm_token import MODULE, PASSWORD, USER, make_token
 from transcript import Ran, hsmctl
 from world import World
 
+from hsmctl.adapters.clock import SystemClock
+from hsmctl.adapters.token import AgentTokens
 from hsmctl.bootstrap import Hsmctl
+from hsmctl.domain.sync import Replica
+from hsmctl.ports import Login, Token
 from hsmctl.secret import Secret, Source, SourceKind
 from hsmctl.settings import Context, Settings, TokenEntry
 
 SCHEMAS = Path(__file__).parent / "data" / "schemas"
+LOGIN = Login(USER, Secret(PASSWORD))
+_LONG = 600.0
+
+
+class HeldTokens:
+    """ports.Tokens whose conversations go on from one opening to the next."""
+
+    def __init__(self, folder: Path, names: tuple[str, ...]) -> None:
+        self.stack = ExitStack()
+        self._held: dict[str, Token] = {}
+        for name in names:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("SOFTHSM2_CONF", str(make_token(folder / name, name)))
+                replica = Replica(name=name, address=f"module:{MODULE}?token={name}")
+                opened = AgentTokens(SystemClock(), folder / "locks").open(replica, LOGIN, time.monotonic() + _LONG)
+                self._held[name] = self.stack.enter_context(opened)
+
+    @contextmanager
+    def open(self, replica: Replica, login: Login, deadline: float) -> Iterator[Token]:
+        yield self._held[replica.name]
+
+    def __getitem__(self, name: str) -> Token:
+        return self._held[name]
 
 
 class TokenWorld(World):
-    """No world in memory: the façade as it is shipped, over the tokens of one SoftHSM folder."""
+    """No world in memory: the façade as it is shipped, over two tokens."""
 
     def __init__(self, folder: Path, names: tuple[str, ...] = ("alpha", "beta")) -> None:
         super().__init__()
         self.folder = folder
-        self.configuration = make_token(folder / "softhsm", *names)
+        self.real = HeldTokens(folder, names)
         (folder / "pin").write_text(PASSWORD)
         (folder / "pin").chmod(0o600)
         self.context = Context(name="onprem", tokens=tuple(map(self._entry, names)))
@@ -38,7 +72,9 @@ class TokenWorld(World):
         ask: Callable[[str], Secret] = lambda _: Secret("correct horse"),
     ) -> Hsmctl:
         chosen = context or self.context
-        return Hsmctl(Settings(context=chosen, state_folder=self.folder / "state", lab_home=folder / "lab"), ask)
+        facade = Hsmctl(Settings(context=chosen, state_folder=self.folder / "state", lab_home=self.folder / "lab"), ask)
+        vars(facade).update(tokens=self.real)
+        return facade
 
     def run(self, *words: str, context: Context | None = None, terminal: bool = False) -> Ran:
         """Run a command; a JSON document is held against its schema."""
@@ -50,7 +86,7 @@ class TokenWorld(World):
 
     def ok(self, *words: str) -> Ran:
         """Run a command that works, on the first token unless it says which."""
-        ran = self.run(*words, *(() if "--on" in words else ("--on", "alpha")))
+        ran = self.run(*words, *(() if {"--on", "--from"} & {*words} else ("--on", "alpha")))
         assert ran.code == 0, ran.err
         return ran
 
@@ -59,7 +95,8 @@ class TokenWorld(World):
 
     def _entry(self, name: str) -> TokenEntry:
         source = Source(SourceKind.FILE, (str(self.folder / "pin"),))
-        return TokenEntry(name=name, module=MODULE, label=name, user=USER, password=source)
+        serial = self.real[name].objects.describe().serial
+        return TokenEntry(name=name, module=MODULE, label=name, user=USER, password=source, serial=serial)
 
 
 def tool(folder: Path, *words: str, stdin: bytes = b"") -> bytes:

@@ -36,23 +36,29 @@ class FakeObjects:
         return made
 
     def destroy(self, key: Key) -> None:
-        if key not in self._own:
-            raise DeviceError("the token refused", "no objects are what was meant", ckr="CKR_OBJECT_HANDLE_INVALID")
+        listed = self._only(key)
         for keys in self._lists():
-            if key in keys:
-                keys.remove(key)
+            if listed in keys:
+                keys.remove(listed)
 
     def change(self, key: Key, template: Template) -> Key:
+        listed = self._only(key)
         self.destroy(key)
         on = {name for name, value in template.items() if value is True}
         off = {name for name, value in template.items() if value is False}
-        identity = key.identity._replace(
-            label=_raw(template.get("label", key.identity.label)), key_id=_raw(template.get("id", key.identity.key_id))
-        )
-        changed = replace(key, identity=identity, attributes=(key.attributes | on) - off)
+        label, key_id = template.get("label", key.identity.label), template.get("id", key.identity.key_id)
+        identity = key.identity._replace(label=_raw(label), key_id=_raw(key_id))
+        changed = replace(listed, identity=identity, attributes=(listed.attributes | on) - off)
         for keys in self._lists():
             keys.append(changed)
         return changed
+
+    def _only(self, key: Key) -> Key:
+        """The object that a key means, by what identifies it alone."""
+        found = [each for each in self._own if (each.identity, each.material) == (key.identity, key.material)]
+        if len(found) != 1:
+            raise DeviceError("the token refused", "no objects are what was meant", ckr="CKR_OBJECT_HANDLE_INVALID")
+        return found[0]
 
     def describe(self) -> TokenFacts:
         mechanisms = tuple(

@@ -63,6 +63,7 @@ def unwrap(module: Module, session: Session, args: Mapping[str, Any]) -> dict[st
             raise Refused("CKR_KEY_FUNCTION_NOT_PERMITTED", "the key may not unwrap")
         how = prepared(args.get("mechanism") or {})
         kind = ObjectClass(_number(args, "class")), KeyType(_number(args, "key_type"))
+        wanted = {**_impossible(kind[0]), **wanted}
         made = by.unwrap_key(*kind, data, store=True, capabilities=0, template=wanted, **how.arguments)
         return _listed(module, session, made)
 
@@ -91,6 +92,16 @@ def derive(module: Module, session: Session, args: Mapping[str, Any]) -> dict[st
 
 CREATING: Mapping[str, Operation] = {"generate": generate, "create": create, "unwrap": unwrap, "derive": derive}
 """The operations after which there may be a new token object."""
+
+
+def _impossible(object_class: int) -> Template:
+    """The uses that python-pkcs11 names in every template and a private key does not have: left out of it."""
+    from pkcs11 import Attribute, ObjectClass
+    from pkcs11.constants import DEFAULT
+
+    if object_class != ObjectClass.PRIVATE_KEY:
+        return {}
+    return dict.fromkeys((Attribute.ENCRYPT, Attribute.VERIFY, Attribute.WRAP), DEFAULT)
 
 
 def _listed(module: Module, session: Session, *made: Any) -> dict[str, object]:  # noqa: ANN401 - python-pkcs11's objects

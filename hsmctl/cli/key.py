@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 from hsmctl.cli.key_certificate import certificates, request_certificate, sign_own_certificate
+from hsmctl.cli.key_change import (
+    copy_keys,
+    delete_keys,
+    disable_keys,
+    enable_keys,
+    rename_key,
+    rotate_key,
+    set_attributes,
+)
 from hsmctl.cli.key_generate import generate_key
 from hsmctl.cli.key_list import find_keys, list_keys, show_key
 from hsmctl.cli.key_move import export_key, import_key, unwrap_key, wrap_key
@@ -13,7 +22,8 @@ noun = Noun(
     "key",
     "Keys: list them, make them, use them.",
     *(list_keys, find_keys, show_key, generate_key),
-    *(import_key, export_key, wrap_key, unwrap_key),
+    *(import_key, export_key, wrap_key, unwrap_key, copy_keys),
     *(sign_file, verify_file, mac_file, encrypt_file, decrypt_file, derive_secret),
+    *(disable_keys, enable_keys, set_attributes, rename_key, rotate_key, delete_keys),
     *(request_certificate, sign_own_certificate, certificates),
 )

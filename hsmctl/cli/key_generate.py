@@ -100,6 +100,8 @@ def _spec(
     extractable: bool,
 ) -> KeySpec:
     """What was asked for, refused before anything is contacted if CloudHSM would refuse it."""
+    for half in attributes.keys() - {"public"}:
+        attributes[half].setdefault("sensitive", True)
     spec = KeySpec(
         kind=kind,
         size=size or SIZES[kind][0],

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from enum import StrEnum
 
-from hsmctl.domain.key import PAIRED, KeyKind
+from hsmctl.domain.key import PAIRED, KeyKind, ObjectClass
 from hsmctl.errors import UsageError
 
 
@@ -51,6 +51,12 @@ _KINDS: Mapping[Purpose, frozenset[KeyKind]] = {
 _DEFAULTS: Mapping[KeyKind, Purpose] = {KeyKind.AES: Purpose.DATA, KeyKind.GENERIC: Purpose.HMAC}
 USES = ("encrypt", "decrypt", "sign", "verify", "wrap", "unwrap", "derive")
 """The attributes that allow a key something."""
+ABLE = {
+    ObjectClass.SECRET: ("encrypt", "decrypt", "sign", "verify", "wrap", "unwrap", "derive"),
+    ObjectClass.PRIVATE: ("decrypt", "sign", "unwrap", "derive"),
+    ObjectClass.PUBLIC: ("encrypt", "verify", "wrap"),
+}
+"""The uses that an object of a class can have."""
 _SETTABLE = (*USES, "private", "sensitive", "extractable", "wrap_with_trusted", "modifiable", "destroyable", "copyable")
 """The attributes `--attr` takes; CKA_TRUSTED is not among them: nobody but an admin makes a key trusted."""
 

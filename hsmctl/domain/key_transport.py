@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 from typing import NamedTuple
 
+from hsmctl.domain.mechanism import TokenFacts
+
 PREFIX = b"hsmctl-transport-"
 """How the labels of transport keys begin."""
 
@@ -24,3 +26,14 @@ class TransportName(NamedTuple):
     def of(cls, key_id: bytes) -> TransportName:
         """The name with this id."""
         return cls(PREFIX + key_id.hex().encode(), key_id)
+
+
+def oaep_hash(*tokens: TokenFacts) -> str:
+    """The hash for RSA-OAEP that all of these understand: SoftHSM knows SHA-1 alone."""
+    return "sha1" if any(is_software(facts) for facts in tokens) else "sha256"
+
+
+def is_software(facts: TokenFacts) -> bool:
+    """Whether the token says that it is software."""
+    said = f"{facts.manufacturer} {facts.model} {facts.library}".lower()
+    return "softhsm" in said or ("opencryptoki" in said and "soft" in said) or "nss" in said.split()

@@ -82,6 +82,9 @@ class Action(OpenEnum):
     CONFIGURE_CLIENT = "configure-client"
     INSTALL_CA = "install-customer-ca"
     CHECK_CLIENT = "check-client"
+    DELETE_KEY = "delete-key"
+    CHANGE_KEY = "change-key"
+    COPY_KEY = "copy-key"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from hsmctl.domain.key import Key, KeyKind, ObjectClass
 from hsmctl.domain.key_material import Imported
 from hsmctl.domain.key_name import KeyName
-from hsmctl.domain.key_purpose import Purpose, attributes_for
+from hsmctl.domain.key_purpose import ABLE, Purpose, attributes_for
+from hsmctl.domain.key_transport import oaep_hash
 from hsmctl.domain.mechanism import Mechanism, Output
 from hsmctl.domain.sync import Replica
 from hsmctl.errors import Conflict, DeviceError, UsageError
 from hsmctl.ports import Journal, Token
 from hsmctl.ports_key import KeyFormats, Value
 from hsmctl.services.key_door import KeyDoor, only
-from hsmctl.services.key_transport import KeyTransport, as_offered, key_wrap, oaep_hash
+from hsmctl.services.key_transport import KeyTransport, as_offered, key_wrap
 
 _NO_PLAINTEXT = frozenset(
     {
@@ -184,7 +185,10 @@ _KIND = ("class", "key_type")
 def uses_of(kind: KeyKind, object_class: ObjectClass, wanted: Wanted) -> dict[str, Value]:
     """The attributes of an object that comes in: its names, what it may do, and whether it may leave again."""
     halves = attributes_for(kind, wanted.purpose, wanted.attributes)
-    uses: dict[str, Value] = {"label": wanted.label, "id": wanted.key_id, **halves[_HALVES[object_class]]}
+    half = halves.get(_HALVES[object_class], {})
+    # What is not named is forbidden: tokens have defaults of their own, and SoftHSM's allow everything.
+    uses: dict[str, Value] = {**dict.fromkeys(ABLE[object_class], False), **half}
+    uses |= {"label": wanted.label, "id": wanted.key_id}
     if object_class is not ObjectClass.PUBLIC:
         uses |= {"private": True, "sensitive": True, "extractable": wanted.extractable}
     return uses

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 
 from hsmctl.ports_key import KeyFormats
 from hsmctl.services.key_certificate import KeyCertificates
+from hsmctl.services.key_change import KeyChange
+from hsmctl.services.key_copy import KeyCopy
 from hsmctl.services.key_door import KeyDoor
 from hsmctl.services.key_move import KeyMove
 from hsmctl.services.key_use import KeyUse
+from hsmctl.services.operation import Playbook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,3 +23,10 @@ class KeyServices:
     use: KeyUse
     move: KeyMove
     certificates: KeyCertificates
+    change: KeyChange
+    copy: KeyCopy
+
+    @property
+    def playbook(self) -> Playbook:
+        """How all plans of keys are carried out."""
+        return Playbook(runners={**self.change.runners, **self.copy.playbook.runners})

@@ -29,9 +29,9 @@ class KeyTransport:
 
     journal: Journal
 
-    def sweep(self, replica: Replica, token: Token) -> int:
-        """Destroy what earlier runs left on this token; how many objects that were."""
-        left = [name for place, name in self._left() if place == _place(replica)]
+    def sweep(self, replica: Replica, token: Token, keep: TransportName | None = None) -> int:
+        """Destroy what earlier runs left on this token, but for the name in use; how many objects that were."""
+        left = [name for place, name in self._left() if place == _place(replica) and name != keep]
         return sum(self.end(replica, token, name) for name in left)
 
     def begin(self, replica: Replica) -> TransportName:
@@ -110,11 +110,6 @@ class KeyTransport:
         self.journal.append(kind, {"place": _place(replica), "id": name.key_id.hex(), **more})
 
 
-def oaep_hash(*tokens: TokenFacts) -> str:
-    """The hash for RSA-OAEP that all of these understand: SoftHSM knows SHA-1 alone."""
-    return "sha1" if any(is_software(facts) for facts in tokens) else "sha256"
-
-
 def key_wrap(facts: TokenFacts) -> Mechanism:
     """AES key wrap with padding as the token calls it.
 
@@ -140,12 +135,6 @@ def as_offered(token: Token, mechanism: Mechanism) -> Mechanism:
         return key_wrap(facts)
     own = "CLOUDHSM_AES_KEY_WRAP_NO_PAD"
     return Mechanism(name=own) if not facts.offers(mechanism.name) and facts.offers(own) else mechanism
-
-
-def is_software(facts: TokenFacts) -> bool:
-    """Whether the token says that it is software."""
-    said = f"{facts.manufacturer} {facts.model} {facts.library}".lower()
-    return "softhsm" in said or ("opencryptoki" in said and "soft" in said) or "nss" in said.split()
 
 
 def _place(replica: Replica) -> str:

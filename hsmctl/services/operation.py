@@ -23,7 +23,7 @@ from hsmctl.domain.operation import (
     operations,
 )
 from hsmctl.domain.plan import CONFIRMATION_LIFE, Action, Effect, Plan, Precondition, Step
-from hsmctl.errors import Conflict, Denied, HsmctlError, UsageError
+from hsmctl.errors import Conflict, Denied, DeviceError, HsmctlError, UsageError
 from hsmctl.ports import Caller, Clock, Identity, Journal, Locks
 
 Run = Callable[[Step, Found], Generator[str, None, Found]]
@@ -32,7 +32,7 @@ Run = Callable[[Step, Found], Generator[str, None, Found]]
 Reader = Callable[[Precondition, Found], Precondition]
 """Looks again: the same precondition with what is seen now."""
 
-_SURE = (Conflict, Denied, UsageError)
+_SURE = (Conflict, Denied, DeviceError, UsageError)
 """Errors by which a change was refused and did not happen; after any other nobody knows."""
 
 

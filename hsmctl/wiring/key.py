@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hsmctl.domain.sync import Replica
-    from hsmctl.ports import Clock, Journal, Login, Tokens
+    from hsmctl.ports import Clock, Journal, Login, SignatureVerifier, Tokens
     from hsmctl.services.key_services import KeyServices
 
 
@@ -17,11 +17,15 @@ def key_services(
     login: Callable[[Replica], Login],
     journal: Journal,
     guard: Callable[[], str | None],
+    place: Callable[[str, str | None], Replica],
+    verifier: Callable[[], SignatureVerifier],
 ) -> KeyServices:
-    """Work on single keys; `guard` refuses a change that the context forbids."""
+    """Work on single keys; `guard` refuses a change that the context forbids, `place` finds a replica by its name."""
     from hsmctl.adapters.key_certificate import CryptographyCertificates
     from hsmctl.adapters.key_format import CryptographyFormats
     from hsmctl.services.key_certificate import KeyCertificates
+    from hsmctl.services.key_change import KeyChange
+    from hsmctl.services.key_copy import KeyCopy
     from hsmctl.services.key_door import KeyDoor
     from hsmctl.services.key_move import KeyMove
     from hsmctl.services.key_services import KeyServices
@@ -38,5 +42,7 @@ def key_services(
         formats=formats,
         use=KeyUse(door=door, formats=formats),
         move=KeyMove(door=door, journal=journal, formats=formats, transport=transport, guard=guard),
+        copy=KeyCopy(clock=clock, door=door, transport=transport, verifier=verifier, place=place),
+        change=KeyChange(clock=clock, door=door, journal=journal, place=place),
         certificates=KeyCertificates(door=door, formats=formats, maker=CryptographyCertificates(clock)),
     )

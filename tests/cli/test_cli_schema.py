@@ -45,6 +45,7 @@ COMMANDS = {
     "key.list@1": ["key", "list"],
     "key.generate@1": ["key", "generate", "EC", "--label", "tls"],
     "key.find@1": ["key", "find", "db-*"],
+    "key.rotate@1": ["key", "rotate", "db-kek-000", "--label", "db-kek-next"],
     "key.show@1": ["key", "show", "db-kek-000"],
     "sync.check@1": ["sync", "check", "--deep"],
     "net.explain@1": ["net", "explain", "--client", "10.0.0.9"],

@@ -1,0 +1,273 @@
+"""Keys deleted, disabled, enabled and changed: plans over exactly the objects that were shown, and how they are run.
+
+Every object is found again, by class, id, label and material, when its step begins: what is not the one that was shown
+is not touched. PKCS#11 changes no attribute of a cluster's keys, and the plan says what does it instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from hsmctl.domain.evidence import Grade
+from hsmctl.domain.key import Key, ObjectClass, text
+from hsmctl.domain.key_change import (
+    QUARANTINE,
+    change_step,
+    delete_step,
+    disabled,
+    meant,
+    named,
+    sole_unwrapper,
+    wanted_of,
+)
+from hsmctl.domain.key_purpose import USES
+from hsmctl.domain.operation import Found
+from hsmctl.domain.plan import Action, Plan, Precondition, Step
+from hsmctl.domain.sync import Replica
+from hsmctl.domain.uri import uri_of
+from hsmctl.errors import Conflict
+from hsmctl.ports import Clock, Journal, Token
+from hsmctl.ports_key import Value
+from hsmctl.services.key_door import KeyDoor
+from hsmctl.services.operation import Playbook, Runner
+from hsmctl.services.wait import Wait
+
+T = TypeVar("T")
+_SECONDS = 60.0
+"""How long a step may take."""
+Choose = Callable[[Sequence[Key]], Sequence[Key]]
+"""Which of a token's objects are meant."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Where a change is made, and in whose name it is planned."""
+
+    replicas: tuple[Replica, ...]
+    cluster_id: str | None
+    account: str
+    region: str
+    way_back: str
+    """What a deletion says about backups."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyChange:
+    """Plans changes to keys and runs them."""
+
+    clock: Clock
+    door: KeyDoor
+    journal: Journal
+    place: Callable[[str, str | None], Replica]
+    """The replica of this name, in this cluster if there is one."""
+
+    def plan_delete(self, scope: Scope, choose: Choose, *, now: str, seconds: float) -> Plan:
+        """Destroy objects; `now` is why one that was not disabled for a week is deleted all the same.
+
+        Raises:
+            Conflict: none is meant, or one is the only key that unwraps.
+        """
+        replica, keys, chosen = self._chosen(scope, choose, seconds)
+        for key in chosen:
+            if sole_unwrapper(key, [each for each in keys if each not in chosen or each is key]):
+                raise Conflict(
+                    f"{key.identity} is not deleted",
+                    "it is the only key here that unwraps: whatever it wrapped would be lost",
+                    "wrap those keys anew under another key first",
+                )
+        steps = tuple(delete_step(key, replica.name) for key in chosen)
+        rested = tuple(self._rested(key, now) for key in chosen)
+        return self._plan(f"delete {_counted(chosen)}", scope, replica, steps, rested, (scope.way_back,))
+
+    def plan_disable(self, scope: Scope, choose: Choose, *, seconds: float) -> Plan:
+        """Take all uses from keys, so that who needs them cries out; what they were is kept.
+
+        Raises:
+            Conflict: none is meant, or none has a use left.
+        """
+        replica, _, chosen = self._chosen(scope, choose, seconds)
+        usable = [key for key in chosen if key.attributes & {*USES}]
+        if not usable:
+            raise Conflict(f"{_counted(chosen)} not disabled", "nothing is left to take", "hsmctl key show")
+        steps = tuple(
+            change_step(
+                key,
+                replica.name,
+                dict.fromkeys((use for use in USES if use in key.attributes), False),
+                f"disable {key.identity.object_class} {uri_of(key.identity)}",
+                "disable",
+            )
+            for key in usable
+        )
+        return self._plan(f"disable {_counted(usable)}", scope, replica, steps, (_changes(replica, steps),))
+
+    def plan_enable(self, scope: Scope, choose: Choose, *, seconds: float) -> Plan:
+        """Give disabled keys back the uses they had.
+
+        Raises:
+            Conflict: none is meant, or the journal of this machine does not know what one could do.
+        """
+        replica, _, chosen = self._chosen(scope, choose, seconds)
+        steps = []
+        for key in chosen:
+            known = disabled(self.journal.records(), key)
+            if known is None:
+                why = "the journal of this machine does not know that it was disabled"
+                raise Conflict(f"{key.identity} not enabled", why, "hsmctl key set KEY sign=true")
+            says = f"enable {key.identity.object_class} {uri_of(key.identity)}: {', '.join(known.uses)}"
+            steps.append(change_step(key, replica.name, dict.fromkeys(known.uses, True), says, "enable"))
+        return self._plan(f"enable {_counted(chosen)}", scope, replica, tuple(steps), (_changes(replica, steps),))
+
+    def plan_set(self, scope: Scope, choose: Choose, wanted: Mapping[str, bool | bytes], *, seconds: float) -> Plan:
+        """Give one object other attributes, or another label.
+
+        Raises:
+            Conflict: none is meant, or several.
+        """
+        replica, _, chosen = self._chosen(scope, choose, seconds)
+        told = ", ".join(
+            f"{name} {text(value) if isinstance(value, bytes) else str(value).lower()}"
+            for name, value in wanted.items()
+        )
+        steps = tuple(change_step(key, replica.name, wanted, f"set {told} of {uri_of(key.identity)}") for key in chosen)
+        return self._plan(f"change {_counted(chosen)}", scope, replica, steps, (_changes(replica, steps),))
+
+    @property
+    def runners(self) -> Mapping[Action, Runner]:
+        """How the steps of these plans are run."""
+        return {
+            Action.DELETE_KEY: Runner(run=self._delete, look=self._look_deleted),
+            Action.CHANGE_KEY: Runner(run=self._change, look=self._look_changed),
+        }
+
+    @property
+    def playbook(self) -> Playbook:
+        """How these plans are carried out."""
+        return Playbook(runners=self.runners)
+
+    def _chosen(self, scope: Scope, choose: Choose, seconds: float) -> tuple[Replica, tuple[Key, ...], tuple[Key, ...]]:
+        """The replica that answered, everything on it, and what is meant."""
+
+        def look(replica: Replica, token: Token) -> tuple[Replica, tuple[Key, ...], tuple[Key, ...]]:
+            keys = token.inventory().keys
+            return replica, keys, tuple(choose(keys))
+
+        replica, keys, chosen = self.door.look(scope.replicas, seconds, look)
+        if not chosen:
+            raise Conflict("no key", f"none on {replica.name} is like that", "hsmctl key list")
+        return replica, keys, chosen
+
+    def _rested(self, key: Key, now: str) -> Precondition:
+        """Whether nobody can have used the key for a week."""
+        what = f"{uri_of(key.identity)} disabled for {QUARANTINE.days} days"
+        if key.identity.object_class not in (ObjectClass.PRIVATE, ObjectClass.SECRET):
+            return Precondition(what=f"{uri_of(key.identity)} holds nothing secret", holds=True)
+        known = disabled(self.journal.records(), key)
+        if known and not key.attributes & {*USES} and self.clock.now() - known.at >= QUARANTINE:
+            return Precondition(what=what, holds=True, why=f"since {known.at:%Y-%m-%d %H:%M} UTC")
+        why = (
+            f"since {known.at:%Y-%m-%d %H:%M} UTC only" if known else "it is not disabled, as far as this machine knows"
+        )
+        way_out = "hsmctl key disable KEY, or --now REASON"
+        return Precondition(what=what, holds=False, grade=Grade.REPORTED, why=why, way_out=way_out, waived=now)
+
+    def _plan(
+        self,
+        title: str,
+        scope: Scope,
+        replica: Replica,
+        steps: tuple[Step, ...],
+        preconditions: tuple[Precondition, ...] = (),
+        warnings: tuple[str, ...] = (),
+    ) -> Plan:
+        return Plan(
+            title=title,
+            region=scope.region,
+            account=scope.account,
+            made_at=self.clock.now(),
+            cluster_id=scope.cluster_id,
+            steps=steps,
+            preconditions=preconditions,
+            noun="key",
+            subject="" if scope.cluster_id else replica.name,
+            warnings=tuple(warning for warning in warnings if warning),
+        )
+
+    def _delete(self, step: Step, found: Found) -> Wait[Found]:
+        key = meant(step.inputs)
+        yield f"destroying {uri_of(key.identity)}"
+        self._on(step, found, lambda token: token.objects.destroy(key))
+        self.journal.append("key-deleted", {**named(key), "on": step.inputs["on"]})
+        return {}
+
+    def _look_deleted(self, step: Step, found: Found) -> Found | None:
+        return None if self._same(step, found, meant(step.inputs)) else {}
+
+    def _change(self, step: Step, found: Found) -> Wait[Found]:
+        key, wanted = meant(step.inputs), wanted_of(step.inputs)
+        yield step.says
+        why = step.inputs["why"]
+        if why:
+            at = self.clock.now().isoformat()
+            self.journal.append(f"key-{why}d", {**named(key), "at": at, "uses": step.inputs["uses"]})
+        self._on(step, found, lambda token: token.objects.change(key, wanted))
+        return {}
+
+    def _look_changed(self, step: Step, found: Found) -> Found | None:
+        wanted, key = wanted_of(step.inputs), meant(step.inputs)
+        identity = key.identity._replace(
+            label=_bytes(wanted.get("label"), key.identity.label), key_id=_bytes(wanted.get("id"), key.identity.key_id)
+        )
+        same = self._same(step, found, Key(identity=identity, key_type="", material=key.material))
+        flags = {name: value for name, value in wanted.items() if isinstance(value, bool)}
+        done = same and all((name in same.attributes) is value for name, value in flags.items())
+        return {} if done else None
+
+    def _same(self, step: Step, found: Found, key: Key) -> Key | None:
+        """The object as the token lists it now, if it is there."""
+        identity = key.identity
+        template = {"label": identity.label, "id": identity.key_id}
+
+        def look(token: Token) -> Key | None:
+            listed = token.objects.find(template)
+            return next((each for each in listed if (each.identity, each.material) == (identity, key.material)), None)
+
+        return self._on(step, found, look)
+
+    def _on(self, step: Step, found: Found, work: Callable[[Token], T]) -> T:
+        replica = self.place(step.inputs["on"], found.get("cluster_id"))
+        return self.door.change([replica], _SECONDS, lambda _, token: work(token))
+
+
+def _changes(replica: Replica, steps: Sequence[Step]) -> Precondition:
+    """Whether the token lets attributes be changed over PKCS#11; if not, what does it."""
+    what = f"{replica.name} changes attributes over PKCS#11"
+    if not replica.realm:
+        return Precondition(what=what, holds=True, grade=Grade.INFERRED, why="it is no CloudHSM")
+    commands = [_command(step) for step in steps[:3]] + (["…"] if len(steps) > 3 else [])
+    why = "CloudHSM's library has no C_SetAttributeValue for keys"
+    return Precondition(what=what, holds=False, why=why, way_out="on a client host: " + "; ".join(commands))
+
+
+def _command(step: Step) -> str:
+    """The same change by cloudhsm-cli, attribute by attribute."""
+    key, wanted = meant(step.inputs), wanted_of(step.inputs)
+    which = f"attr.label={text(key.identity.label)} attr.class={key.identity.object_class}"
+    return "; ".join(
+        f"cloudhsm-cli key set-attribute --filter {which} --name {name.replace('_', '-')} --value {_said(value)}"
+        for name, value in wanted.items()
+    )
+
+
+def _said(value: Value) -> str:
+    return text(value) if isinstance(value, bytes) else str(value).lower()
+
+
+def _bytes(value: Value | None, usual: bytes) -> bytes:
+    return value if isinstance(value, bytes) else usual
+
+
+def _counted(keys: Sequence[Key]) -> str:
+    return str(keys[0].identity) if len(keys) == 1 else f"{len(keys)} keys"

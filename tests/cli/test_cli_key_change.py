@@ -1,0 +1,232 @@
+"""Proves that keys are deleted, disabled and changed exactly as shown, and copied whole or not at all."""
+
+# ruff: noqa: ANN401 - what stands in for anything has any type
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from key_token import TokenWorld
+from transcript import hsmctl
+from world import HSMS, World
+
+from hsmctl.domain.key import Key
+from hsmctl.domain.sync import Replica
+from hsmctl.errors import ExitCode
+from hsmctl.ports import Login, Tokens
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TokenWorld]:
+    folder = tmp_path_factory.mktemp("changes")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        world = TokenWorld(folder)
+        (folder / "hmac").write_bytes(bytes(range(32)))
+        for words in (
+            ("aes", "--label", "data", "--extractable"),
+            ("rsa", "--label", "rsa", "--extractable"),
+            ("ec", "--label", "ec", "--extractable"),
+            ("aes", "--label", "stays"),
+            ("aes", "--label", "kek", "--for", "kek"),
+            ("aes", "--label", "tmp-1"),
+            ("aes", "--label", "tmp-2"),
+        ):
+            world.ok("key", "generate", *words)
+        world.ok("key", "import", "hmac", "--kind", "generic", "--label", "hmac", "--extractable")
+        yield world
+        world.real.stack.close()
+
+
+def labels(world: TokenWorld, token: str) -> list[str]:
+    return world.ok("key", "list", "--on", token, "-o", "name").out.split()
+
+
+def attributes(world: TokenWorld, key: str) -> set[str]:
+    return set(world.ok("key", "show", key, "-o", "json").document["data"]["key"]["attributes"])
+
+
+def test_a_disabled_key_can_do_nothing_and_is_enabled_as_it_was(world: TokenWorld) -> None:
+    before = attributes(world, "data")
+    world.ok("key", "disable", "data")
+    assert before - attributes(world, "data") == {"encrypt", "decrypt"}
+    world.ok("key", "enable", "data")
+    assert attributes(world, "data") == before
+    assert world.run("key", "enable", "stays", "--on", "alpha").code == ExitCode.CONFLICT
+
+
+def test_a_key_is_deleted_after_a_week_disabled_or_with_a_reason(world: TokenWorld) -> None:
+    young = world.run("key", "delete", "tmp-1", "--confirm", "alpha", "--on", "alpha")
+    assert young.code == ExitCode.CONFLICT
+    assert "disabled for 7 days" in young.err
+    shown = world.run("key", "delete", "--filter", "tmp-*", "--now", "a test", "--dry-run", "--on", "alpha")
+    assert shown.out.count("destroy secret-key") == 2
+    assert "tmp-1" in labels(world, "alpha")
+    unsure = world.run("key", "delete", "--filter", "tmp-*", "--now", "a test", "--confirm", "beta", "--on", "alpha")
+    assert unsure.code == ExitCode.DENIED
+    world.ok("key", "delete", "--filter", "tmp-*", "--now", "a test", "--confirm", "alpha")
+    assert not {"tmp-1", "tmp-2"} & {*labels(world, "alpha")}
+    assert [each["kind"] for each in world.recorded()].count("key-deleted") == 2
+
+
+def test_the_only_key_that_unwraps_is_not_deleted(world: TokenWorld) -> None:
+    ran = world.run("key", "delete", "kek", "--now", "a test", "--confirm", "alpha", "--on", "alpha")
+    assert ran.code == ExitCode.CONFLICT
+    assert "only key here that unwraps" in ran.err
+
+
+def test_a_label_is_changed_and_a_one_way_attribute_is_not(world: TokenWorld) -> None:
+    world.ok("key", "generate", "aes", "--label", "before")
+    world.ok("key", "rename", "before", "after [/x]")
+    back = world.run("key", "set", "after [/x]", "extractable=true", "--on", "alpha")
+
+    assert back.code == ExitCode.DEVICE
+    assert "CKR_ATTRIBUTE_READ_ONLY" in back.err
+    assert "open" not in world.run("operation", "list", "-o", "name").out
+
+
+def test_a_successor_is_of_the_same_kind_and_use(world: TokenWorld) -> None:
+    made = world.ok("key", "rotate", "ec", "--label", "ec-next", "-o", "json").document["data"]["keys"]
+    assert {(row["object_class"], row["algorithm"]) for row in made} == {
+        ("private-key", "EC P-256"),
+        ("public-key", "EC P-256"),
+    }
+    assert "sign" in attributes(world, "pkcs11:object=ec-next;type=private")
+
+
+def test_a_cluster_is_told_what_cloudhsm_cli_does_and_what_a_backup_holds(tmp_path: Path) -> None:
+    world = World()
+    disabled = hsmctl(world, "key", "disable", "db-kek-001", folder=tmp_path)
+    assert disabled.code == ExitCode.CONFLICT
+    assert "cloudhsm-cli key set-attribute --filter attr.label=db-kek-001" in disabled.err
+    gone = hsmctl(world, "key", "delete", "db-kek-001", "--now", "x", "--confirm", "4d5e6f", folder=tmp_path)
+    assert gone.code == 0, gone.err
+    assert "backup-q2w3e4r5t6y of 2026-11-22" in gone.err
+    assert all(len(world.tokens.held[name]) == 4 for name in HSMS)
+
+
+@pytest.mark.parametrize("key", ["data", "rsa", "ec", "hmac"])
+def test_a_key_is_copied_with_all_it_may_and_proves_itself(world: TokenWorld, key: str) -> None:
+    ran = world.ok("key", "copy", key, "--from", "alpha", "--to", "beta", "--confirm", "beta")
+    copied = {each.identity: each for each in world.real["beta"].inventory().keys}
+    originals = [each for each in world.real["alpha"].inventory().keys if each.identity.label == key.encode()]
+
+    assert "both keys gave the same answer" in ran.out
+    assert originals
+    for original in originals:
+        assert uses(copied[original.identity]) == uses(original)
+    assert not any("transport" in name for token in ("alpha", "beta") for name in labels(world, token))
+    again = world.run("key", "copy", key, "--from", "alpha", "--to", "beta", "--confirm", "beta")
+    assert again.code == ExitCode.CONFLICT
+
+
+def uses(key: Key) -> set[str]:
+    return {*key.attributes} - {"local", "always_sensitive", "never_extractable"}
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["stays", "--from", "alpha", "--to", "beta"], "not to leave its token"),
+        (["data", "--from", "alpha", "--to", "alpha"], "they are one token"),
+        (["data", "--from", "alpha", "--to", "gamma"], "no"),
+    ],
+)
+def test_what_may_not_be_copied_is_refused(world: TokenWorld, words: list[str], why: str) -> None:
+    ran = world.run("key", "copy", *words, "--confirm", "alpha")
+    assert ran.code in (ExitCode.CONFLICT, ExitCode.USAGE)
+    assert why in ran.err
+
+
+class Killed(BaseException):
+    """As kill -9: nothing that should happen afterwards happens."""
+
+
+class Mortal:
+    """Whatever it stands for, until the given call, after which nothing answers any more."""
+
+    def __init__(self, real: Any, life: list[int]) -> None:
+        self._real, self._life = real, life
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._real, name)
+        if not callable(found):
+            return Mortal(found, self._life)
+
+        def call(*values: Any, **named: Any) -> Any:
+            if self._life[0] <= 0:
+                raise Killed
+            self._life[0] -= 1
+            answer = found(*values, **named)
+            if self._life[0] <= 0:
+                raise Killed
+            return answer
+
+        return call
+
+
+class MortalTokens:
+    """ports.Tokens of a process that is killed."""
+
+    def __init__(self, real: Tokens, life: list[int]) -> None:
+        self._real, self._life = real, life
+
+    @contextmanager
+    def open(self, replica: Replica, login: Login, deadline: float) -> Iterator[Any]:
+        with self._real.open(replica, login, deadline) as token:
+            yield Mortal(token, self._life)
+
+
+@pytest.mark.parametrize("calls", [6, 9, 12, 14, 16, 18, 20, 22])
+def test_a_copy_killed_at_any_moment_is_finished_by_the_next_run(
+    world: TokenWorld, calls: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    label = f"killed-{calls}"
+    world.ok("key", "generate", "aes", "--label", label, "--extractable")
+    before = {token: {*labels(world, token)} for token in ("alpha", "beta")}
+    life = [calls]
+    killed = mortal(world, life)
+    copying = ("key", "copy", label, "--from", "alpha", "--to", "beta", "--confirm", "beta")
+    with pytest.raises(Killed):
+        killed(*copying)
+    (operation,) = world.run("operation", "list", "-o", "name").out.split()
+    ran = world.run("operation", "resume", operation, "--confirm", "beta")
+
+    assert ran.code == 0, ran.err
+    assert {*labels(world, "alpha")} == before["alpha"]
+    assert {*labels(world, "beta")} == before["beta"] | {label}
+    assert "both keys gave the same answer" in ran.out
+
+
+def mortal(world: TokenWorld, life: list[int]) -> Callable[..., object]:
+    """The command line of a process that does not live long."""
+
+    class Doomed(TokenWorld):
+        def __init__(self) -> None:
+            self.__dict__.update(world.__dict__)
+
+        def hsmctl(self, *values: Any, **named: Any) -> Any:
+            facade = world.hsmctl(*values, **named)
+            journal = Mortal(facade.journal, [10_000])
+            journal._life = JournalLife(life)
+            vars(facade).update(tokens=MortalTokens(world.real, life), journal=journal)
+            return facade
+
+    return Doomed().run
+
+
+class JournalLife(list[int]):
+    """The journal dies with the tokens, and does not wear them out."""
+
+    def __init__(self, life: list[int]) -> None:
+        super().__init__([0])
+        self._shared = life
+
+    def __getitem__(self, place: Any) -> Any:
+        return 1 if self._shared[0] > 0 else 0
+
+    def __setitem__(self, place: Any, value: Any) -> None:
+        pass
