@@ -387,7 +387,9 @@ class Hsmctl:
         Raises:
             Conflict: there is none.
         """
-        known = self.token_replicas() if cluster_id is None else self.replicas(self.cluster.show(cluster_id))
+        of_context = any(entry.name == name for entry in self.context.tokens)
+        outside = of_context or cluster_id is None
+        known = self.token_replicas() if outside else self.replicas(self.cluster.show(cluster_id or ""))
         for replica in known:
             if replica.name == name:
                 return replica

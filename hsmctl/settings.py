@@ -43,8 +43,6 @@ class TokenEntry:
     """Where it stands."""
     user: str = ""
     password: Source | None = None
-    serial: str = ""
-    """The serial number it must have; keys are only copied to a token that has one pinned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

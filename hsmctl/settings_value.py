@@ -195,7 +195,6 @@ _KEYS: Mapping[str, _Parser] = {
 }
 _LAB_KEYS: Mapping[str, _Parser] = {**_KEYS, "access_key_id": _string, "secret_access_key_file": _file_source}
 _TOKEN_KEYS: Mapping[str, _Parser] = {
-    "serial": _string,
     "name": _string,
     "module": _module,
     "label": _string,

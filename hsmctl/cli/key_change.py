@@ -220,7 +220,7 @@ def _end(session: Session, name: str, cluster: str | None) -> End:
     entry = next((entry for entry in facade.context.tokens if entry.name == name), None)
     if entry is not None:
         (replica,) = named(facade.token_replicas(), [name])
-        return End(replica=replica, serial=entry.serial)
+        return End(replica=replica, serial=entry.serial, cluster_id=entry.cluster or None)
     found = facade.cluster.only(cluster)
     (replica,) = named(facade.replicas(found), [name])
     lab = facade.context.kind is ContextKind.LAB

@@ -37,15 +37,15 @@ def named(key: Key) -> dict[str, str]:
         "class": key.identity.object_class.value,
         "id": key.identity.key_id.hex(),
         "label": key.identity.label.hex(),
-        "material": f"{material.kind.value}:{material.digest.hex()}" if material else "",
+        "material": f"{material.kind.value}:{material.digest.hex()}:{material.by}" if material else "",
     }
 
 
 def meant(inputs: Mapping[str, str]) -> Key:
     """The object that a step's inputs mean; only what identifies it is known."""
     identity = Identity(ObjectClass(inputs["class"]), bytes.fromhex(inputs["id"]), bytes.fromhex(inputs["label"]))
-    kind, _, digest = inputs["material"].partition(":")
-    material = Material(MaterialKind(kind), bytes.fromhex(digest)) if kind else None
+    kind, digest, by = (*inputs["material"].split(":", 2), "", "")[:3]
+    material = Material(MaterialKind(kind), bytes.fromhex(digest), by) if kind else None
     return Key(identity=identity, key_type="", material=material)
 
 
