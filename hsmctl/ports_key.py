@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from hsmctl.domain.key import Key
     from hsmctl.domain.key_material import CertificateFacts, Imported, Subject
-    from hsmctl.domain.mechanism import Mechanism, Output, Speed, TokenFacts
+    from hsmctl.domain.mechanism import Mechanism, Output, Speed, TokenFacts, Tried
     from hsmctl.secret import Secret
 
 Value = bool | int | bytes
@@ -46,6 +46,10 @@ class TokenObjects(Protocol):
 
     def describe(self) -> TokenFacts:
         """What the token is and offers."""
+        ...
+
+    def probe(self) -> tuple[Tried, ...]:
+        """Every mechanism that hsmctl uses, tried once on session keys."""
         ...
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from hashlib import sha256
 
 from hsmctl.domain.key import CLASSES, KEY_TYPES, Identity, Key, Material, MaterialKind
-from hsmctl.domain.mechanism import Mechanism, MechanismInfo, Output, Speed, TokenFacts
+from hsmctl.domain.mechanism import Mechanism, MechanismInfo, Output, Speed, TokenFacts, Tried
 from hsmctl.errors import DeviceError
 from hsmctl.ports_key import Template, Value
 
@@ -52,6 +52,9 @@ class FakeObjects:
         for keys in self._lists():
             keys.append(changed)
         return changed
+
+    def probe(self) -> tuple[Tried, ...]:
+        return (Tried("AES_CBC", "AES-256", "ok"), Tried("ECDH1_DERIVE", "P-256", "CKR_MECHANISM_INVALID"))
 
     def _only(self, key: Key) -> Key:
         """The object that a key means, by what identifies it alone."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from hsmctl.domain.key import CLASSES, Key, ObjectClass
-from hsmctl.domain.mechanism import Mechanism, MechanismInfo, Output, Speed, TokenFacts
+from hsmctl.domain.mechanism import Mechanism, MechanismInfo, Output, Speed, TokenFacts, Tried
 from hsmctl.errors import Conflict
 from hsmctl.ports_key import Template
 
@@ -54,6 +54,10 @@ class AgentObjects:
         mechanisms = tuple(MechanismInfo(**{**each, "uses": tuple(each["uses"])}) for each in raw["mechanisms"])
         facts = {name: raw[name] for name in TokenFacts.__dataclass_fields__ if name != "mechanisms"}
         return TokenFacts(**facts, mechanisms=mechanisms)
+
+    def probe(self) -> tuple[Tried, ...]:
+        """Every mechanism that hsmctl uses, tried once."""
+        return tuple(Tried(each["mechanism"], each["on"], each["ended"]) for each in self._ask("probe", {})["tried"])
 
     def _one(self, op: str, args: Mapping[str, object]) -> Key:
         return self._keys(self._ask(op, args))[0]

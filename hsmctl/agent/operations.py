@@ -14,7 +14,8 @@ from hsmctl.agent.operations_make import CREATING
 from hsmctl.agent.operations_make import CURVES as CURVES
 from hsmctl.agent.operations_make import generate as generate
 from hsmctl.agent.operations_object import DESTROYING, OBJECTS
+from hsmctl.agent.operations_probe import PROBES
 from hsmctl.agent.operations_use import USES
 
-OPERATIONS: Mapping[str, Operation] = {**CREATING, **DESTROYING, **OBJECTS, **USES, **BENCHES}
+OPERATIONS: Mapping[str, Operation] = {**CREATING, **DESTROYING, **OBJECTS, **USES, **BENCHES, **PROBES}
 """By the name they have in a request."""

@@ -13,6 +13,7 @@ from hsmctl.cli.key_change import (
     set_attributes,
 )
 from hsmctl.cli.key_generate import generate_key
+from hsmctl.cli.key_lint import lint_keys, write_inventory
 from hsmctl.cli.key_list import find_keys, list_keys, show_key
 from hsmctl.cli.key_move import export_key, import_key, unwrap_key, wrap_key
 from hsmctl.cli.key_use import decrypt_file, derive_secret, encrypt_file, mac_file, sign_file, verify_file
@@ -20,10 +21,11 @@ from hsmctl.cli.verb import Noun
 
 noun = Noun(
     "key",
-    "Keys: list them, make them, use them.",
+    "Keys: list them, make them, use them, move them, change them.",
     *(list_keys, find_keys, show_key, generate_key),
     *(import_key, export_key, wrap_key, unwrap_key, copy_keys),
     *(sign_file, verify_file, mac_file, encrypt_file, decrypt_file, derive_secret),
     *(disable_keys, enable_keys, set_attributes, rename_key, rotate_key, delete_keys),
+    *(lint_keys, write_inventory),
     *(request_certificate, sign_own_certificate, certificates),
 )

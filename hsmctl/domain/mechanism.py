@@ -65,6 +65,16 @@ class TokenFacts:
         return any(each.name == name and (not use or use in each.uses) for each in self.mechanisms)
 
 
+class Tried(NamedTuple):
+    """A mechanism that was tried."""
+
+    mechanism: str
+    on: str
+    """The kind of key."""
+    ended: str
+    """ok, wrong, or the return value's name."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Speed:
     """How fast one session used one key."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from hsmctl.domain.key import Key
 from hsmctl.ports_key import KeyFormats
 from hsmctl.services.key_certificate import KeyCertificates
 from hsmctl.services.key_change import KeyChange
@@ -25,6 +27,8 @@ class KeyServices:
     certificates: KeyCertificates
     change: KeyChange
     copy: KeyCopy
+    bill: Callable[[str, Sequence[Key]], bytes]
+    """A CycloneDX bill of a token's keys; raises UsageError where the extra is not installed."""
 
     @property
     def playbook(self) -> Playbook:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from hsmctl.domain.key import Key
     from hsmctl.domain.sync import Replica
     from hsmctl.ports import Clock, Journal, Login, SignatureVerifier, Tokens
     from hsmctl.services.key_services import KeyServices
@@ -37,7 +38,14 @@ def key_services(
         CryptographyFormats(),
         KeyTransport(journal=journal),
     )
+
+    def bill(token: str, keys: Sequence[Key]) -> bytes:
+        from hsmctl.adapters.key_bill import bill_of_keys
+
+        return bill_of_keys(token, keys, clock.now())
+
     return KeyServices(
+        bill=bill,
         door=door,
         formats=formats,
         use=KeyUse(door=door, formats=formats),
