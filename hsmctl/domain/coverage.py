@@ -275,6 +275,12 @@ def _keys(evidence: Evidence) -> list[CoverageFinding]:
     return [finding for key in evidence.keys or () for finding in _key(key)]
 
 
+_MATERIAL = frozenset(
+    {"check-value", "modulus", "public-exponent", "ec-point", "curve", "key-type", "class", "key-length-bytes"}
+)
+"""Attributes that say what a key is made of: where they differ, HSMs hold different keys under one reference."""
+
+
 def _key(key: ReportedKey) -> list[CoverageFinding]:
     """What the service says is wrong with a key; there is no repair that does not touch key material."""
     name = key.label or key.reference
@@ -289,8 +295,12 @@ def _key(key: ReportedKey) -> list[CoverageFinding]:
     for user, coverage in {**key.owners, **key.shared}.items():
         if coverage not in (FULL, SESSION):
             found.append((f"coverage {coverage} for {user}", Severity.DRIFT))
-    if key.differing:
-        found.append((f"{', '.join(key.differing)} {INCONSISTENT}", Severity.ATTRIBUTES))
+    material = [each for each in key.differing if each in _MATERIAL]
+    others = [each for each in key.differing if each not in _MATERIAL]
+    if material:
+        found.append((f"other material: {', '.join(material)} {INCONSISTENT}", Severity.DRIFT))
+    if others:
+        found.append((f"{', '.join(others)} {INCONSISTENT}", Severity.ATTRIBUTES))
     return [
         CoverageFinding(kind=Kind.KEY, name=name, says=says, severity=severity, source=Source.LOGIN)
         for says, severity in found

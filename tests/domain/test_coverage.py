@@ -56,6 +56,7 @@ def test_a_healthy_cluster_is_no_difference_seen_and_never_in_sync() -> None:
         ({"keys": (replace(KEY, coverage="partial"),)}, "not in sync", "coverage partial (0x01)"),
         ({"keys": (replace(KEY, shared={"app": "inconsistent"}),)}, "not in sync", "coverage inconsistent for app"),
         ({"keys": (replace(KEY, differing=("modifiable",)),)}, "attributes differ", "modifiable inconsistent"),
+        ({"keys": (replace(KEY, differing=("check-value", "sign")),)}, "not in sync", "other material: check-value"),
         ({"keys": (replace(KEY, coverage="session"),)}, "no difference seen", ""),
         (
             {"anchors": (Anchor(reference="0x01", certificate="", coverage="inconsistent"),)},
