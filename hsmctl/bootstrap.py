@@ -5,7 +5,7 @@ Adapters are imported when a service that needs them is first asked for, so a co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from hsmctl.services.cluster import ClusterService
     from hsmctl.services.cluster_change import ClusterChanges
     from hsmctl.services.console import ConsoleService
+    from hsmctl.services.estate import Place
     from hsmctl.services.evidence import EvidenceService
     from hsmctl.services.hsm import HsmService
     from hsmctl.services.interlock import Interlocks
@@ -176,6 +177,12 @@ class Hsmctl:
         from hsmctl.wiring.cluster import hardware_identity
 
         return hardware_identity(self.context.hardware_roots, self.clock)
+
+    def places(self, regions: Sequence[str], *, everywhere: bool, named: bool) -> list[Place]:
+        """The regions of this context to list clusters of; `named` says that the context's name is shown."""
+        from hsmctl.wiring.cluster import places
+
+        return places(self.aws, self.context, regions, everywhere=everywhere, named=named)
 
     @cached_property
     def operations(self) -> Operations:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -43,8 +44,26 @@ class Ceremonies(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described:
+    """What a certificate says of itself."""
+
+    subject: str
+    issuer: str
+    sha256: str
+    expires: datetime
+
+
 class Papers(Protocol):
     """X.509 as far as ceremonies go; documents are PEM."""
+
+    def describe(self, certificate: str) -> Described:
+        """What a certificate says of itself.
+
+        Raises:
+            Conflict: it is none.
+        """
+        ...
 
     def fingerprint(self, document: str) -> str:
         """The SHA-256, in hex, of a CSR or a certificate as DER.

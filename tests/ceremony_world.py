@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 
 from hsmctl.domain.ceremony import Ceremony
+from hsmctl.ports_ceremony import Described
 
 
 class WordPapers:
@@ -14,6 +15,14 @@ class WordPapers:
 
     def fingerprint(self, document: str) -> str:
         return sha256(document.encode()).hexdigest()
+
+    def describe(self, certificate: str) -> Described:
+        return Described(
+            subject="CN=hsm",
+            issuer="CN=ca",
+            sha256=self.fingerprint(certificate),
+            expires=datetime(2036, 1, 1, tzinfo=UTC),
+        )
 
     def check_signed(self, csr: str, signed: str, anchor: str, moment: datetime) -> tuple[str, ...]:
         return ("the signed certificate has the CSR's key",)

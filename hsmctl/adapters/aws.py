@@ -73,6 +73,11 @@ class Aws:
         """The cloudhsmv2 service."""
         return CloudHsmPlane(self._named_region, partial(self._cloudhsm, self._tries), partial(self._cloudhsm, 1))
 
+    def regions(self) -> list[str]:
+        """Every region that CloudHSM is in, as botocore knows them; an account need not be let into each."""
+        with translated("AWS configuration"):
+            return list(self._boto3.get_available_regions("cloudhsmv2"))
+
     def changing(self) -> CloudHSMV2Client:
         """A client of cloudhsmv2 that sends everything once."""
         return self._cloudhsm(1)

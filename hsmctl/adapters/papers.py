@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from hsmctl.errors import Conflict
+from hsmctl.ports_ceremony import Described
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -37,6 +38,24 @@ class X509Papers:
         from cryptography.hazmat.primitives.serialization import Encoding
 
         return sha256(_loaded(document).public_bytes(Encoding.DER)).hexdigest()
+
+    def describe(self, certificate: str) -> Described:
+        """What a certificate says of itself.
+
+        Raises:
+            Conflict: it is none.
+        """
+        from cryptography import x509
+
+        loaded = _loaded(certificate)
+        if not isinstance(loaded, x509.Certificate):
+            raise _refused("it is a CSR and no certificate")
+        return Described(
+            subject=loaded.subject.rfc4514_string(),
+            issuer=loaded.issuer.rfc4514_string(),
+            sha256=self.fingerprint(certificate),
+            expires=loaded.not_valid_after_utc,
+        )
 
     def check_signed(self, csr: str, signed: str, anchor: str, moment: datetime) -> tuple[str, ...]:
         """What holds, a sentence each: the certificate has the CSR's key, the anchor issued it, the rules are kept.

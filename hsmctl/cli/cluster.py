@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +11,7 @@ import click
 from hsmctl.cli import hsm_view
 from hsmctl.cli.session import Session
 from hsmctl.cli.table import Column, details, table
-from hsmctl.cli.verb import Noun, verb
+from hsmctl.cli.verb import Noun, Seconds, verb
 from hsmctl.cli.view import Page, View
 from hsmctl.domain.cluster import Cluster, ClusterState
 from hsmctl.mark import Mark
@@ -44,11 +44,25 @@ class ClusterRow:
     created: datetime | None
     message: str | None
     """What the service says about the state."""
+    context: str | None = None
+    """The context that was asked, where several were."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateRow:
+    """One certificate of a cluster."""
+
+    what: str
+    """cluster, hsm, aws hardware or manufacturer hardware."""
+    subject: str
+    issuer: str
+    sha256: str
+    expires: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterDetails:
-    """One cluster with its HSMs."""
+    """One cluster whole: HSMs, certificates, backups, who verified it and what is under way."""
 
     cluster_id: str
     name: str | None
@@ -69,22 +83,48 @@ class ClusterDetails:
     has_csr: bool
     """Whether its certificate signing request can be had."""
     tags: Mapping[str, str]
+    rollback_until: datetime | None
+    """Until when a change of the HSM type can be taken back."""
+    identity: str
+    """verified or UNVERIFIED on this machine, or unknown."""
+    unverified_reason: str | None
+    certificates: tuple[CertificateRow, ...]
+    backups: int | None
+    """READY ones, or null where they could not be read."""
+    newest_backup: str | None
+    newest_backup_at: datetime | None
+    operations: tuple[str, ...]
+    """The ids of open operations on it."""
 
 
-@verb("list", "hsmctl cluster list", "hsmctl -c prod cluster list -o json --query '[].cluster_id'")
-def list_clusters(session: Session) -> int:
-    """List the clusters of the region, those that need attention first."""
-    rows = [_row(cluster) for cluster in session.hsmctl.cluster.list()]
-    rows.sort(key=lambda row: (list(Mark).index(_mark(row)), row.cluster_id))
-    return session.show(LIST, tuple(rows), region=session.hsmctl.aws.plane.region)
+@verb(
+    "list",
+    "hsmctl cluster list",
+    "hsmctl -c prod cluster list -o json --query '[].cluster_id'",
+    "hsmctl -c prod cluster list --regions eu-central-1,eu-west-1 --deadline 10s",
+)
+@click.option("--regions", metavar="R1,R2|all", help="Ask these regions at once, or all there are.")
+@click.option("--contexts", metavar="C1,C2", help="Ask these contexts at once.")
+@click.option("--deadline", type=Seconds(), default="20s", show_default=True, help="With these: give a place up after.")
+def list_clusters(session: Session, regions: str | None, contexts: str | None, deadline: float) -> int:
+    """List the clusters of the region, or of many at once, those that need attention first."""
+    if regions or contexts:
+        from hsmctl.cli.cluster_estate import list_estate
+
+        return list_estate(session, regions, contexts, deadline)
+    rows = worst_first(map(row, session.hsmctl.cluster.list()))
+    return session.show(LIST, rows, region=session.hsmctl.aws.plane.region)
 
 
 @verb("show", "hsmctl cluster show", "hsmctl cluster show cluster-a2b3c4d5e6f -o json")
 @click.argument("cluster", required=False)
 def show_cluster(session: Session, cluster: str | None) -> int:
-    """Show a cluster and its HSMs; the only one there is if none is named."""
+    """Show a cluster and its HSMs, certificates, backups; the only one there is if none is named."""
+    from hsmctl.cli.cluster_show import collected
+
     found = session.hsmctl.cluster.only(cluster)
-    return session.show(SHOW, _details(found), region=found.region)
+    document, warnings = collected(session, found)
+    return session.show(SHOW, document, region=found.region, warnings=warnings)
 
 
 noun = Noun(
@@ -100,7 +140,8 @@ noun = Noun(
 )
 
 
-def _row(cluster: Cluster) -> ClusterRow:
+def row(cluster: Cluster, context: str | None = None) -> ClusterRow:
+    """A cluster of a list, as it is written."""
     return ClusterRow(
         cluster_id=cluster.cluster_id,
         name=cluster.tags.get("Name"),
@@ -113,29 +154,13 @@ def _row(cluster: Cluster) -> ClusterRow:
         zones={zone: len(hsms) for zone, hsms in cluster.hsms_by_zone().items()},
         created=cluster.created,
         message=cluster.message or None,
+        context=context,
     )
 
 
-def _details(cluster: Cluster) -> ClusterDetails:
-    return ClusterDetails(
-        cluster_id=cluster.cluster_id,
-        name=cluster.tags.get("Name"),
-        state=cluster.state,
-        message=cluster.message or None,
-        region=cluster.region,
-        hsm_type=cluster.hsm_type,
-        mode=cluster.mode,
-        network_type=cluster.network_type,
-        vpc_id=cluster.vpc_id,
-        security_group=cluster.security_group,
-        subnets=cluster.subnets,
-        hsms=hsm_view.rows(cluster),
-        created=cluster.created,
-        backup_retention_days=cluster.backup_retention_days,
-        source_backup_id=cluster.source_backup_id,
-        has_csr=cluster.certificates.csr is not None,
-        tags=cluster.tags,
-    )
+def worst_first(rows: Iterable[ClusterRow]) -> tuple[ClusterRow, ...]:
+    """The clusters, those that need attention first."""
+    return tuple(sorted(rows, key=lambda each: (list(Mark).index(_mark(each)), each.cluster_id)))
 
 
 def _mark(row: ClusterRow) -> Mark:
@@ -146,11 +171,13 @@ def _mark(row: ClusterRow) -> Mark:
 
 
 def _list_lines(rows: tuple[ClusterRow, ...], page: Page) -> list[str]:
+    one_region = len({row.region for row in rows}) < 2
     columns: tuple[Column[ClusterRow], ...] = (
         Column(title="", cell=lambda row: _mark(row).glyph),
         Column(title="CLUSTER", cell=lambda row: row.cluster_id, shrinks=True),
         Column(title="NAME", cell=lambda row: row.name or ""),
-        Column(title="REGION", cell=lambda row: row.region, wide=True),
+        Column(title="CONTEXT", cell=lambda row: row.context or ""),
+        Column(title="REGION", cell=lambda row: row.region, wide=one_region),
         Column(title="STATE", cell=lambda row: row.state.upper()),
         Column(title="HSMS", cell=lambda row: f"{row.hsms_active}/{row.hsms_total}", right=True),
         Column(title="ZONES", cell=lambda row: _zones(row.zones)),
@@ -179,12 +206,39 @@ def _show_lines(cluster: ClusterDetails, page: Page) -> list[str]:
             ("network", f"{cluster.network_type} {cluster.vpc_id} {cluster.security_group}".strip()),
             ("subnets", " ".join(f"{zone}={subnet}" for zone, subnet in cluster.subnets.items())),
             ("created", f"{instant(cluster.created)} ({age(page.now, cluster.created)})" if cluster.created else ""),
-            ("backups", f"kept {cluster.backup_retention_days} days" if cluster.backup_retention_days else ""),
+            ("backups", _backup_words(cluster, page)),
+            ("identity", " ".join(part for part in (cluster.identity, cluster.unverified_reason) if part)),
+            (
+                "type change",
+                f"can be taken back until {instant(cluster.rollback_until)}" if cluster.rollback_until else "",
+            ),
+            ("under way", " ".join(cluster.operations)),
             ("made from", cluster.source_backup_id or ""),
             ("tags", " ".join(f"{name}={value}" for name, value in cluster.tags.items())),
         ]
     )
-    return [*told, *(["", *hsm_view.lines(cluster.hsms, page)] if cluster.hsms else [])]
+    hsms = ["", *hsm_view.lines(cluster.hsms, page)] if cluster.hsms else []
+    papers = ["", *_certificate_table(cluster.certificates, page)] if cluster.certificates else []
+    return [*told, *hsms, *papers]
+
+
+def _backup_words(cluster: ClusterDetails, page: Page) -> str:
+    """How many backups there are, how old the newest is and how long they are kept."""
+    count = "" if cluster.backups is None else f"{cluster.backups} READY"
+    newest = f"newest {age(page.now, cluster.newest_backup_at)} old" if cluster.newest_backup_at else ""
+    kept = f"kept {cluster.backup_retention_days} days" if cluster.backup_retention_days else ""
+    return ", ".join(part for part in (count, newest, kept) if part)
+
+
+def _certificate_table(rows: tuple[CertificateRow, ...], page: Page) -> list[str]:
+    columns: tuple[Column[CertificateRow], ...] = (
+        Column(title="CERTIFICATE", cell=lambda row: row.what),
+        Column(title="EXPIRES", cell=lambda row: f"{row.expires:%Y-%m-%d}"),
+        Column(title="SHA-256", cell=lambda row: row.sha256, shrinks=True),
+        Column(title="SUBJECT", cell=lambda row: row.subject, wide=True),
+        Column(title="ISSUER", cell=lambda row: row.issuer, wide=True),
+    )
+    return table(columns, rows, wide=page.wide, width=page.width)
 
 
 LIST: View[tuple[ClusterRow, ...]] = View(

@@ -46,6 +46,18 @@ class Session:
 
         return self.connected(load(self.flags, self.environ))
 
+    def elsewhere(self, context: str) -> Hsmctl:
+        """The façade over another context, for what reads several at once.
+
+        Raises:
+            UsageError: there is no such context.
+        """
+        from dataclasses import replace
+
+        from hsmctl.settings_loader import load
+
+        return self.connected(load(replace(self.flags, context=context, lab=context == "lab"), self.environ))
+
     @cached_property
     def unbound(self) -> Hsmctl:
         """The façade without a context: the clock, and the lab whether it exists or not."""

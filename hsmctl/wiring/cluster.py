@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hsmctl.settings import Context, ContextKind
 
 if TYPE_CHECKING:
-    from hsmctl.adapters.aws import Aws
+    from hsmctl.adapters.aws import Aws, CloudHsmPlane
+    from hsmctl.domain.cluster import Cluster
     from hsmctl.ports import Authority, Clock, HardwareIdentity
     from hsmctl.services.ceremony import CeremonyService
     from hsmctl.services.cluster import ClusterService
     from hsmctl.services.cluster_change import ClusterChanges
+    from hsmctl.services.estate import Place
     from hsmctl.services.hsm import HsmService
     from hsmctl.services.interlock import Interlocks
     from hsmctl.services.lifecycle import Lifecycle
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
 _LAB_LOOK_SECONDS = 0.05
 _LOOK_SECONDS = 15.0
+_TRIES_IN_EACH = 2
 
 
 def cluster_service(
@@ -92,6 +96,26 @@ def _playbook(lifecycle: Lifecycle, interlocks: Interlocks, ceremony: CeremonySe
     )
     runners = {**lifecycle.runners(), **life.runners(), **ceremony.runners()}
     return Playbook(runners, interlocks.readers())
+
+
+def places(aws: Aws, context: Context, regions: Sequence[str], *, everywhere: bool, named: bool) -> list[Place]:
+    """The regions to list clusters of: those named, all that CloudHSM is in, or the context's own.
+
+    A listing of many places asks each of them once more at most: the others are not kept waiting for one that fails.
+    """
+    from hsmctl.services.estate import Place
+
+    wanted = aws.regions() if everywhere else list(regions) or [aws.plane.region]
+    planes = [aws.plane_in(region, _TRIES_IN_EACH) for region in wanted]
+    ids = () if everywhere or regions else context.clusters
+    return [Place(context.name if named else "", plane.region, partial(_standing, plane, ids)) for plane in planes]
+
+
+def _standing(plane: CloudHsmPlane, ids: Sequence[str]) -> Sequence[Cluster]:
+    """The clusters of a region that are not deleted."""
+    from hsmctl.domain.cluster import ClusterState
+
+    return [cluster for cluster in plane.clusters(ids) if cluster.state is not ClusterState.DELETED]
 
 
 def lab_authority(context: Context) -> Authority | None:
