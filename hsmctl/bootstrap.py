@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     )
     from hsmctl.ports_cli import Consoles
     from hsmctl.ports_client import Clients
+    from hsmctl.services.activation import ActivationService
     from hsmctl.services.admin import Admins
     from hsmctl.services.backup import BackupService
     from hsmctl.services.ceremony import CeremonyService
@@ -115,8 +116,20 @@ class Hsmctl:
         from hsmctl.wiring.cluster import cluster_service
 
         return cluster_service(
-            self.aws, self.context, self.clock, self.operations, lambda: self.interlocks, lambda: self.ceremony
+            self.aws,
+            self.context,
+            self.clock,
+            self.operations,
+            lambda: self.interlocks,
+            lambda: {**self.ceremony.runners(), **self.activation.runners()},
         )
+
+    @cached_property
+    def activation(self) -> ActivationService:
+        """Activating clusters."""
+        from hsmctl.wiring.activation import activation_service
+
+        return activation_service(self.aws, self.context, self.clock, self.cluster.show, self.consoles)
 
     @cached_property
     def ceremony(self) -> CeremonyService:

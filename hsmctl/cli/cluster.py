@@ -136,6 +136,7 @@ noun = Noun(
         **dict.fromkeys(("create", "delete", "wait", "tag", "untag", "modify"), "hsmctl.cli.cluster_change"),
         "scale": "hsmctl.cli.cluster_scale",
         "init": "hsmctl.cli.cluster_init",
+        "activate": "hsmctl.cli.cluster_activate",
     },
 )
 

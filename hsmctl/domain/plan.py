@@ -56,6 +56,10 @@ class Action(OpenEnum):
     WAIT_DELETED = "wait-deleted"
     TAG = "tag"
     UNTAG = "untag"
+    WRITE_SECRET = "write-secret"  # noqa: S105 - a step's name
+    ACTIVATE = "activate"
+    PROVE_LOGIN = "prove-login"
+    CREATE_ADMIN = "create-admin"
     COPY_BACKUP = "copy-backup"
     WAIT_COPY = "wait-copy"
     DELETE_BACKUP = "delete-backup"

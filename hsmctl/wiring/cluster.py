@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,15 +12,15 @@ from hsmctl.settings import Context, ContextKind
 if TYPE_CHECKING:
     from hsmctl.adapters.aws import Aws, CloudHsmPlane
     from hsmctl.domain.cluster import Cluster
+    from hsmctl.domain.plan import Action
     from hsmctl.ports import Authority, Clock, HardwareIdentity
-    from hsmctl.services.ceremony import CeremonyService
     from hsmctl.services.cluster import ClusterService
     from hsmctl.services.cluster_change import ClusterChanges
     from hsmctl.services.estate import Place
     from hsmctl.services.hsm import HsmService
     from hsmctl.services.interlock import Interlocks
     from hsmctl.services.lifecycle import Lifecycle
-    from hsmctl.services.operation import Operations, Playbook
+    from hsmctl.services.operation import Operations, Playbook, Runner
 
 _LAB_LOOK_SECONDS = 0.05
 _LOOK_SECONDS = 15.0
@@ -33,9 +33,9 @@ def cluster_service(
     clock: Clock,
     operations: Operations,
     interlocks: Callable[[], Interlocks],
-    ceremony: Callable[[], CeremonyService],
+    more: Callable[[], Mapping[Action, Runner]],
 ) -> ClusterService:
-    """Clusters, HSMs and backups; `interlocks` and `ceremony` are asked when something is changed."""
+    """Clusters, HSMs and backups; `interlocks`, and the runners of `more` steps, are asked for when they are needed."""
     from hsmctl.adapters.aws_cluster import AwsClusterEdits
     from hsmctl.services.cluster import ClusterService
     from hsmctl.services.lifecycle import Lifecycle
@@ -48,7 +48,7 @@ def cluster_service(
         identity=aws.identity(context.account_id),
         operations=operations,
         lifecycle=lifecycle,
-        playbook=lambda: _playbook(lifecycle, interlocks(), ceremony()),
+        playbook=lambda: _playbook(lifecycle, interlocks(), more()),
         wanted=context.clusters,
     )
 
@@ -82,7 +82,7 @@ def look_seconds(context: Context) -> float:
     return _LAB_LOOK_SECONDS if context.kind is ContextKind.LAB else _LOOK_SECONDS
 
 
-def _playbook(lifecycle: Lifecycle, interlocks: Interlocks, ceremony: CeremonyService) -> Playbook:
+def _playbook(lifecycle: Lifecycle, interlocks: Interlocks, more: Mapping[Action, Runner]) -> Playbook:
     """How plans about clusters and their HSMs are carried out."""
     from hsmctl.services.hsm_life import HsmLife
     from hsmctl.services.operation import Playbook
@@ -94,7 +94,7 @@ def _playbook(lifecycle: Lifecycle, interlocks: Interlocks, ceremony: CeremonySe
         counts=interlocks.counts,
         every=lifecycle.every,
     )
-    runners = {**lifecycle.runners(), **life.runners(), **ceremony.runners()}
+    runners = {**lifecycle.runners(), **life.runners(), **more}
     return Playbook(runners, interlocks.readers())
 
 
