@@ -390,6 +390,14 @@ class FakeAws:
     error: HsmctlError | None = None
     """What STS answers with, if not the caller."""
 
+    def plane_in(self, region: str, tries: int) -> FakePlane:
+        """The plane of another region, which is this one again."""
+        return self.plane
+
+    def regions(self) -> list[str]:
+        """Every region there is."""
+        return [REGION]
+
     def changing(self) -> object:
         """The client for changes; the plane's own methods take its place here."""
         return None

@@ -5,6 +5,7 @@ Everything made here works. Refuses to know which parts a network needs.
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from typing import Any
 
 from hsmctl.lab.ground import Ground, Stand, Topology, zone_id
@@ -59,6 +60,8 @@ def subnet(ground: Ground, vpc_id: str, subnet_id: str, zone: str, cidr: str) ->
         "AvailabilityZone": zone,
         "AvailabilityZoneId": zone_id(zone),
         "CidrBlock": cidr,
+        # AWS keeps five addresses of every subnet for itself; what the lab's few HSMs take is not subtracted.
+        "AvailableIpAddressCount": ip_network(cidr).num_addresses - 5,
         "State": "available",
     }
 
