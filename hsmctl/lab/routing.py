@@ -5,6 +5,8 @@ Knows the order and asks the weather first. Refuses to know what anybody answers
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -40,6 +42,9 @@ class Router:
     """By signing name and operation."""
     rest: Rest | None = None
     before: Before = fair_weather
+    asked: Counter[str] = field(default_factory=Counter)
+    """How often each operation was called, by signing name and operation."""
+    _counting: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def issued(self, call: Call) -> bool:
         """Whether the call's access key was given out by an emulated service."""
@@ -51,6 +56,8 @@ class Router:
         Raises:
             AwsError: it is refused, or nobody answers it.
         """
+        with self._counting:
+            self.asked[f"{call.service}:{call.operation}"] += 1
         self.before(call.service, call.operation, call.region)
         if service := self.services.get(call.service):
             return service.answer(call)

@@ -164,7 +164,8 @@ def _serve(
     """Run everything until `stopping`, or until the folder is gone whose lock is held."""
     control = Control(lab, parts.fleet, parts.service, parts.client, parts.trouble, stopping)
     credentials = Credentials(access_key_id=configuration.access_key_id, control_token=configuration.control_token)
-    gateway = Gateway(parts.router, credentials, control.calls())
+    handlers = {**control.calls(), "calls": lambda _: dict(parts.router.asked)}
+    gateway = Gateway(parts.router, credentials, handlers)
     server = _listen(gateway, configuration.port)
     configuration = configuration.listening(server.port)
     configuration.write(lab)
