@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from hsmctl import __version__
 from hsmctl.adapters import aws_value
 from hsmctl.adapters.aws_error import translated
+from hsmctl.adapters.aws_throttle import Unthrottled
 from hsmctl.domain.cluster import Backup, Cluster, Hsm
 from hsmctl.errors import Denied, UsageError
 from hsmctl.loopback import is_loopback
@@ -71,7 +72,7 @@ class Aws:
     @cached_property
     def plane(self) -> CloudHsmPlane:
         """The cloudhsmv2 service."""
-        return CloudHsmPlane(self._named_region, partial(self._cloudhsm, self._tries), partial(self._cloudhsm, 1))
+        return CloudHsmPlane(self._named_region, partial(self._cloudhsm, self._tries), self._changing)
 
     def regions(self) -> list[str]:
         """Every region that CloudHSM is in, as botocore knows them; an account need not be let into each."""
@@ -79,13 +80,13 @@ class Aws:
             return list(self._boto3.get_available_regions("cloudhsmv2"))
 
     def changing(self) -> CloudHSMV2Client:
-        """A client of cloudhsmv2 that sends everything once."""
-        return self._cloudhsm(1)
+        """A client of cloudhsmv2 that sends everything once, except what was throttled."""
+        return self._changing()
 
     def plane_in(self, region: str, tries: int) -> CloudHsmPlane:
         """The cloudhsmv2 service of another region; making it is not safe in several threads, asking it is."""
         client = self._connect("cloudhsmv2", region, self._endpoint_url if self._local else None, tries)
-        return CloudHsmPlane(lambda: region, lambda: cast("CloudHSMV2Client", client), partial(self._cloudhsm, 1))
+        return CloudHsmPlane(lambda: region, lambda: cast("CloudHSMV2Client", client), self._changing)
 
     def identity(self, account_id: str | None = None) -> StsIdentity:
         """Who we are, which must be somebody of this account if one is named."""
@@ -135,6 +136,9 @@ class Aws:
             return self._region
         with translated("AWS configuration"):
             return self._session.get_config_variable("region") or ""
+
+    def _changing(self) -> CloudHSMV2Client:
+        return cast("CloudHSMV2Client", Unthrottled(self._cloudhsm(1)))
 
     def _cloudhsm(self, tries: int) -> CloudHSMV2Client:
         return cast("CloudHSMV2Client", self._connect("cloudhsmv2", self._region, self._endpoint_url, tries))

@@ -31,6 +31,7 @@ NOUNS: Mapping[str, str] = {
     "net": "Whether clients reach the HSMs, and why not.",
     "lab": "CloudHSM on this machine, to try things on.",
     "login": "PINs that were refused and are not tried again.",
+    "iam": "What to allow hsmctl in AWS.",
     "config": "The configuration file and its contexts.",
     "explain": "What an error of an HSM or its client means.",
     "doctor": "Whether hsmctl has what it needs here.",

@@ -186,3 +186,23 @@ def check_may_initialize(cluster: Cluster) -> None:
             "the request appears when the first HSM is ACTIVE",
             f"hsmctl hsm list {cluster.cluster_id}",
         )
+
+
+def legal_now(cluster: Cluster) -> str:
+    """What a cluster can be asked for in its state, as a command (user guide, life cycle)."""
+    name = cluster.cluster_id
+    match cluster.state:
+        case ClusterState.UNINITIALIZED if not cluster.hsms:
+            return f"hsmctl hsm add {name}"
+        case ClusterState.UNINITIALIZED:
+            return f"hsmctl cluster init {name}"
+        case ClusterState.INITIALIZED:
+            return f"hsmctl cluster activate {name}"
+        case ClusterState.ACTIVE:
+            return f"hsmctl hsm list {name}; an ACTIVE cluster takes HSMs, gives them back and is modified"
+        case ClusterState.DELETED | ClusterState.DELETE_IN_PROGRESS:
+            return "hsmctl cluster list"
+        case ClusterState.DEGRADED:
+            return f"hsmctl cluster show {name}, then ask AWS Support"
+        case _:
+            return f"hsmctl cluster wait {name}, for nothing is legal before it is done"

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from hsmctl.domain.cluster import Cluster
+from hsmctl.domain.cluster import Cluster, legal_now
 from hsmctl.domain.event import Event, Finished, Progress, Started, StepDone, StepStarted
 from hsmctl.domain.operation import (
     Found,
@@ -212,7 +212,17 @@ class Operations:
             sure = isinstance(error, _SURE)
             self._record(operation, "step-failed", number=record.number, error=str(error), certain=sure)
             self._close_if_unchanged(operation)
+            if isinstance(error, Conflict) and error.what.startswith("cloudhsm:"):
+                raise self._in_context(error, found.get("cluster_id", "")) from error
             raise
+
+    def _in_context(self, error: Conflict, cluster_id: str) -> Conflict:
+        """A refusal of the service with what it does not say: the cluster's state and what is legal in it."""
+        try:
+            cluster = self.cluster(cluster_id)
+        except HsmctlError:
+            return error
+        return Conflict(f"{error.what}, {cluster_id} is {cluster.state}", error.why, legal_now(cluster))
 
     def _looked(self, operation: Operation, record: StepRecord, runner: Runner, found: Found) -> Found | None:
         """What a step that may have happened found; None where it is to be run.

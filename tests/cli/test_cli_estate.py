@@ -27,8 +27,8 @@ class Many(World):
         super().__init__()
         self.errors = errors
         self.asked: list[str] = []
-        self.aws.plane_in = self.plane_in  # type: ignore[attr-defined]
-        self.aws.regions = lambda: list(REGIONS)  # type: ignore[attr-defined]
+        self.aws.plane_in = self.plane_in  # type: ignore[method-assign]
+        self.aws.regions = lambda: list(REGIONS)  # type: ignore[method-assign]
 
     def plane_in(self, region: str, tries: int) -> world.FakePlane:
         plane = world.FakePlane(replace(world.three_hsms(), cluster_id=f"cluster-{region[3:]}", region=region))

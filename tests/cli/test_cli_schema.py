@@ -38,6 +38,7 @@ COMMANDS = {
     "backup.show@1": ["backup", "show", "backup-q2w3e4r5t6y"],
     "backup.inspect@1": ["backup", "inspect", "backup-q2w3e4r5t6y"],
     "backup.check@1": ["backup", "check"],
+    "iam.policy@1": ["iam", "policy", "provisioner"],
     "operation.plan@1": ["hsm", "add", "--dry-run"],
     "operation.change@1": ["hsm", "add"],
     "operation.list@1": ["operation", "list"],
