@@ -34,7 +34,7 @@ class Policy:
 
 @verb(
     "policy",
-    "hsmctl iam policy viewer > viewer.json",
+    "hsmctl iam policy viewer",
     "hsmctl iam policy scaler --account 111122223333 --only cluster-a2b3c4d5e6f",
 )
 @click.argument("role", type=click.Choice([role.value for role in Role]))
