@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from hsmctl.errors import Conflict, UsageError
-from hsmctl.loopback import is_loopback
+from hsmctl.errors import Conflict
 from hsmctl.ports import Login
 from hsmctl.secret import Secret, Source, SourceKind, read_secret
 from hsmctl.settings import Context, ContextKind, Settings, TokenEntry, check_may_write
@@ -98,17 +97,9 @@ class Hsmctl:
         Raises:
             UsageError: a lab context points away from this machine, or another context at it.
         """
-        from hsmctl.adapters.aws import Aws
+        from hsmctl.wiring.aws import aws
 
-        context = self.context
-        _check_endpoint(context)
-        return Aws(
-            profile=context.profile,
-            region=context.region,
-            endpoint_url=context.endpoint_url,
-            access_key_id=context.access_key_id,
-            secret_access_key=None if context.secret_access_key is None else self.secret(context.secret_access_key),
-        )
+        return aws(self.context, self.secret)
 
     @cached_property
     def cluster(self) -> ClusterService:
@@ -474,18 +465,3 @@ def _new_verifier() -> SignatureVerifier:
     from hsmctl.adapters.verifier import CryptographyVerifier
 
     return CryptographyVerifier()
-
-
-def _check_endpoint(context: Context) -> None:
-    """The lab reaches only this machine, and nothing else reaches this machine as if it were AWS."""
-    local = context.endpoint_url is not None and is_loopback(context.endpoint_url)
-    if context.kind is ContextKind.LAB and not local:
-        raise UsageError(
-            "the lab context", f"it points at {context.endpoint_url or 'AWS'}, not at this machine", "hsmctl lab up"
-        )
-    if context.kind is ContextKind.AWS and local:
-        raise UsageError(
-            f"context {context.name or 'without a name'}",
-            f"its endpoint {context.endpoint_url} is this machine",
-            "use --lab to work with the lab",
-        )
