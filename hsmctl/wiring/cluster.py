@@ -36,7 +36,7 @@ def cluster_service(
     more: Callable[[], Mapping[Action, Runner]],
 ) -> ClusterService:
     """Clusters, HSMs and backups; `interlocks`, and the runners of `more` steps, are asked for when they are needed."""
-    from hsmctl.adapters.aws_cluster import AwsClusterEdits
+    from hsmctl.adapters.aws_edit import AwsClusterEdits
     from hsmctl.services.cluster import ClusterService
     from hsmctl.services.lifecycle import Lifecycle
 

@@ -26,7 +26,8 @@ from world import NOW, FakeClock
 
 from hsmctl.adapters.aws import Aws
 from hsmctl.adapters.aws_backup import AwsBackups
-from hsmctl.adapters.aws_cluster import AwsClusterEdits, AwsGrounds
+from hsmctl.adapters.aws_cluster import AwsGrounds
+from hsmctl.adapters.aws_edit import AwsClusterEdits
 from hsmctl.adapters.aws_kms import AwsKeyStores
 from hsmctl.adapters.aws_metric import AwsMetrics
 from hsmctl.adapters.customer_ca import FileCustomerCa
