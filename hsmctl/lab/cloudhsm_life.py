@@ -28,7 +28,7 @@ def become(scene: Scene, record: ClusterRecord, state: ClusterState, message: st
 
 def build(scene: Scene, cluster: ClusterRecord, hsm: HsmRecord) -> None:
     """Have the HSM's process started: empty, as a clone of an ACTIVE one, or in their absence from a backup."""
-    scene.machines.build(place_of(cluster, hsm), origin(scene, cluster))
+    scene.machines.build(place_of(cluster, hsm), hsm.replaces or origin(scene, cluster))
 
 
 def place_of(cluster: ClusterRecord, hsm: HsmRecord) -> Place:
@@ -55,6 +55,8 @@ def resume(scene: Scene) -> None:
         for hsm in cluster.hsms.values():
             there = scene.machines.state(hsm.hsm_id) is not MachineState.GONE
             if hsm.state is HsmState.CREATE_IN_PROGRESS and not there:
+                if hsm.replaces and scene.machines.state(hsm.replaces) is not MachineState.GONE:
+                    scene.machines.remove(hsm.replaces)
                 build(scene, cluster, hsm)
             elif hsm.state is HsmState.DELETE_IN_PROGRESS and there:
                 scene.machines.remove(hsm.hsm_id)

@@ -32,6 +32,8 @@ class HsmRecord:
     state: HsmState
     since: float
     message: str = ""
+    replaces: str = ""
+    """The HSM whose place it took, and everything that one had."""
 
 
 @dataclass(slots=True, kw_only=True)

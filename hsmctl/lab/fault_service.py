@@ -69,9 +69,11 @@ class ServiceFaults:
             address=address,
             state=HsmState.CREATE_IN_PROGRESS,
             since=scene.now,
+            replaces=old.hsm_id,
         )
         del cluster.hsms[old.hsm_id]
         cluster.hsms[new.hsm_id] = new
+        scene.state.save()
         self.succeed(old.hsm_id, place_of(cluster, new))
         return {}
 

@@ -176,9 +176,9 @@ class Fleet:
     def succeed(self, hsm_id: str, place: Place) -> None:
         """Put a clone of an HSM in its place, at its address perhaps; returns before it is up."""
         old = self._machines[hsm_id]
+        old.folder.removing.touch()  # first: two HSMs with one address would be worse than none
         new = self._add(place, hsm_id)
         new.meanwhile = MachineState.BUILDING
-        old.folder.removing.touch()
         self._later(partial(self._take_over, old), new)
 
     def activate(self, cluster_id: str, admin: str, users: Mapping[str, str]) -> None:

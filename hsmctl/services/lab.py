@@ -200,9 +200,10 @@ class LabService:
                 self._check_nodes(_BROKEN)
                 patience = event.elapsed + _PATIENCE
             for words in _words(event):
-                if words != said:
+                told = words.lstrip(" 0123456789")
+                if told != said:
                     yield words
-                said = words
+                said = told
 
 
 def seed_specs(count: int) -> tuple[KeySpec, ...]:

@@ -122,6 +122,35 @@ def test_an_hsm_that_is_out_of_order_is_so_until_it_is_cleared(lab: FaultyLab, f
     assert lab.states() == ["running"] * 3
 
 
+@pytest.mark.parametrize(("fault", "stays"), [("hsm-replaced", True), ("hsm-moved", False)])
+def test_an_hsm_that_aws_replaces_has_another_id_and_the_same_keys(lab: FaultyLab, fault: str, *, stays: bool) -> None:
+    old = lab.hsms()[1]
+    known = lab.ids()
+    lab.inject(fault, 1)
+    until(lambda: len(lab.hsms()) == 3)
+    (new,) = (hsm for hsm in lab.hsms() if hsm.hsm_id not in known)
+    assert old.hsm_id not in lab.ids()
+    assert (new.address == old.address, new.zone) == (stays, old.zone)
+
+
+def test_an_hsm_is_degraded_until_it_is_not(lab: FaultyLab) -> None:
+    lab.inject("hsm-degraded", 1)
+    assert sorted(hsm.state for hsm in lab.cluster().hsms) == ["active", "active", "degraded"]
+    lab.clear()
+    assert len(lab.hsms()) == 3
+
+
+def test_an_hsm_that_is_stuck_is_finished_when_the_fault_is_cleared(lab: FaultyLab) -> None:
+    command.inject(LabFolder(lab.folder), asked("hsm-stuck"), None)
+    made = lab.plane.create_hsm(lab.cluster().cluster_id, "us-east-1b")
+    until(lambda: "building" not in lab.states())
+    assert len(lab.hsms()) == 3
+    lab.clear()
+    until(lambda: len(lab.hsms()) == 4)
+    lab.plane.delete_hsm(lab.cluster().cluster_id, made.hsm_id)
+    until(lambda: len(lab.cluster().hsms) == 3)
+
+
 def test_a_slow_hsm_answers_late(lab: FaultyLab) -> None:
     lab.inject("node-slow", 1, seconds=0.4)
     began = time.monotonic()
