@@ -22,8 +22,8 @@ from hsmctl.lab.user import User, Users
 _READY_SECONDS = 60.0
 _ANSWER_SECONDS = 10.0
 _QUIT_SECONDS = 5.0
-_PING_SECONDS = 1.0
-"""A process answers this one between two commands, whatever its clients keep it busy with."""
+_PING_SECONDS = 3.0
+"""A process answers this one between two commands, whatever its clients keep it busy with; being copied is one."""
 
 _log = logging.getLogger(__name__)
 
@@ -66,6 +66,8 @@ class Machine:
         state, process = self.state, self.running
         if state is not MachineState.RUNNING or process is None:
             return state
+        if process.stopped:
+            return MachineState.UNRESPONSIVE
         try:
             process.call("ping", _PING_SECONDS)
         except Unreachable:

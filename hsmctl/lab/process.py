@@ -54,6 +54,15 @@ class NodeProcess:
         """Whether it has not ended."""
         return self._process.poll() is None
 
+    @property
+    def stopped(self) -> bool:
+        """Whether a signal stopped it (SIGSTOP), so that it does nothing at all."""
+        try:
+            stat = Path(f"/proc/{self.pid}/stat").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        return stat.rpartition(")")[2].split()[0] == "T"
+
     def wait_ready(self, seconds: float) -> bool:
         """Whether the HSM listens, waiting at most `seconds` for it."""
         return self._ready.wait(seconds) and self.alive

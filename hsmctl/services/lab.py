@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 SEED_SECONDS = 600.0
 _PATIENCE = timedelta(seconds=5)
 """How long a step may wait before it is told, and before somebody looks whether it can end."""
-_BROKEN = ("dead", "unresponsive")
-"""States of an HSM that only a start ends."""
+_ENDED = ("dead",)
+"""States of an HSM that nothing but a start ends; one that does not answer may only be busy being cloned."""
+_NOT_UP = ("dead", "unresponsive", "building", "stopped")
 RSA_SEEDS = 4
 """RSA pairs among the seed keys: their generation is what takes time."""
 
@@ -78,7 +79,7 @@ class LabService:
             yield from self._next(tools, cluster, status, options)
         if len(cluster.hsms) == 1:
             yield from self._seed(tools, cluster, options.seed_keys)
-        self._check_nodes((*_BROKEN, "building", "stopped"))
+        self._check_nodes(_NOT_UP)
         self.control.equip(cluster.cluster_id)
         yield f"{cluster.cluster_id} is ACTIVE with {len(cluster.active_hsms)} HSMs"
 
@@ -144,7 +145,7 @@ class LabService:
     def _pause(self) -> None:
         """Let time pass, which brings nothing where a process has ended."""
         self.clock.sleep(0.1)
-        self._check_nodes(_BROKEN)
+        self._check_nodes(_ENDED)
 
     def _plan_create(self, tools: LabTools, status: LabStatus, options: LabOptions) -> Plan:
         subnets = sorted((status.subnets or {}).items())[: options.zones]
@@ -197,7 +198,7 @@ class LabService:
         said, patience = "", _PATIENCE
         for event in tools.cluster.apply(plan):
             if isinstance(event, Progress) and event.elapsed > patience:
-                self._check_nodes(_BROKEN)
+                self._check_nodes(_ENDED)
                 patience = event.elapsed + _PATIENCE
             for words in _words(event):
                 told = words.lstrip(" 0123456789")
