@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from .command import Takes
-from .export import FORMATS, file_name
 
 if TYPE_CHECKING:
     from .place import Place
@@ -30,6 +29,8 @@ def candidates(place: Place, takes: Takes) -> Sequence[str]:
         case Takes.REGION:
             return place.hsmctl_app.elsewhere.regions()
         case Takes.FILE:
+            from .export import FORMATS, file_name
+
             moment = f"{place.survey.hsmctl.clock.now():%Y%m%dT%H%M%SZ}"
             return [file_name(place.path, moment, form) for form in FORMATS]
         case _:

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
-from itertools import groupby
 
 from hsmctl.domain.cluster import Cluster, ClusterState, Hsm, HsmState
-from hsmctl.domain.evidence import Failed, Ok
-from hsmctl.domain.key import Identity, Key
-from hsmctl.domain.sync import Cell, Reading, Report, Row, Verdict, compare
+from hsmctl.domain.evidence import Failed
 from hsmctl.mark import CELLS, VERDICTS, Mark
 
-from .estate import CHECKABLE, Agreement, Check, Estate, Judgement, Problem
+from .estate import CHECKABLE, Check, Estate, Problem
 from .glyph import rank, troubled
-from .words import listed
 
-_WORDS = {
-    Cell.MISSING: ("lacks", "lack"),
-    Cell.DIFFERENT: ("holds other material for", "differ on"),
-    Cell.ATTRIBUTES: ("has other attributes for", "have other attributes for"),
-}
-"""What one replica, or several, do that the others do not."""
+_PROVED, _IN_SYNC = "proved", "in sync"
+"""Words of `domain.sync`, which the first frame need not load."""
 
 
 def attention(estate: Estate) -> tuple[Problem, ...]:
@@ -67,57 +58,10 @@ def replica_mark(name: str, check: Check) -> Mark:
         return Mark.PENDING if name in check.awaited else Mark.REPORTED
     if isinstance(reading.outcome, Failed):
         return Mark.UNREADABLE
-    worst = CELLS[check.judgement.worst.get(name, Cell.PROVED)]
+    worst = CELLS[check.judgement.worst.get(name, _PROVED)]
     if troubled(worst):
         return worst
-    return Mark.PROVED if check.judgement.report.verdict is Verdict.IN_SYNC else Mark.REPORTED
-
-
-def judge(readings: Sequence[Reading]) -> Judgement:
-    """The comparison of these readings and what it amounts to; work for a thread, it grows with keys × replicas."""
-    report = compare(readings)
-    different = report.differences
-    kinds = Counter(row.cells for row in report.rows)
-    names = [reading.replica.name for reading in report.readings]
-    return Judgement(
-        report=report,
-        words=report.words,
-        different=different,
-        agreements=tuple(_agreements(report.rows[len(different) :])),
-        worst=dict(zip(names, _weakest(kinds), strict=True)) if kinds else {},
-        problems=tuple(_findings(report, different)),
-        listed=_listed(report),
-    )
-
-
-def _agreements(rows: Sequence[Row]) -> Iterator[Agreement]:
-    """Rows that agree, a group for each worst cell; the rows come in that order."""
-    for worst, group in groupby(rows, key=lambda row: row.worst):
-        kinds = Counter(row.cells for row in group)
-        yield Agreement(worst=worst, count=kinds.total(), cells=_weakest(kinds))
-
-
-def _weakest(kinds: Iterable[tuple[Cell, ...]]) -> tuple[Cell, ...]:
-    """By replica, the weakest cell of rows of these kinds."""
-    return tuple(min(column, key=lambda cell: rank(CELLS[cell])) for column in zip(*kinds, strict=True))
-
-
-def _listed(report: Report) -> Mapping[Identity, tuple[Key, ...]]:
-    first = next((reading.outcome.value for reading in report.readings if isinstance(reading.outcome, Ok)), None)
-    listed: dict[Identity, tuple[Key, ...]] = {}
-    for key in first.keys if first else ():
-        listed[key.identity] = (*listed.get(key.identity, ()), key)
-    return listed
-
-
-def _findings(report: Report, different: Sequence[Row]) -> Iterator[Problem]:
-    """The differences and the unreadable replicas, a sentence for each kind."""
-    names = [reading.replica.name for reading in report.readings]
-    by_cell: dict[Cell, list[Row]] = {}
-    for row in different:
-        by_cell.setdefault(row.worst, []).append(row)
-    yield from (_difference(cell, rows, names) for cell, rows in by_cell.items())
-    yield from _unreadable(report)
+    return Mark.PROVED if check.judgement.report.verdict == _IN_SYNC else Mark.REPORTED
 
 
 def _of_state(cluster: Cluster) -> Iterator[Problem]:
@@ -158,28 +102,3 @@ def _of_check(cluster: Cluster, check: Check) -> Iterator[Problem]:
     if check.error:
         text = f"keys not checked: {check.error}"
         yield Problem(mark=Mark.UNREADABLE, brief="not checked", text=text, cluster=cluster, error=check.error)
-
-
-def _difference(cell: Cell, rows: list[Row], names: list[str]) -> Problem:
-    """`hsm-b lacks key db-kek`: the HSM first, because that is what one goes and looks at."""
-    replicas = sorted({names[place] for row in rows for place, seen in enumerate(row.cells) if seen is cell})
-    one, many = _WORDS[cell]
-    keys = listed([str(row.identity) for row in rows], 2)
-    does, noun = one if len(replicas) == 1 else many, "key" if len(rows) == 1 else "keys"
-    text = f"{listed(replicas, 2)} {does} {noun} {keys}"
-    return Problem(mark=CELLS[cell], brief=f"{len(rows):,} {cell}", text=text, noun="sync")
-
-
-def _unreadable(report: Report) -> Iterator[Problem]:
-    failed = [
-        (reading.replica.name, reading.outcome.error)
-        for reading in report.unreadable
-        if isinstance(reading.outcome, Failed)
-    ]
-    if failed:
-        name, error = failed[0]
-        brief = f"{len(failed)} unreadable"
-        text = (
-            f"{name} is unreadable: {error.why or error.what}" if len(failed) == 1 else f"{brief}; {name}: {error.why}"
-        )
-        yield Problem(mark=Mark.UNREADABLE, brief=brief, noun="sync", text=text, error=error)

@@ -30,6 +30,7 @@ GRADES = {Grade.PROVED: Mark.PROVED, Grade.REPORTED: Mark.REPORTED, Grade.INFERR
 class ConfirmScreen(ModalScreen[bool]):
     """The window; escape is the harmless answer."""
 
+    CSS_PATH = "window.tcss"
     COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLES)
     AUTO_FOCUS = "#cancel"
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -18,6 +18,7 @@ from .glyph import ROLES, Spans, content
 class DescribeScreen(ModalScreen[None]):
     """The window."""
 
+    CSS_PATH = "window.tcss"
     COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLES)
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,d,enter", "dismiss(None)", "close", show=False),

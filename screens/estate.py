@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from hsmctl.domain.cluster import Cluster, ClusterState
 from hsmctl.domain.evidence import Failed
-from hsmctl.domain.key import Identity, Key
-from hsmctl.domain.sync import Cell, Reading, Replica, Report, Row
 from hsmctl.errors import Denied, HsmctlError
 from hsmctl.mark import Mark
 
-from .running import Run
+if TYPE_CHECKING:
+    from hsmctl.domain.key import Identity, Key
+    from hsmctl.domain.sync import Cell, Reading, Replica, Report, Row
+
+    from .running import Run
 
 CHECKABLE = frozenset(
     {

@@ -1,11 +1,10 @@
-"""Everything known about a cluster, an HSM, a key or an error, as names and values with nothing shortened."""
+"""Everything known about a cluster, an HSM or an error, as names and values with nothing shortened."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 from hsmctl.domain.cluster import Certificates, Cluster, Hsm
-from hsmctl.domain.key import Key, MaterialKind, text
 from hsmctl.errors import HsmctlError
 from hsmctl.words import instant
 
@@ -13,13 +12,6 @@ from .glyph import Role, Spans
 from .words import cluster_name
 
 Fact = tuple[str, str]
-
-MATERIALS = {
-    MaterialKind.PUBLIC: "public half it handed over",
-    MaterialKind.MODULUS: "modulus it lists",
-    MaterialKind.CHECK_VALUE: "check value it lists (24 bits)",
-}
-"""What a fingerprint was computed from, in words."""
 
 
 def of_cluster(cluster: Cluster) -> Iterable[Fact]:
@@ -49,17 +41,6 @@ def of_hsm(hsm: Hsm) -> Iterable[Fact]:
     yield "interface", hsm.eni_id
     yield "address", hsm.address or ""
     yield "IPv6", hsm.address6 or ""
-
-
-def of_key(key: Key) -> Iterable[Fact]:
-    """What an inventory says about an object; text from the token is made printable."""
-    yield "label", text(key.identity.label)
-    yield "id", key.identity.key_id.hex()
-    yield "class", str(key.identity.object_class)
-    yield "type", key.algorithm
-    yield "attributes", " ".join(sorted(key.attributes))
-    yield "fingerprint", f"{key.material.digest.hex()}" if key.material else "none: this object cannot be compared"
-    yield "computed from", MATERIALS[key.material.kind] if key.material else ""
 
 
 def of_error(error: HsmctlError) -> tuple[str, Sequence[Spans]]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 class HelpScreen(ModalScreen[None]):
     """The window."""
 
+    CSS_PATH = "window.tcss"
     COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLES)
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark", "dismiss(None)", "close", show=False)]
 

@@ -19,8 +19,9 @@ from hsmctl.words import age
 from .column import Column
 from .command import COPY, DESCRIBE, FILTER, HELP, LINE, REFRESH, SYNC, Command
 from .detail import Detail, facts
-from .facts import of_error, of_key
+from .facts import of_error
 from .glyph import Role, Spans, sign
+from .key_facts import of_key
 from .lines import Lines
 from .place import Description, Place
 from .survey import Survey

@@ -23,6 +23,7 @@ PATIENCE = 120.0
 class PasswordScreen(ModalScreen[Secret | None]):
     """The window; escape is the harmless answer."""
 
+    CSS_PATH = "window.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "give none", show=False)]
 
     def __init__(self, prompt: str) -> None:

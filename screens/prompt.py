@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
-from textual.widgets import Input, Static
+from textual.widgets import Static
+
+if TYPE_CHECKING:
+    from textual.widgets import Input
 
 
 class FilterLine(Horizontal):
@@ -29,6 +31,8 @@ class FilterLine(Horizontal):
         """The operator is done typing."""
 
     def __init__(self) -> None:
+        from textual.widgets import Input
+
         super().__init__()
         self._input = Input(placeholder="text  !text  column:value", compact=True, select_on_focus=False)
         self._count = Static("", classes="count", markup=False)
@@ -52,13 +56,13 @@ class FilterLine(Horizontal):
         self._input.value = ""
         self.post_message(self.Left(""))
 
-    @on(Input.Changed)
-    def _typed(self, event: Input.Changed) -> None:
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Sift by what is typed so far."""
         event.stop()
         self.post_message(self.Changed(event.value))
 
-    @on(Input.Submitted)
-    def _kept(self, event: Input.Submitted) -> None:
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Keep the filter and leave the line."""
         event.stop()
         self.post_message(self.Left(event.value))
 
@@ -85,6 +89,8 @@ class CommandLine(Vertical):
         self, complete: Callable[[str], Sequence[str]], history: Sequence[str] = (), beginning: str = ""
     ) -> None:
         """`complete` gives the lines a half-typed one can become, best first; `history` is what was typed before."""
+        from textual.widgets import Input
+
         super().__init__()
         self._complete = complete
         self._history = (*history, "")
@@ -132,15 +138,15 @@ class CommandLine(Vertical):
         self._recalled = max(0, min(len(self._history) - 1, self._recalled + by))
         self._put(self._history[self._recalled])
 
-    @on(Input.Changed)
-    def _typed(self, event: Input.Changed) -> None:
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Offer what the line can become."""
         event.stop()
         if event.value not in self._offered:
             self._offered = ()
             self._offer(event.value)
 
-    @on(Input.Submitted)
-    def _submitted(self, event: Input.Submitted) -> None:
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Hand the line over."""
         event.stop()
         self.post_message(self.Entered(self, event.value.strip()))
 

@@ -14,21 +14,21 @@ from typing import TYPE_CHECKING
 
 from hsmctl.bootstrap import Hsmctl
 from hsmctl.domain.cluster import Backup, Cluster
-from hsmctl.domain.sync import Replica
 from hsmctl.errors import Conflict, HsmctlError
 from hsmctl.settings import ContextKind
 
 from .arming import Arming
-from .attention import judge
 from .estate import CHECKABLE, Check, Estate
 from .offload import call, stream
-from .running import Run, after, failed
 
 if TYPE_CHECKING:
     from hsmctl.domain.event import Event
     from hsmctl.domain.operation import Operation
     from hsmctl.domain.plan import Plan
+    from hsmctl.domain.sync import Replica
     from hsmctl.services.key import Listing
+
+    from .running import Run
 
 CHECK_SECONDS = 20.0
 """How long replicas may take to answer a check."""
@@ -99,6 +99,8 @@ class Survey:
         )
 
     async def _run(self, plan: Plan, events: Callable[[], Iterator[Event]]) -> None:
+        from .running import Run, after, failed
+
         clock = self.hsmctl.clock
         run = Run(plan=plan, began=clock.now())
         place = len(self.estate.runs)
@@ -141,6 +143,8 @@ class Survey:
 
     async def _compare(self, check: Check, replicas: tuple[Replica, ...]) -> AsyncIterator[Check]:
         """The check as it grows; what a replica said the last time stands until it answers again."""
+        from .judgement import judge
+
         known = {reading.replica: reading for reading in (check.report.readings if check.report else ())}
         check = replace(check, replicas=replicas, awaited=frozenset(replica.name for replica in replicas))
         yield check

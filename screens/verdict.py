@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from hsmctl.domain.cluster import Cluster
 from hsmctl.domain.evidence import Ok
-from hsmctl.domain.sync import Report, Verdict
 from hsmctl.mark import Mark
 from hsmctl.words import age, counted
 
@@ -15,6 +15,11 @@ from .detail import Tile
 from .estate import Check
 from .glyph import Role, Spans, role, sign
 
+if TYPE_CHECKING:
+    from hsmctl.domain.sync import Report
+
+_NO_DIFFERENCE = "no difference seen"
+"""A word of `domain.sync.Verdict`, which the first frame need not load."""
 STALE = timedelta(minutes=5)
 """From this age on a verdict is shown dim."""
 
@@ -59,7 +64,7 @@ def few_words(check: Check) -> str:
         return f"{len(report.readings) - len(report.unreadable)} of {len(check.replicas)} readable"
     if not check.whole:
         return f"{len(report.readings)} of {len(check.replicas)} read"
-    if report.verdict is Verdict.NO_DIFFERENCE_SEEN:
+    if report.verdict == _NO_DIFFERENCE:
         return "no difference seen" if report.scope.full else "visible keys agree"
     return str(report.verdict)
 

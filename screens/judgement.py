@@ -1,0 +1,98 @@
+"""What a comparison of replicas amounts to: what agrees, what does not and where, in a sentence for each kind.
+
+Work for a thread: it grows with keys × replicas. It is loaded when the first replica has answered.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+
+from hsmctl.domain.evidence import Failed, Ok
+from hsmctl.domain.key import Identity, Key
+from hsmctl.domain.sync import Cell, Reading, Report, Row, compare
+from hsmctl.mark import CELLS, Mark
+
+from .estate import Agreement, Judgement, Problem
+from .glyph import rank
+from .words import listed
+
+_WORDS = {
+    Cell.MISSING: ("lacks", "lack"),
+    Cell.DIFFERENT: ("holds other material for", "differ on"),
+    Cell.ATTRIBUTES: ("has other attributes for", "have other attributes for"),
+}
+"""What one replica, or several, do that the others do not."""
+
+
+def judge(readings: Sequence[Reading]) -> Judgement:
+    """The comparison of these readings and what it amounts to; work for a thread, it grows with keys × replicas."""
+    report = compare(readings)
+    different = report.differences
+    kinds = Counter(row.cells for row in report.rows)
+    names = [reading.replica.name for reading in report.readings]
+    return Judgement(
+        report=report,
+        words=report.words,
+        different=different,
+        agreements=tuple(_agreements(report.rows[len(different) :])),
+        worst=dict(zip(names, _weakest(kinds), strict=True)) if kinds else {},
+        problems=tuple(_findings(report, different)),
+        listed=_listed(report),
+    )
+
+
+def _agreements(rows: Sequence[Row]) -> Iterator[Agreement]:
+    """Rows that agree, a group for each worst cell; the rows come in that order."""
+    for worst, group in groupby(rows, key=lambda row: row.worst):
+        kinds = Counter(row.cells for row in group)
+        yield Agreement(worst=worst, count=kinds.total(), cells=_weakest(kinds))
+
+
+def _weakest(kinds: Iterable[tuple[Cell, ...]]) -> tuple[Cell, ...]:
+    """By replica, the weakest cell of rows of these kinds."""
+    return tuple(min(column, key=lambda cell: rank(CELLS[cell])) for column in zip(*kinds, strict=True))
+
+
+def _listed(report: Report) -> Mapping[Identity, tuple[Key, ...]]:
+    first = next((reading.outcome.value for reading in report.readings if isinstance(reading.outcome, Ok)), None)
+    listed: dict[Identity, tuple[Key, ...]] = {}
+    for key in first.keys if first else ():
+        listed[key.identity] = (*listed.get(key.identity, ()), key)
+    return listed
+
+
+def _findings(report: Report, different: Sequence[Row]) -> Iterator[Problem]:
+    """The differences and the unreadable replicas, a sentence for each kind."""
+    names = [reading.replica.name for reading in report.readings]
+    by_cell: dict[Cell, list[Row]] = {}
+    for row in different:
+        by_cell.setdefault(row.worst, []).append(row)
+    yield from (_difference(cell, rows, names) for cell, rows in by_cell.items())
+    yield from _unreadable(report)
+
+
+def _difference(cell: Cell, rows: list[Row], names: list[str]) -> Problem:
+    """`hsm-b lacks key db-kek`: the HSM first, because that is what one goes and looks at."""
+    replicas = sorted({names[place] for row in rows for place, seen in enumerate(row.cells) if seen is cell})
+    one, many = _WORDS[cell]
+    keys = listed([str(row.identity) for row in rows], 2)
+    does, noun = one if len(replicas) == 1 else many, "key" if len(rows) == 1 else "keys"
+    text = f"{listed(replicas, 2)} {does} {noun} {keys}"
+    return Problem(mark=CELLS[cell], brief=f"{len(rows):,} {cell}", text=text, noun="sync")
+
+
+def _unreadable(report: Report) -> Iterator[Problem]:
+    failed = [
+        (reading.replica.name, reading.outcome.error)
+        for reading in report.unreadable
+        if isinstance(reading.outcome, Failed)
+    ]
+    if failed:
+        name, error = failed[0]
+        brief = f"{len(failed)} unreadable"
+        text = (
+            f"{name} is unreadable: {error.why or error.what}" if len(failed) == 1 else f"{brief}; {name}: {error.why}"
+        )
+        yield Problem(mark=Mark.UNREADABLE, brief=brief, noun="sync", text=text, error=error)
