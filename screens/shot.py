@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from textual.pilot import Pilot
 
-from hsmctl.errors import Unreachable, UsageError
+from hsmctl.errors import UsageError
 
 from .app import HsmctlApp
 from .place import Place, named
+
+_log = logging.getLogger(__name__)
 
 PATIENCE = 60.0
 """Seconds after which whatever has not answered is drawn as not answered."""
@@ -44,9 +47,12 @@ async def _settled(app: HsmctlApp, pilot: Pilot[None]) -> None:
     """Wait for answers, not for ever."""
     import asyncio
 
+    await pilot.pause()
     try:
         async with asyncio.timeout(PATIENCE):
-            await app.workers.wait_for_complete()
+            while any(not worker.is_finished for worker in app.workers):
+                await app.workers.wait_for_complete()
+                await pilot.pause()
     except TimeoutError:
-        app.log.warning(Unreachable("screenshot", f"waited {PATIENCE:.0f} s", ""))
+        _log.warning("the picture shows what had not answered in %.0f s", PATIENCE)
     await pilot.pause()
