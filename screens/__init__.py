@@ -27,17 +27,15 @@ def run(hsmctl: Hsmctl, ui: Ui, elsewhere: Elsewhere) -> int:
 
     from rich.console import Console
 
-    from hsmctl.errors import ExitCode
-
     from .password import asker
     from .theme import fitting
 
     encoding = (sys.stdout.encoding or "").lower()
     ascii_only = "utf" not in encoding or os.environ.get("TERM") in ("linux", "vt100", "vt220")
-    app = _app(hsmctl, ui, fitting(Console().color_system), elsewhere, ascii_only=ascii_only)
+    app = _app(hsmctl, ui, fitting(Console().color_system), elsewhere, ascii_only=ascii_only, heeds=True)
     hsmctl.ask = asker(app)
     app.run()
-    return ExitCode.BUG if app.return_code else ExitCode.OK
+    return _exit_code(app.return_code or 0)
 
 
 def screenshot(hsmctl: Hsmctl, ui: Ui, line: str, *, size: tuple[int, int], keys: Sequence[str] = ()) -> str:
@@ -55,7 +53,13 @@ def screenshot(hsmctl: Hsmctl, ui: Ui, line: str, *, size: tuple[int, int], keys
 
 
 def _app(
-    hsmctl: Hsmctl, ui: Ui, theme: str, elsewhere: Elsewhere | None = None, *, ascii_only: bool = False
+    hsmctl: Hsmctl,
+    ui: Ui,
+    theme: str,
+    elsewhere: Elsewhere | None = None,
+    *,
+    ascii_only: bool = False,
+    heeds: bool = False,
 ) -> HsmctlApp:
     """The app as the configuration wants it; `theme` is for where that leaves it open."""
     from .app import HsmctlApp
@@ -63,4 +67,13 @@ def _app(
     from .theme import checked as checked_theme
 
     chosen = checked_theme(ui.theme) or theme
-    return HsmctlApp(hsmctl, theme=chosen, ascii_only=ascii_only, elsewhere=elsewhere, keymap=checked(ui.keys))
+    return HsmctlApp(
+        hsmctl, theme=chosen, ascii_only=ascii_only, elsewhere=elsewhere, keymap=checked(ui.keys), heeds=heeds
+    )
+
+
+def _exit_code(code: int) -> int:
+    """What the app returned: nothing, a bug, or 128 and the signal that ended it."""
+    from hsmctl.errors import ExitCode
+
+    return code if code > 128 else ExitCode.BUG if code else ExitCode.OK

@@ -23,6 +23,7 @@ from .elsewhere import Elsewhere, Nowhere
 from .estate import Estate
 from .fleet import FleetScreen
 from .glyph import Ascii
+from .heed import heed
 from .lines import Lines
 from .memory import Memory, Remembered
 from .offload import call
@@ -58,8 +59,12 @@ class HsmctlApp(App[None]):
         every: float | None = None,
         elsewhere: Elsewhere | None = None,
         keymap: Mapping[str, str] | None = None,
+        heeds: bool = False,
     ) -> None:
-        """`every` is the seconds between two looks, by default what is remembered, or what the context can bear."""
+        """`every` is the seconds between two looks, by default what is remembered, or what the context can bear.
+
+        `heeds` has it leave, and put the terminal in order, when it is told to by a signal or the terminal is gone.
+        """
         super().__init__()
         self._memory = Memory(hsmctl.settings.state_folder / "ui.json")
         self.remembered = self._kept = self._memory.load()
@@ -76,6 +81,7 @@ class HsmctlApp(App[None]):
         self._fallback = Ascii(enabled=ascii_only)
         self._ticking: Timer | None = None
         self._keys = dict(keymap or {})
+        self._heeds = heeds
 
     def get_default_screen(self) -> Screen[None]:
         """The fleet, which is always at the bottom of the stack."""
@@ -90,6 +96,8 @@ class HsmctlApp(App[None]):
         self.set_keymap(self._keys)
         self.look()
         self._tick_anew()
+        if self._heeds:
+            heed(self)
 
     def key_of(self, name: str, declared: str) -> str:
         """The keys of a command: the keymap's, or those it was declared with."""

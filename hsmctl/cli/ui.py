@@ -67,7 +67,7 @@ def noun(session: Session, line: str | None, file: Path | None, size: tuple[int,
         )
         write_private(file, drawn.encode())
         return ExitCode.OK
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout)):
         raise UsageError("ui", "it needs a terminal", "hsmctl sync check does the same check without one")
     facade = session.hsmctl
     with _log(facade.settings.state_folder) as stream:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from dataclasses import replace
 
 import pytest
@@ -32,3 +34,11 @@ async def test_signs_say_it_without_colour(monkeypatch: pytest.MonkeyPatch, no_c
     world.plane.held = {CLUSTER: replace(three_hsms(), tags={"Name": "鍵"})}
     async with staged(world.hsmctl(), theme="ansi-dark") as stage:
         await stage.sees_line("◍ 鍵", "ACTIVE", "no difference seen")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+async def test_a_signal_ends_the_session_in_good_order(number: signal.Signals) -> None:
+    async with staged(World().hsmctl(), heeds=True) as stage:
+        os.kill(os.getpid(), number)
+        await stage.pilot.pause(0.1)
+        assert stage.app.return_code == 128 + number
