@@ -18,6 +18,7 @@ from hsmctl.words import age, counted
 
 from .attention import hsm_mark, problems
 from .change import propose
+from .cluster_facts import backups, chains, changes
 from .column import Column
 from .command import ADD, CHECK, COPY, DESCRIBE, HELP, KEY, LINE, REMOVE, REPLACE, SYNC, Command, bindings
 from .detail import Detail, facts, noted
@@ -127,8 +128,16 @@ class ClusterScreen(Place):
         ]
 
     def _detail(self, room: Size) -> list[Spans]:
-        """The HSM under the cursor, if there is room, and the cluster."""
-        return facts((*of_cluster(self.cluster), *self._backup_facts()), room.width)[: room.height]
+        """What goes on, the cluster's facts, and where there is room its certificates and backups."""
+        cluster = self.cluster
+        lines = [*changes(self.survey.estate.runs, cluster), *self._facts(room.width)]
+        lines += [(), *chains(cluster)]
+        if isinstance(self._backups, tuple):
+            lines += [(), *backups(self._backups, self._now())]
+        return lines[: room.height]
+
+    def _facts(self, width: int) -> list[Spans]:
+        return facts((*of_cluster(self.cluster), *self._backup_facts()), width)
 
     def _backup_facts(self) -> Iterable[Fact]:
         match self._backups:

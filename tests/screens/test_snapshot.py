@@ -66,3 +66,8 @@ def test_cluster(snap_compare: Compare) -> None:
 
 def test_key(snap_compare: Compare) -> None:
     assert snap_compare(HsmctlApp(World().hsmctl(), every=NEVER), terminal_size=(80, 24), run_before=after("K"))
+
+
+@pytest.mark.parametrize("key", ["u", "L", "x", "n"])
+def test_others(snap_compare: Compare, key: str) -> None:
+    assert snap_compare(HsmctlApp(World().hsmctl(), every=NEVER), terminal_size=(120, 40), run_before=after(key))
