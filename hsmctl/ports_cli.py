@@ -132,8 +132,8 @@ class Console(Protocol):
         """The trust anchors of clients."""
         ...
 
-    def quorum(self) -> tuple[Mapping[str, int], Sequence[QuorumToken]]:
-        """How many approvals each service needs, and the open tokens."""
+    def quorum(self) -> tuple[Mapping[str, int | None], Sequence[QuorumToken]]:
+        """How many approvals each service needs, None where the HSMs do not agree; and the open tokens."""
         ...
 
     def configuration(self) -> Configuration:

@@ -50,8 +50,8 @@ class ClusterCas(Protocol):
         """
         ...
 
-    def own(self) -> str:
-        """The customer CA of the context, PEM.
+    def own(self, path: str = "") -> str:
+        """The customer CA of a file of this machine, or of the context, PEM.
 
         Raises:
             Conflict: the context names none, or the file cannot be read.

@@ -214,7 +214,7 @@ class MemoryConsole:
             for ref, (pem, held) in self._cluster.anchors.items()
         )
 
-    def quorum(self) -> tuple[Mapping[str, int], Sequence[QuorumToken]]:
+    def quorum(self) -> tuple[Mapping[str, int | None], Sequence[QuorumToken]]:
         open_tokens = [
             QuorumToken(user=user, service=service, required=self._cluster.values[service], approvals=0, seconds=600)
             for user, service in self._cluster.tokens.values()

@@ -51,6 +51,6 @@ def _subnet(raw: Mapping[str, Any]) -> Subnet:
         subnet_id=raw["SubnetId"],
         vpc_id=raw.get("VpcId", ""),
         zone=raw.get("AvailabilityZone", ""),
-        free=raw.get("AvailableIpAddressCount", 0),
+        free=raw.get("AvailableIpAddressCount"),
         ipv6=bool(raw.get("Ipv6CidrBlockAssociationSet")),
     )

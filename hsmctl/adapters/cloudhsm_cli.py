@@ -79,10 +79,9 @@ def quorum_tokens(answer: Answer) -> tuple[QuorumToken, ...]:
     )
 
 
-def quorum_values(answer: Answer) -> dict[str, int]:
-    """`quorum token-sign list-quorum-values`: how many approvals each service needs."""
-    found = {name: _number(value) for name, value in answer.members.items()}
-    values = {name: value for name, value in found.items() if value is not None}
+def quorum_values(answer: Answer) -> dict[str, int | None]:
+    """`quorum token-sign list-quorum-values`: how many approvals each service needs; None where that is no number."""
+    values = {name: _number(value) for name, value in answer.members.items()}
     if not values:
         raise _unreadable("quorum values")
     return values

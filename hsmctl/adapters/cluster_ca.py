@@ -29,11 +29,12 @@ class CustomerCas:
             raise Conflict("not the cluster's CA", why, "hsmctl client install-ca HOST") from error
         return anchor.not_valid_after_utc
 
-    def own(self) -> str:
-        """The customer CA of the context, PEM."""
-        if self._path is None:
-            raise Conflict("no customer CA", "the context names no customer_ca", "set customer_ca in the context")
+    def own(self, path: str = "") -> str:
+        """The customer CA of a file of this machine, or of the context, PEM."""
+        place = Path(path) if path else self._path
+        if place is None:
+            raise Conflict("no customer CA", "the context names no customer_ca", "name it with --ca, or in the context")
         try:
-            return self._path.read_text()
+            return place.read_text()
         except (OSError, UnicodeDecodeError) as error:
-            raise Conflict(f"customer CA {self._path}", str(error), "set customer_ca in the context") from error
+            raise Conflict(f"customer CA {place}", str(error), "name another with --ca, or in the context") from error

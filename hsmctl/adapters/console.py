@@ -122,7 +122,7 @@ class CliConsole:
         """The trust anchors of clients."""
         return read.anchors(self._run("cluster mtls list-trust-anchors"))
 
-    def quorum(self) -> tuple[Mapping[str, int], Sequence[QuorumToken]]:
+    def quorum(self) -> tuple[Mapping[str, int | None], Sequence[QuorumToken]]:
         """How many approvals each service needs, and the open tokens."""
         values = read.quorum_values(self._run("quorum token-sign list-quorum-values"))
         return values, read.quorum_tokens(self._run("quorum token-sign list"))

@@ -101,14 +101,17 @@ def configure(session: Session, host: str, cluster: str | None, wish: Wish) -> i
     return carry_out(session, wish, lambda: facade.client.plan_configure(facade.cluster.only(cluster), host))
 
 
-@verb("install-ca", "hsmctl -c prod client install-ca app1")
+@verb(
+    "install-ca", "hsmctl -c prod client install-ca app1", "hsmctl -c prod client install-ca app1 --ca customerCA.crt"
+)
 @click.argument("host")
+@click.option("--ca", metavar="FILE", default="", help="The customer CA; without it the context's customer_ca.")
 @click.option("--cluster", metavar="ID", help="The cluster, where there are several.")
 @changes
-def install_ca(session: Session, host: str, cluster: str | None, wish: Wish) -> int:
-    """Put the context's customer CA where the host's configurations look for it, if it is the cluster's."""
+def install_ca(session: Session, host: str, ca: str, cluster: str | None, wish: Wish) -> int:
+    """Put the customer CA where the host's configurations look for it, if it is the cluster's."""
     facade = session.hsmctl
-    return carry_out(session, wish, lambda: facade.client.plan_install_ca(facade.cluster.only(cluster), host))
+    return carry_out(session, wish, lambda: facade.client.plan_install_ca(facade.cluster.only(cluster), host, ca))
 
 
 noun = Noun("client", "The hosts that use the HSMs.", list_clients, check, configure, install_ca)

@@ -58,8 +58,8 @@ class QuorumStatus:
     host: str
     active: int
     connected: int
-    values: Mapping[str, int]
-    """Approvals needed by service."""
+    values: Mapping[str, int | None]
+    """Approvals needed by service; null where the HSMs do not agree."""
     needed: int
     """Approvers that should be there: the largest value and one more."""
     approvers: int
@@ -87,11 +87,13 @@ class Signed:
 def status(session: Session, cluster: str | None, client: str | None) -> int:
     """Show how many approvals each service needs, who can give them and which tokens are open; nobody logs in.
 
-    Exit 1 where fewer than M + 1 approvers are registered: losing one would leave the cluster unmanageable.
+    Exit 1 where fewer than M + 1 approvers are registered, so that losing one would leave the cluster unmanageable, or
+    where the HSMs do not agree about a value.
     """
     facade = session.hsmctl
     found = _document(facade.quorum.state(facade.cluster.only(cluster), client))
-    code = ExitCode.NO if found.approvers < found.needed else ExitCode.OK
+    wrong = found.approvers < found.needed or None in found.values.values()
+    code = ExitCode.NO if wrong else ExitCode.OK
     return session.show(STATUS, found, region=facade.aws.plane.region, code=code)
 
 
@@ -198,7 +200,7 @@ def _signed(bundle: Bundle) -> Signed:
 
 
 def _status_lines(found: QuorumStatus, page: Page) -> Iterator[str]:
-    values = ", ".join(f"{service} {value}" for service, value in found.values.items())
+    values = ", ".join(f"{name} {'differs' if value is None else value}" for name, value in found.values.items())
     yield f"approvals needed: {values}"
     enough = Mark.REPORTED if found.approvers >= found.needed else Mark.BAD
     needed = f"; {found.needed} are needed so that one may be lost" if found.needed else ""

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from hsmctl.domain.evidence import Grade
-from hsmctl.domain.mtls import Anchor
-from hsmctl.domain.quorum import QuorumToken, approvers, largest
+from hsmctl.domain.mtls import Anchor, Level
+from hsmctl.domain.quorum import QuorumToken, Values, approvers, disputed, largest
 from hsmctl.domain.user import FULL, INCONSISTENT, UNKNOWN, HsmUser, Role, Trouble
 from hsmctl.errors import ExitCode
 
@@ -100,9 +100,11 @@ class Evidence:
     connected: int | None = None
     users: tuple[HsmUser, ...] | None = None
     anchors: tuple[Anchor, ...] | None = None
-    values: Mapping[str, int] | None = None
+    values: Values | None = None
     tokens: Sequence[QuorumToken] = ()
     as_user: str = ""
+    enforcement: str = ""
+    """none or cluster, or what else is said; empty where nobody logged in."""
     keys: tuple[ReportedKey, ...] | None = None
     total: int | None = None
     """Keys the user may see, by the service's word."""
@@ -237,13 +239,29 @@ def _users(evidence: Evidence) -> list[CoverageFinding]:
 
 
 def _quorum(evidence: Evidence) -> list[CoverageFinding]:
-    """Too few approvers for the quorum values."""
+    """Values that differ, and too few approvers for them."""
     if evidence.users is None or not evidence.values:
         return []
-    needed, able = largest(evidence.values), approvers(evidence.users)
+    differing = [
+        CoverageFinding(
+            kind=Kind.QUORUM,
+            name=service,
+            says="HSMs ask for different numbers of approvals",
+            severity=Severity.DRIFT,
+            source=Source.HOST,
+            repair=f"hsmctl quorum set {service} NUMBER",
+        )
+        for service in disputed(evidence.values)
+    ]
+    return [*differing, *_approvers(evidence.users, evidence.values)]
+
+
+def _approvers(users: Sequence[HsmUser], values: Values) -> list[CoverageFinding]:
+    """Too few approvers for the largest value."""
+    needed, able = largest(values), approvers(users)
     if not needed or len(able) >= needed + 1:
         return []
-    admins = [user.name for user in evidence.users if user.role == Role.ADMIN]
+    admins = [user.name for user in users if user.role == Role.ADMIN]
     return [
         CoverageFinding(
             kind=Kind.QUORUM,
@@ -257,7 +275,16 @@ def _quorum(evidence: Evidence) -> list[CoverageFinding]:
 
 
 def _anchors(evidence: Evidence) -> list[CoverageFinding]:
-    return [
+    """Anchors that some HSM lacks, and enforcement that differs."""
+    differs = CoverageFinding(
+        kind=Kind.ANCHOR,
+        name="enforcement",
+        says=f"mTLS enforcement is {evidence.enforcement}",
+        severity=Severity.DRIFT,
+        source=Source.LOGIN,
+        repair="hsmctl mtls enforce, or hsmctl mtls release",
+    )
+    return [differs] * (evidence.enforcement not in ("", *Level)) + [
         CoverageFinding(
             kind=Kind.ANCHOR,
             name=anchor.reference,

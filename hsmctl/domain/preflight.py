@@ -25,7 +25,7 @@ class Subnet:
     subnet_id: str
     vpc_id: str
     zone: str
-    free: int
+    free: int | None
     """Addresses that nobody has."""
     ipv6: bool = False
     """Whether it has an IPv6 prefix."""
@@ -69,7 +69,7 @@ def place(wanted: Sequence[str], subnets: Sequence[Subnet], network_type: str) -
         ("no zone has two of them", [zone for zone, count in zones.items() if count > 1], "one subnet for each zone"),
         (
             "each has a free address",
-            [f"{subnet.subnet_id} has none" for subnet in subnets if subnet.free < 1],
+            [f"{subnet.subnet_id} has none" for subnet in subnets if subnet.free == 0],
             "free some, or name other subnets",
         ),
     ]

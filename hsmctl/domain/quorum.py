@@ -169,21 +169,31 @@ def approvers(users: Sequence[HsmUser]) -> tuple[str, ...]:
     return tuple(user.name for user in users if user.approves)
 
 
-def largest(values: Mapping[str, int]) -> int:
-    """The value that counts: the largest of any service."""
-    return max(values.values(), default=0)
+Values = Mapping[str, int | None]
+"""Approvals needed by service; None where HSMs do not agree."""
 
 
-def check_enough_left(
-    users: Sequence[HsmUser], values: Mapping[str, int], without: str = "", *, doing: str = "this"
-) -> None:
+def largest(values: Values) -> int:
+    """The value that counts: the largest of any service about which the HSMs agree."""
+    return max((value for value in values.values() if value is not None), default=0)
+
+
+def disputed(values: Values) -> tuple[str, ...]:
+    """The services about which the HSMs do not agree."""
+    return tuple(service for service, value in values.items() if value is None)
+
+
+def check_enough_left(users: Sequence[HsmUser], values: Values, without: str = "", *, doing: str = "this") -> None:
     """Refuse a change after which fewer than M + 1 approvers would be left.
 
     `without` is the user who stops being an approver by it, if any.
 
     Raises:
-        Conflict: too few would be left.
+        Conflict: too few would be left, or nobody can tell.
     """
+    if disputed(values) and without in approvers(users):
+        why = f"the HSMs do not agree how many approvals {', '.join(disputed(values))} needs"
+        raise Conflict(f"{doing} would lose an approver", why, "hsmctl quorum set SERVICE NUMBER")
     needed = largest(values)
     if not needed:
         return
@@ -197,7 +207,7 @@ def check_enough_left(
         )
 
 
-def check_value(users: Sequence[HsmUser], values: Mapping[str, int], service: Service, value: int) -> None:
+def check_value(users: Sequence[HsmUser], values: Values, service: Service, value: int) -> None:
     """Refuse a quorum value that cannot be worked with.
 
     Raises:
@@ -210,7 +220,7 @@ def check_value(users: Sequence[HsmUser], values: Mapping[str, int], service: Se
         known = ", ".join(values) or "none"
         raise Conflict(f"no quorum service {service}", f"this cluster has {known}", "name one of these")
     able = approvers(users)
-    needed = max(value, *(each for name, each in values.items() if name != service), 0)
+    needed = max(value, largest({name: each for name, each in values.items() if name != service}))
     if value and len(able) < needed + 1:
         raise Conflict(
             f"a quorum of {value}",

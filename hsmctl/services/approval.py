@@ -46,13 +46,13 @@ class Approvals:
     def collect(
         self, console: Console, session: ConsoleSession, request: Request
     ) -> Generator[str, None, Approval | None]:
-        """The approval, or None where none is needed.
+        """The approval, or None where none is needed; where HSMs disagree how many are, those that want some refuse.
 
         Raises:
             Denied: approvals are needed and nobody said where the bundle goes.
             Unreachable: nobody signed in time, again and again.
         """
-        needed = console.quorum()[0].get(request.service, 0)
+        needed = console.quorum()[0].get(request.service) or 0
         if not needed:
             return None
         if not request.path:

@@ -75,17 +75,19 @@ class ClientService:
         ]
         return self._plan(cluster, host, f"configure the CloudHSM client of {host}", steps)
 
-    def plan_install_ca(self, cluster: Cluster, host: str) -> Plan:
-        """The customer CA of the context where each configuration of the host looks for it.
+    def plan_install_ca(self, cluster: Cluster, host: str, ca: str = "") -> Plan:
+        """The customer CA of a file, or of the context, where each configuration of the host looks for it.
 
         Raises:
-            Conflict: the context has no customer CA, or it is not the cluster's; or the host has no client.
+            Conflict: there is no customer CA, or it is not the cluster's; or the host has no client.
         """
-        self.cas.ends(self.cas.own(), cluster)
+        self.cas.ends(self.cas.own(ca), cluster)
         found = self.clients.look(host).ca_files
         if not found:
             raise Conflict(f"{host} names no CA file", "it was never configured", f"hsmctl client configure {host}")
-        steps = [_step(Action.INSTALL_CA, f"put the cluster's CA at {path}", host=host, path=path) for path in found]
+        steps = [
+            _step(Action.INSTALL_CA, f"put the cluster's CA at {path}", host=host, path=path, ca=ca) for path in found
+        ]
         return self._plan(cluster, host, f"install the customer CA on {host}", steps)
 
     def _findings(self, cluster: Cluster, state: ClientState) -> tuple[ClientFinding, ...]:
@@ -107,7 +109,7 @@ class ClientService:
 
     def _install_ca(self, step: Step, _: Found) -> Wait[Found]:
         yield f"writing {step.inputs['path']} on {step.inputs['host']}"
-        self.clients.install_ca(step.inputs["host"], step.inputs["path"], self.cas.own())
+        self.clients.install_ca(step.inputs["host"], step.inputs["path"], self.cas.own(step.inputs["ca"]))
         return {}
 
     def _check(self, step: Step, _: Found) -> Wait[Found]:

@@ -63,21 +63,22 @@ class EvidenceService:
         try:
             with self.console.open(evidence.cluster_id, host) as console:
                 evidence = _reported(evidence, console, anchors=has_anchors)
-                return self._keys(evidence, console) if Source.LOGIN in levels else evidence
+                return self._keys(evidence, console, anchors=has_anchors) if Source.LOGIN in levels else evidence
         except HsmctlError as error:
             return _failed(evidence, Source.HOST, error)
 
-    def _keys(self, evidence: Evidence, console: Console) -> Evidence:
-        """With the keys that the crypto user may see."""
+    def _keys(self, evidence: Evidence, console: Console, *, anchors: bool) -> Evidence:
+        """With the keys that the crypto user may see, and whether mTLS is enforced."""
         try:
             login = self.login()
             if login is None:
                 return evidence
             with console.login(login, Role.CRYPTO_USER) as session:
                 keys, total = session.keys()
+                enforcement = session.enforcement() if anchors else ""
         except HsmctlError as error:
             return _failed(evidence, Source.LOGIN, error)
-        return replace(evidence, as_user=login.user, keys=keys, total=total)
+        return replace(evidence, as_user=login.user, keys=keys, total=total, enforcement=enforcement)
 
 
 def _latest(samples: Samples) -> Mapping[str, int]:

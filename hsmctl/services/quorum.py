@@ -6,13 +6,13 @@ whose registration every connected HSM has.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hsmctl.domain.cluster import Cluster
 from hsmctl.domain.operation import Found
 from hsmctl.domain.plan import Action, Plan, Step
-from hsmctl.domain.quorum import QuorumToken, Service, check_value
+from hsmctl.domain.quorum import QuorumToken, Service, Values, check_value
 from hsmctl.domain.user import HsmUser, Role, find
 from hsmctl.ports import Clock, Identity
 from hsmctl.ports_cli import Approval, ConsoleSession, SigningKeys
@@ -32,7 +32,7 @@ class QuorumState:
     host: str
     active: int
     connected: int
-    values: Mapping[str, int]
+    values: Values
     tokens: Sequence[QuorumToken]
     admins: tuple[HsmUser, ...]
 
@@ -94,7 +94,8 @@ class QuorumService:
         """
         state = self.state(cluster, way.host or None)
         check_value(state.admins, state.values, service, value)
-        says = f"ask for {value} approvals of {service}, instead of {state.values[service]}"
+        now = state.values[service]
+        says = f"ask for {value} approvals of {service}, instead of {'different numbers' if now is None else now}"
         step = self._step(way, Action.SET_QUORUM, says, service=service, value=str(value))
         return self._plan(cluster, way, f"quorum {service} = {value}", step, Asks(service=Service.QUORUM))
 

@@ -150,7 +150,7 @@ def _approvers(precondition: Precondition, _: Cluster, console: Console) -> Prec
 
 def _approved(precondition: Precondition, _: Cluster, console: Console) -> Precondition:
     """Whether approvals can be asked for, where they are needed."""
-    needed, bundle = console.quorum()[0].get(precondition.inputs["service"], 0), precondition.inputs["bundle"]
+    needed, bundle = console.quorum()[0].get(precondition.inputs["service"]) or 0, precondition.inputs["bundle"]
     return replace(
         precondition,
         what=f"{counted(needed, 'approval')} can be asked for" if needed else "no approval is needed",

@@ -154,6 +154,10 @@ def test_numbers_come_in_three_shapes(text: str) -> None:
     assert quorum_values(data(f'{{"error_code":0,"data":{{"user":{text}}}}}')) == {"user": 5}
 
 
+def test_a_quorum_value_that_differs_is_no_number_and_not_left_out() -> None:
+    assert quorum_values(Answer({"user": 2, "quorum": "inconsistent"})) == {"user": 2, "quorum": None}
+
+
 @pytest.mark.parametrize("member", ["path", "filepath"])
 def test_a_token_file_has_two_names(member: str) -> None:
     assert token_path(Answer({member: "/tmp/t"})) == "/tmp/t"

@@ -66,6 +66,9 @@ def test_a_healthy_cluster_is_no_difference_seen_and_never_in_sync() -> None:
         ({"connected": 1}, "incomplete", "connected to 1 of 2 ACTIVE HSMs: `full` is about those alone"),
         ({"failures": {Source.LOGIN: "locked"}, "keys": None}, "incomplete", "locked"),
         ({"values": {"user": 2}}, "not in sync", "0 of 0 admins can approve; 3 are needed so that one may be lost"),
+        ({"values": {"user": None}}, "not in sync", "HSMs ask for different numbers of approvals"),
+        ({"enforcement": "inconsistent"}, "not in sync", "mTLS enforcement is inconsistent"),
+        ({"enforcement": "cluster"}, "no difference seen", ""),
         ({"moving": ("hsm-3",)}, "no difference seen", "joining or leaving"),
     ],
 )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
+import certificates
 import pytest
 from live import SECONDS, LiveLab
 
@@ -14,6 +16,7 @@ from hsmctl.domain.client import Level
 from hsmctl.domain.coverage import CoverageVerdict, Source
 from hsmctl.domain.evidence import Ok
 from hsmctl.domain.plan import Plan
+from hsmctl.domain.quorum import Service
 from hsmctl.domain.user import Role
 from hsmctl.errors import Denied
 from hsmctl.ports import LabFault, LabOptions
@@ -24,6 +27,7 @@ from hsmctl.settings_loader import load as load_settings
 
 ZONES = ("us-east-1a", "us-east-1b")
 LEVELS = frozenset({Source.HOST})
+FRESH = "planted-new-password"
 
 
 class RealLab:
@@ -39,7 +43,7 @@ class RealLab:
         self.hsmctl = Hsmctl(load_settings(Flags(lab=True), environ), self.ask)
 
     def ask(self, prompt: str) -> Secret:
-        return Secret(self.answers.get(prompt, "a new password"))
+        return Secret(self.answers.get(prompt, FRESH))
 
     @property
     def way(self) -> Way:
@@ -100,6 +104,34 @@ def test_drift_is_reported_and_repaired_and_the_nodes_agree(lab: RealLab, fault:
     assert lab.on_nodes("ops_cu") == [("crypto-user", 0)] * 2
 
 
+def test_policies_that_differ_are_reported_and_repaired(lab: RealLab, tmp_path: Path) -> None:
+    hsm, cluster, facade = lab.live.hsms()[0].hsm_id, lab.live.cluster(), lab.hsmctl
+    anchor = tmp_path / "clients.pem"
+    anchor.write_text(certificates.root("clients", datetime.now(UTC)).pem)
+    lab.carry_out(facade.mtls.plan_register(cluster, lab.way, str(anchor)))
+    repairs = {
+        "quorum-value": lambda: facade.quorum.plan_set(cluster, lab.way, Service.USER, 0),
+        "anchor-missing": lambda: facade.mtls.plan_register(cluster, lab.way, str(anchor)),
+    }
+    for fault, repair in repairs.items():
+        injected = lab.live.program.inject(LabFault(name=fault, hsm=hsm), None)
+        assert lab.verdict() is CoverageVerdict.NOT_IN_SYNC, fault
+        lab.carry_out(repair())
+        assert lab.verdict() is CoverageVerdict.NO_DIFFERENCE_SEEN, fault
+        lab.live.program.clear(injected.fault_id)
+
+
+def test_a_configuration_of_another_time_is_found_and_nothing_is_written_through_it(lab: RealLab) -> None:
+    cluster, client = lab.live.cluster(), lab.hsmctl.client
+    injected = lab.live.program.inject(LabFault(name="client-stale", hsm=lab.live.hsms()[0].hsm_id), None)
+    plan = lab.hsmctl.user.plan_create(cluster, lab.way, "bob", Role.CRYPTO_USER)
+    assert {each.key for each in plan.unmet} == {"every-hsm-connected", "addresses-configured"}
+    assert lab.verdict() is CoverageVerdict.INCOMPLETE
+    lab.carry_out(client.plan_configure(cluster, "app1"))
+    assert lab.verdict() is CoverageVerdict.NO_DIFFERENCE_SEEN
+    lab.live.program.clear(injected.fault_id)
+
+
 def test_a_wrong_password_costs_one_attempt(lab: RealLab) -> None:
     wrong = {"password of alice": "no such password"}
     for _ in range(3):
@@ -108,3 +140,10 @@ def test_a_wrong_password_costs_one_attempt(lab: RealLab) -> None:
         with pytest.raises(Denied):
             list(facade.operations.apply(plan, facade.playbook("user")))
     assert sum(failures for _, failures in filter(None, lab.on_nodes("admin"))) == 1
+
+
+def test_the_passwords_are_nowhere_but_in_the_labs_secrets(lab: RealLab) -> None:
+    planted = [lab.answers["password of admin"].encode(), FRESH.encode(), b"no such password"]
+    files = [path for path in lab.live.folder.parent.rglob("*") if path.is_file() and path.parent.name != "secrets"]
+    found = [path for path in files if any(secret in path.read_bytes() for secret in planted)]
+    assert (found, len(files) > 20) == ([], True)
