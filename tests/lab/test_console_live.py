@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -109,7 +109,7 @@ def test_policies_that_differ_are_reported_and_repaired(lab: RealLab, tmp_path: 
     anchor = tmp_path / "clients.pem"
     anchor.write_text(certificates.root("clients", datetime.now(UTC)).pem)
     lab.carry_out(facade.mtls.plan_register(cluster, lab.way, str(anchor)))
-    repairs = {
+    repairs: dict[str, Callable[[], Plan]] = {
         "quorum-value": lambda: facade.quorum.plan_set(cluster, lab.way, Service.USER, 0),
         "anchor-missing": lambda: facade.mtls.plan_register(cluster, lab.way, str(anchor)),
     }
