@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from textual.geometry import Size
 
 from hsmctl.domain.cluster import Cluster
-from hsmctl.domain.quorum import TOKEN_LIFE
+from hsmctl.domain.quorum import TOKEN_LIFE, largest
 from hsmctl.domain.user import HsmUser
 from hsmctl.domain.user import Role as UserRole
 from hsmctl.errors import HsmctlError
@@ -219,10 +219,11 @@ class UserScreen(Place):
             return
         state = people.quorum
         approvers = [user.name for user in state.admins if user.approves]
-        needed = max(state.values.values(), default=0)
+        needed = largest(state.values)
         spare = len(approvers) - needed
         yield ((" QUORUM", Role.STRONG),)
-        values = "   ".join(f"{service} {value or 'none'}" for service, value in state.values.items())
+        words = {service: "differs" if value is None else value or "none" for service, value in state.values.items()}
+        values = "   ".join(f"{service} {word}" for service, word in words.items())
         yield (" approvals needed  ", Role.MUTED), (values or "none", Role.PLAIN)
         mark = Mark.REPORTED if not needed or spare > 0 else Mark.ATTENTION if spare == 0 else Mark.BAD
         said = f" {', '.join(approvers) or 'nobody'}" + (f" ({spare} to spare)" if needed else "")
