@@ -222,8 +222,8 @@ class UserScreen(Place):
         needed = largest(state.values)
         spare = len(approvers) - needed
         yield ((" QUORUM", Role.STRONG),)
-        words = {service: "differs" if value is None else value or "none" for service, value in state.values.items()}
-        values = "   ".join(f"{service} {word}" for service, word in words.items())
+        asked = {service: "differs" if value is None else value or "none" for service, value in state.values.items()}
+        values = "   ".join(f"{service} {word}" for service, word in asked.items())
         yield (" approvals needed  ", Role.MUTED), (values or "none", Role.PLAIN)
         mark = Mark.REPORTED if not needed or spare > 0 else Mark.ATTENTION if spare == 0 else Mark.BAD
         said = f" {', '.join(approvers) or 'nobody'}" + (f" ({spare} to spare)" if needed else "")
