@@ -22,6 +22,7 @@ from hsmctl.domain.user import FULL
 from hsmctl.errors import ExitCode, HsmctlError
 from hsmctl.mark import Mark
 from hsmctl.services.mtls import MtlsState
+from hsmctl.services.operation import waived
 from hsmctl.words import instant
 
 
@@ -113,7 +114,7 @@ def enforce(session: Session, allow_sources: str, reach: Reach, wish: Wish) -> i
 
     def plan() -> Plan:
         cluster, way = reach.found(session)
-        sources = replace(_sources(session, cluster.cluster_id), waived=allow_sources)
+        sources = waived(_sources(session, cluster.cluster_id), allow_sources)
         return session.hsmctl.mtls.plan_enforce(cluster, way, Level.CLUSTER, sources)
 
     return carry_out(session, wish, plan)
