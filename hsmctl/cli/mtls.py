@@ -16,12 +16,11 @@ from hsmctl.cli.verb import Noun, verb
 from hsmctl.cli.view import Page, View
 from hsmctl.cli.way import Reach, through
 from hsmctl.domain.evidence import Grade
-from hsmctl.domain.mtls import Level
+from hsmctl.domain.mtls import Level, MtlsState
 from hsmctl.domain.plan import Plan, Precondition
 from hsmctl.domain.user import FULL
 from hsmctl.errors import ExitCode, HsmctlError
 from hsmctl.mark import Mark
-from hsmctl.services.mtls import MtlsState
 from hsmctl.services.operation import waived
 from hsmctl.words import instant
 

@@ -9,7 +9,8 @@ from hsmctl.cli.session import Session
 from hsmctl.cli.table import Column, table
 from hsmctl.cli.view import Case, Check, Level, Page, View
 from hsmctl.domain.cluster import Cluster
-from hsmctl.domain.coverage import CoverageFinding, CoverageReport, CoverageVerdict, Severity, Source
+from hsmctl.domain.coverage import CoverageFinding, Severity, Source
+from hsmctl.domain.coverage_verdict import CoverageReport, CoverageVerdict
 from hsmctl.errors import ExitCode, UsageError
 from hsmctl.mark import VERDICTS, Mark
 from hsmctl.services.fanout import within

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from hsmctl.domain.cluster import Cluster, HsmState
-from hsmctl.domain.coverage import KEY_METRIC, USER_METRIC, CoverageReport, Evidence, Source, judge
+from hsmctl.domain.coverage import KEY_METRIC, USER_METRIC, Evidence, Source
+from hsmctl.domain.coverage_verdict import CoverageReport, judge
 from hsmctl.domain.interlock import Samples
 from hsmctl.domain.user import Role
 from hsmctl.errors import HsmctlError

@@ -13,11 +13,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from hsmctl.domain.cluster import Cluster
-from hsmctl.domain.mtls import LEAST_HOSTS, LEAST_LIFE, MAX_ANCHORS, Anchor, Level
+from hsmctl.domain.mtls import (
+    LEAST_HOSTS,
+    LEAST_LIFE,
+    MAX_ANCHORS,
+    Anchor,
+    Level,
+    MtlsState,
+    admin_trouble,
+    day,
+    uncovered,
+    unproved,
+)
 from hsmctl.domain.operation import Found
 from hsmctl.domain.plan import Action, Effect, Plan, Precondition, Step
 from hsmctl.domain.quorum import Service
-from hsmctl.domain.user import ADMIN_NAME, FULL, HsmUser
+from hsmctl.domain.user import ADMIN_NAME, FULL
 from hsmctl.errors import Conflict, Denied, HsmctlError, Partial, Unreachable, UsageError
 from hsmctl.ports import Clock, Identity
 from hsmctl.ports_cli import Approval, Console, ConsoleSession
@@ -50,21 +61,6 @@ _WAYS_OUT: Mapping[str, str] = {
     HOSTS: "configure-cli --client-cert-hsm-tls-file … --client-key-hsm-tls-file …, on each host; hsmctl mtls status",
     ADMIN: "hsmctl user list",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MtlsState:
-    """What one client host says about a cluster's trust anchors."""
-
-    cluster_id: str
-    host: str
-    active: int
-    connected: int
-    anchors: tuple[Anchor, ...]
-    ends: Mapping[str, datetime | None]
-    """When each anchor ends, by reference; None where its certificate cannot be read."""
-    hosts: Mapping[str, str]
-    """For each client host, why it does not show a certificate that an anchor issued; empty where it does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,16 +175,14 @@ class MtlsService:
             return ", ".join(each.name for each in self.key_stores().all() if each.cluster_id == cluster.cluster_id)
         if key == ADMIN:
             with self.console.open(cluster.cluster_id, host or None) as console:
-                return _admin_trouble(console.users())
+                return admin_trouble(console.users())
         state = self.state(cluster, host or None)
-        return {ANCHORS: _uncovered, LASTING: self._ending, HOSTS: _unproved}[key](state)
+        return {ANCHORS: uncovered, LASTING: self._ending, HOSTS: unproved}[key](state)
 
     def _ending(self, state: MtlsState) -> str:
         """Anchors, and certificates of clients, that end too soon."""
         soon = self.clock.now() + LEAST_LIFE
-        anchors = [
-            f"{reference} ends {_day(ends)}" for reference, ends in state.ends.items() if not ends or ends < soon
-        ]
+        anchors = [f"{reference} ends {day(ends)}" for reference, ends in state.ends.items() if not ends or ends < soon]
         return ", ".join(anchors)
 
     def _hosts(self, cluster_id: str, anchors: Sequence[Anchor]) -> Mapping[str, str]:
@@ -285,29 +279,3 @@ class MtlsService:
             preconditions=self.readiness.preconditions(way, Asks(service=Service.CLUSTER)),
             noun="mtls",
         )
-
-
-def _uncovered(state: MtlsState) -> str:
-    """Anchors that some HSM lacks."""
-    if not state.anchors:
-        return "none is registered"
-    return ", ".join(f"{each.reference} is {each.coverage}" for each in state.anchors if each.coverage != FULL)
-
-
-def _unproved(state: MtlsState) -> str:
-    """Client hosts that show no good certificate, where too few others do."""
-    shown = [host for host, wrong in state.hosts.items() if not wrong]
-    if len(shown) >= LEAST_HOSTS:
-        return ""
-    wrong = "; ".join(f"{host}: {why}" for host, why in state.hosts.items() if why)
-    return f"{len(shown)} do ({wrong})" if wrong else f"{len(shown)} do, and the context has no other"
-
-
-def _admin_trouble(users: Sequence[HsmUser]) -> str:
-    """Why the user `admin` could not act."""
-    found = next((user for user in users if user.name == ADMIN_NAME), None)
-    return "there is none" if found is None else "; ".join(found.troubles)
-
-
-def _day(moment: datetime | None) -> str:
-    return f"{moment:%Y-%m-%d}" if moment else "nobody can tell when"

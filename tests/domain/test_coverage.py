@@ -8,15 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hsmctl.domain.coverage import (
-    KEY_METRIC,
-    CoverageVerdict,
-    Evidence,
-    ReportedKey,
-    Severity,
-    Source,
-    judge,
-)
+from hsmctl.domain.coverage import KEY_METRIC, Evidence, ReportedKey, Severity, Source
+from hsmctl.domain.coverage_verdict import CoverageVerdict, judge
 from hsmctl.domain.evidence import Grade
 from hsmctl.domain.mtls import Anchor
 from hsmctl.domain.user import HsmUser

@@ -13,7 +13,8 @@ from live import SECONDS, LiveLab
 
 from hsmctl.bootstrap import Hsmctl
 from hsmctl.domain.client import Level
-from hsmctl.domain.coverage import CoverageVerdict, Source
+from hsmctl.domain.coverage import Source
+from hsmctl.domain.coverage_verdict import CoverageVerdict
 from hsmctl.domain.evidence import Ok
 from hsmctl.domain.plan import Plan
 from hsmctl.domain.quorum import Service
