@@ -19,6 +19,7 @@ from hsmctl.settings_loader import with_lab_context
 if TYPE_CHECKING:
     from hsmctl.adapters.aws import Aws
     from hsmctl.adapters.breaker import FileBreaker
+    from hsmctl.adapters.history import SqliteHistory
     from hsmctl.adapters.lab import LabProgram
     from hsmctl.domain.cluster import Cluster
     from hsmctl.domain.sync import Replica
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from hsmctl.services.activation import ActivationService
     from hsmctl.services.admin import Admins
     from hsmctl.services.backup import BackupService
+    from hsmctl.services.canary import CanaryService
     from hsmctl.services.ceremony import CeremonyService
     from hsmctl.services.client import ClientService
     from hsmctl.services.cluster import ClusterService
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from hsmctl.services.console import ConsoleService
     from hsmctl.services.estate import Place
     from hsmctl.services.evidence import EvidenceService
+    from hsmctl.services.hold import HoldService
     from hsmctl.services.hsm import HsmService
     from hsmctl.services.interlock import Interlocks
     from hsmctl.services.key import KeyService
@@ -220,13 +223,43 @@ class Hsmctl:
     @cached_property
     def sync(self) -> SyncService:
         """Checks of replicas."""
+        from datetime import timedelta
+
         from hsmctl.domain.proof import Permission
+        from hsmctl.domain.sync_again import GRACE
         from hsmctl.services.sync import SyncService
 
         permission = Permission(everything=self.context.kind is ContextKind.LAB, patterns=self.context.deep_allow)
         return SyncService(
-            clock=self.clock, tokens=self.tokens, login=self.login, permission=permission, verifier=_new_verifier
+            clock=self.clock,
+            tokens=self.tokens,
+            login=self.login,
+            permission=permission,
+            verifier=_new_verifier,
+            history=self.history,
+            grace=timedelta(0) if self.context.kind is ContextKind.LAB else GRACE,
         )
+
+    @cached_property
+    def history(self) -> SqliteHistory:
+        """The checks that were made on this machine."""
+        from hsmctl.adapters.history import SqliteHistory
+
+        return SqliteHistory(self.settings.state_folder / "history.sqlite")
+
+    @cached_property
+    def canary(self) -> CanaryService:
+        """Keys that are made to see whether they reach every HSM, and destroyed."""
+        from hsmctl.wiring.sync import canary_service
+
+        return canary_service(self.context, self.sync, self.journal, self.settings.state_folder)
+
+    @cached_property
+    def hold(self) -> HoldService:
+        """Holds on clusters, whatever the context."""
+        from hsmctl.wiring.sync import hold_service
+
+        return hold_service(self.clock, self.journal, self.settings.state_folder)
 
     @cached_property
     def key(self) -> KeyService:

@@ -92,6 +92,8 @@ class Context:
     """Read instead of the user's and the system's SSH configuration."""
     deep_allow: tuple[str, ...] = ()
     """Labels, with `*` and `?`, of keys that a deep check may use; the lab allows all."""
+    canary: bool = False
+    """Whether `sync canary` may make and destroy keys of its own here."""
     protect: bool = False
     read_only: bool = False
     price_per_hour: Decimal | None = None

@@ -189,6 +189,7 @@ _KEYS: Mapping[str, _Parser] = {
     "clients": _clients,
     "ssh_config": _path,
     "deep_allow": _strings,
+    "canary": _flag,
     "protect": _flag,
     "read_only": _flag,
     "price_per_hour": _price,

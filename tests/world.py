@@ -21,6 +21,7 @@ from backup_world import FakeBackups
 from ceremony_world import MemoryCeremonies, WordPapers
 from console_world import MemoryClients, MemoryCluster, MemoryConsoles
 from estate_world import FakeEstate, FakeGrounds
+from history_world import MemoryHistory
 from lab_faults import FakeFaults
 from token_fake import FakeObjects, FakeUses
 
@@ -487,6 +488,7 @@ class World:
         self.tokens = FakeTokens(dict.fromkeys(HSMS, self.keys))
         self.lab = FakeLab(self.plane)
         self.faults = FakeFaults()
+        self.history = MemoryHistory()
         self.consoles = MemoryConsoles(MemoryCluster(HSMS, tuple(f"127.16.{place}.10" for place in (1, 2, 3))))
         addresses = self.consoles.cluster.addresses
         self.clients = MemoryClients({"app1": addresses, "app2": addresses}, self.clock.now, customer_ca())
@@ -508,6 +510,7 @@ class World:
         facade = Hsmctl(settings, ask)
         lab = LabService(clock=self.clock, control=self.lab, faults=self.faults, connect=lambda: _tools(facade))
         vars(facade).update(clock=self.clock, journal=self.journal, aws=self.aws, tokens=self.tokens, lab=lab)
+        vars(facade).update(history=self.history)
         vars(facade).update(authority=FakeAuthority(), hardware=FakeHardware())
         vars(facade).update(consoles=self.consoles, clients=self.clients)
         vars(facade).update(interlocks=self.estate.interlocks(self.plane, self.clock))

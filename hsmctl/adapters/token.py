@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -302,19 +303,35 @@ def _keys(reply: Mapping[str, Any], vendor: str) -> tuple[Key, ...]:
 
 
 def _key(raw: Mapping[str, Any], vendor: str) -> Key:
-    """One listed key; what many keys have in common exists once."""
-    params, material = raw["ec_params"], raw["material"]
+    """One listed key; what replicas list alike exists once, which makes comparing it quick and holding it cheap."""
+    material = raw["material"] or {}
+    key = _made(
+        (raw["class"], raw["id"], raw["label"]),
+        (raw["key_type"], raw["bits"], raw["ec_params"]),
+        (tuple(raw["attributes"]), tuple(raw["unknown"])),
+        (material.get("kind"), material.get("digest"), vendor),
+    )
+    return replace(key, proof=_proof(raw["proof"])) if "proof" in raw else key
+
+
+@lru_cache(maxsize=50_000)
+def _made(
+    name: tuple[int, str, str],
+    form: tuple[int | None, int | None, str | None],
+    flags: tuple[tuple[str, ...], tuple[str, ...]],
+    material: tuple[str | None, str, str],
+) -> Key:
+    """The key of these fields of a listing."""
+    key_type, bits, params = form
+    attributes, unknown = flags
     return Key(
-        identity=Identity(
-            CLASSES.get(raw["class"], ObjectClass.OTHER), bytes.fromhex(raw["id"]), bytes.fromhex(raw["label"])
-        ),
-        key_type=_key_type(raw["key_type"]),
-        bits=raw["bits"],
+        identity=Identity(CLASSES.get(name[0], ObjectClass.OTHER), bytes.fromhex(name[1]), bytes.fromhex(name[2])),
+        key_type=_key_type(key_type),
+        bits=bits,
         curve=params and CURVES.get(params, sys.intern(params)),
-        attributes=_attributes(tuple(raw["attributes"])),
-        unknown=_attributes(tuple(raw["unknown"])),
-        material=material and _material(material["kind"], material["digest"], vendor),
-        proof=_proof(raw["proof"]) if "proof" in raw else None,
+        attributes=_attributes(attributes),
+        unknown=_attributes(unknown),
+        material=_material(material[0], *material[1:]) if material[0] else None,
     )
 
 

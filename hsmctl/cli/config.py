@@ -35,6 +35,7 @@ EXAMPLE = """\
 #            # or { prompt = true }, { file = "…" }, { fd = 3 }, { command = ["pass", "hsm/ops_check"] }
 # customer_ca = "customerCA.crt"
 # deep_allow = ["app-*"]                # labels of keys that sync check --deep may use
+# canary = true                         # sync canary may make keys here, as a user that has no others
 # protect = true                        # changes need --break-glass REASON
 # price_per_hour = 1.60                 # USD per HSM
 #

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from hsmctl.cli.session import Session
+from hsmctl.cli.sync_bundle import evidence_sync
+from hsmctl.cli.sync_canary import canary_sync
+from hsmctl.cli.sync_diff import diff_sync
 from hsmctl.cli.sync_document import Demand, document
 from hsmctl.cli.sync_evidence import LAB_NODE, Wanted, check_evidence, levels
-from hsmctl.cli.sync_view import CHECK, progress
+from hsmctl.cli.sync_history import report_history, show_history
+from hsmctl.cli.sync_hold import noun as hold
+from hsmctl.cli.sync_run import checked
+from hsmctl.cli.sync_view import CHECK
+from hsmctl.cli.sync_watch import watch_sync
 from hsmctl.cli.verb import Noun, Seconds, typed, verb
-from hsmctl.domain.sync import Reading, Replica, Report
+from hsmctl.domain.sync import Report
 from hsmctl.domain.sync_baseline import Baseline, Since, baseline, since
 from hsmctl.errors import Unreachable, UsageError
-from hsmctl.services.fanout import within
 from hsmctl.settings import ContextKind
 
 
@@ -81,7 +86,7 @@ def check_sync(
     if asked := levels(session, wanted):
         return check_evidence(session, cluster, asked, wanted, deadline if typed("deadline") else None)
     earlier = _baseline(then)
-    report = _report(session, cluster, names, deadline, lambda: _nonce(session, yes=yes) if deep else None)
+    report = checked(session, cluster, names, deadline, lambda: _nonce(session, yes=yes) if deep else None)
     drift = _since(earlier, report)
     if keep:
         _save(keep, report, session)
@@ -90,32 +95,18 @@ def check_sync(
     return session.show(CHECK, answer, warnings=answer.warnings, code=answer.exit)
 
 
-noun = Noun("sync", "Whether all HSMs hold the same keys.", check_sync)
-
-
-def _report(
-    session: Session,
-    cluster: str | None,
-    names: tuple[str, ...],
-    seconds: float,
-    nonce: Callable[[], bytes | None],
-) -> Report:
-    """The check; what is asked of AWS before it begins counts against its time, and what is typed does not."""
-    facade = session.hsmctl
-    deadline = facade.clock.monotonic() + seconds
-
-    def find() -> tuple[Replica, ...]:
-        session.check_account(cluster)
-        return session.replicas(cluster, names)
-
-    replicas = within(find, "AWS", clock=facade.clock, deadline=deadline)
-    left = max(0.0, deadline - facade.clock.monotonic())
-
-    def heard(reading: Reading) -> None:
-        if session.out.interactive:
-            session.out.say(progress(reading))
-
-    return facade.sync.check(replicas, seconds=left, nonce=nonce(), heard=heard)
+noun = Noun(
+    "sync",
+    "Whether all HSMs hold the same keys.",
+    check_sync,
+    watch_sync,
+    diff_sync,
+    show_history,
+    report_history,
+    evidence_sync,
+    canary_sync,
+    hold,
+)
 
 
 def _nonce(session: Session, *, yes: bool) -> bytes:

@@ -14,6 +14,9 @@ from datetime import datetime, timedelta
 from hsmctl.domain.key import Identity
 from hsmctl.domain.sync import ACCUSED, Cell, Inventory, Report, Row, judged
 
+GRACE = timedelta(minutes=15)
+"""How long a key that was seen to appear may be missing somewhere; AWS names no interval (architecture, section 6)."""
+
 Accusation = tuple[Identity, int]
 """A key, and the place of the replica where something is wrong with it."""
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from hsmctl.domain.proof import NONCE_BYTES, USES_PER_SECOND, Permission, refusals, refused, settle, usable
 from hsmctl.domain.sync import Inventory, Reading, Replica, Report
-from hsmctl.errors import Denied, Unreachable
+from hsmctl.errors import Conflict, Denied, Unreachable
 from hsmctl.ports import Clock, Login, SignatureVerifier, Token, Tokens
+from hsmctl.ports_sync import History
 from hsmctl.services.fanout import each
 from hsmctl.words import counted
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +31,10 @@ class SyncService:
     """Which keys may be used for proofs."""
     verifier: Callable[[], SignatureVerifier]
     """Asked for only where keys prove themselves."""
+    history: History | None = None
+    """Remembers checks, if there is one."""
+    grace: timedelta = timedelta(0)
+    """How long a key that was seen to appear may take to be everywhere."""
 
     def nonce(self) -> bytes:
         """What one run of proofs is about; nobody could foresee it.
@@ -97,7 +106,25 @@ class SyncService:
         """
         from hsmctl.services.sync_check import checked
 
-        return checked(self, replicas, seconds, nonce, heard)
+        return self._remembered(checked(self, replicas, seconds, nonce, heard))
+
+    def _remembered(self, report: Report) -> Report:
+        """The report with young keys as healing, once it is in the history; without one, no key is young."""
+        if self.history is None:
+            return report
+        from hsmctl.domain.sync_again import graced
+        from hsmctl.domain.sync_history import past, scope
+
+        now = self.clock.now()
+        try:
+            appeared = self.history.appeared(scope(report)) if report.differences and self.grace else {}
+            found = graced(report, appeared, now, self.grace)
+            if len(found.unreadable) < len(found.readings):
+                self.history.record(past(found, now), frozenset(row.identity for row in found.rows))
+        except (Unreachable, Conflict) as error:
+            _logger.warning("the check is not in the history: %s", error)
+            return report
+        return found
 
     def _prove(self, token: Token, replica: Replica, nonce: bytes, deadline: float) -> Inventory:
         """The inventory with the proofs of the keys that may be used, which is decided before any of them is.

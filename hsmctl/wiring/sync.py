@@ -9,12 +9,15 @@ from urllib.parse import quote
 from hsmctl.domain.cluster import Cluster, HsmState
 from hsmctl.domain.sync import Replica
 from hsmctl.errors import UsageError
-from hsmctl.settings import Context, TokenEntry
+from hsmctl.settings import Context, ContextKind, TokenEntry
 
 if TYPE_CHECKING:
     from hsmctl.adapters.ssh import SshHost
     from hsmctl.adapters.token import Gate
-    from hsmctl.ports import Clock, Tokens
+    from hsmctl.ports import Clock, Journal, Tokens
+    from hsmctl.services.canary import CanaryService
+    from hsmctl.services.hold import HoldService
+    from hsmctl.services.sync import SyncService
 
 LAB_PORT = 2223
 """Where an HSM listens (user guide, security groups: 2223 to 2225)."""
@@ -34,6 +37,32 @@ def tokens(context: Context, clock: Clock, state_folder: Path, gate: Gate) -> To
         return host
 
     return AgentTokens(clock, state_folder / "locks", context.customer_ca, gate=gate, hosts=connect)
+
+
+def canary_service(context: Context, sync: SyncService, journal: Journal, state_folder: Path) -> CanaryService:
+    """Keys that are made to see whether they reach every HSM, and destroyed."""
+    from hsmctl.adapters.lock import FileLocks
+    from hsmctl.services.canary import CanaryService
+
+    return CanaryService(
+        clock=sync.clock,
+        journal=journal,
+        tokens=sync.tokens,
+        login=sync.login,
+        sync=sync,
+        locks=FileLocks(state_folder / "locks"),
+        any_user=context.kind is ContextKind.LAB,
+    )
+
+
+def hold_service(clock: Clock, journal: Journal, state_folder: Path) -> HoldService:
+    """Holds on clusters, kept on this machine."""
+    from getpass import getuser
+
+    from hsmctl.adapters.hold import FileHolds
+    from hsmctl.services.hold import HoldService
+
+    return HoldService(clock=clock, journal=journal, holds=FileHolds(state_folder / "holds"), user=getuser)
 
 
 def node_replicas(cluster: Cluster) -> tuple[Replica, ...]:

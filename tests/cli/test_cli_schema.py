@@ -17,14 +17,16 @@ import pytest
 from approval_files import write_bundle, write_key
 from operation_world import BEGUN, with_operation
 from transcript import hsmctl
-from world import HSMS, World
+from world import HSMS, NOW, World
 
 from hsmctl import cli
+from hsmctl.adapters.hold import FileHolds
 from hsmctl.cli.root import NOUNS
 from hsmctl.cli.schema import of_view
 from hsmctl.cli.view import View
 from hsmctl.domain.key import Proof, ProofKind
 from hsmctl.errors import Unreachable
+from hsmctl.ports_hold import Hold
 
 FOLDER = Path(__file__).parents[1] / "data" / "schemas"
 
@@ -54,6 +56,15 @@ COMMANDS = {
     "key.rotate@1": ["key", "rotate", "db-kek-000", "--label", "db-kek-next"],
     "key.show@1": ["key", "show", "db-kek-000"],
     "sync.check@1": ["sync", "check", "--deep"],
+    "sync.watch@1": ["sync", "watch", "--count", "1", "-o", "json"],
+    "sync.diff@1": ["sync", "diff", HSMS[0], HSMS[1]],
+    "sync.history@1": ["sync", "history"],
+    "sync.report@1": ["sync", "report"],
+    "sync.evidence@1": ["sync", "evidence", "--file", "{folder}/evidence.json"],
+    "sync.canary@1": ["sync", "canary"],
+    "sync.hold.list@1": ["sync", "hold", "list"],
+    "sync.hold.set@1": ["sync", "hold", "set", "cluster-a2b3c4d5e6f", "--reason", "sole copy"],
+    "sync.hold.release@1": ["sync", "hold", "release", "cluster-held0000000", "--reason", "healed"],
     "net.explain@1": ["net", "explain", "--client", "10.0.0.9"],
     "net.exposure@1": ["net", "exposure"],
     "net.collect@1": ["net", "collect", "--client", "10.0.0.9", "-o", "{folder}/net.json"],
@@ -127,8 +138,13 @@ def odd() -> World:
 def test_what_a_command_writes_fits_its_schema(schema: str, world: Callable[[], World], tmp_path: Path) -> None:
     write_bundle(tmp_path / "approve.json")
     write_key(tmp_path / "alice.pem")
+    held = Hold(cluster_id="cluster-held0000000", reason="sole copy", set_at=NOW, set_by="ops")
+    FileHolds(tmp_path / "holds").put(held)
+    here = with_operation(world())
+    if schema in ("sync.history@1", "sync.report@1"):
+        hsmctl(here, "sync", "check")
     words = [word.format(folder=tmp_path) for word in COMMANDS[schema]]
-    document = hsmctl(with_operation(world()), "-o", "json", *words, folder=tmp_path).document
+    document = hsmctl(here, "-o", "json", *words, folder=tmp_path).document
     assert document["schema"] == f"hsmctl/{schema}"
     jsonschema.validate(document, json.loads((FOLDER / f"{schema}.json").read_text()))
 
