@@ -35,12 +35,13 @@ _LONG = 600.0
 class HeldTokens:
     """ports.Tokens whose conversations go on from one opening to the next."""
 
-    def __init__(self, folder: Path, names: tuple[str, ...]) -> None:
+    def __init__(self, folder: Path, names: tuple[str, ...], *, fresh: bool = True) -> None:
         self.stack = ExitStack()
         self._held: dict[str, Token] = {}
         for name in names:
             with pytest.MonkeyPatch.context() as patch:
-                patch.setenv("SOFTHSM2_CONF", str(make_token(folder / name, name)))
+                made = make_token(folder / name, name) if fresh else folder / name / "softhsm2.conf"
+                patch.setenv("SOFTHSM2_CONF", str(made))
                 replica = Replica(name=name, address=f"module:{MODULE}?token={name}")
                 opened = AgentTokens(SystemClock(), folder / "locks").open(replica, LOGIN, time.monotonic() + _LONG)
                 self._held[name] = self.stack.enter_context(opened)
