@@ -1,0 +1,167 @@
+"""Keys against C: `key.py list` reads 10,000 objects, `key.py sign` signs with RSA-2048 and P-256 in 1 and 2 processes.
+
+Ratios of runs taken in turn. Two processes have a SoftHSM folder each: it stands no two in one.
+"""
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from hsmctl.adapters.clock import SystemClock
+from hsmctl.adapters.token import AgentTokens
+from hsmctl.domain.key import KeyKind, KeySpec
+from hsmctl.domain.mechanism import Mechanism
+from hsmctl.domain.sync import Replica
+from hsmctl.ports import Login, Token
+from hsmctl.secret import Secret
+
+ROOT = Path(__file__).resolve().parents[2]
+MODULE = "/usr/lib/softhsm/libsofthsm2.so"
+PIN, OBJECTS, SECONDS, ROUNDS = "ops_cu:bench", 10_000, 3.0, 5
+SIGNING = {"RSA-2048": ("rsa", "0x1", "RSA_PKCS"), "P-256": ("ec", "0x1041", "ECDSA")}
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="hsmctl-bench-") as folder:
+        {"list": listing, "sign": signing}[sys.argv[1]](Path(folder))
+
+
+def listing(folder: Path) -> None:
+    """Every object of a token, with whole processes and with the agent alone."""
+    configuration = token(folder / "a")
+    with opened(folder, configuration) as ready:
+        ready.generate(spec("aes", "256"))
+    copies(next((folder / "a").rglob("[!t]*.object")))
+    read = built(folder, "read")
+    (folder / "pin").write_text(PIN.partition(":")[2])
+    (folder / "pin").chmod(0o600)
+    (folder / "config.toml").write_text(CONFIG.format(module=MODULE, pin=folder / "pin"))
+    environ = {**os.environ, "SOFTHSM2_CONF": str(configuration), "HSMCTL_CONFIG": str(folder / "config.toml")}
+    environ |= {"HSMCTL_STATE_HOME": str(folder / "state"), "HSMCTL_CONTEXT": "bench", "TOKEN_PIN": PIN}
+    ours = [str(ROOT / ".venv/bin/hsmctl"), "key", "list", "-o", "name"]
+    tool = ["pkcs11-tool", "--module", MODULE, "--token-label", "bench", "--login", "--pin", "env:TOKEN_PIN", "-O"]
+    rounds = []
+    for _ in range(ROUNDS):
+        with opened(folder, configuration) as ready:
+            began = time.perf_counter()
+            seen = len(ready.inventory().keys)
+            alone = time.perf_counter() - began
+        if seen != OBJECTS:
+            sys.exit(f"{seen} objects were listed")
+        in_c = timed([str(read), MODULE, "bench", PIN, str(configuration)], environ)
+        rounds.append((timed(ours, environ), alone, timed(tool, environ), in_c))
+    whole, alone, theirs, in_c = (statistics.median(column) for column in zip(*rounds, strict=True))
+    print(f"{OBJECTS:,} objects: hsmctl key list {whole:.2f} s, its agent's listing alone {alone:.2f} s,")
+    print(f"  pkcs11-tool -O {theirs:.2f} s, C {in_c:.2f} s")
+    print(
+        f"  pkcs11-tool / hsmctl {ratio(rounds, 2, 0):.1f} (goal 5), hsmctl / C {ratio(rounds, 0, 3):.2f} (goal 1.5),"
+    )
+    print(f"  the listing alone / C {ratio(rounds, 1, 3):.2f}")
+
+
+def signing(folder: Path) -> None:
+    """Signatures a second, ours through `bench` of the agent."""
+    configurations = [token(folder / name) for name in "ab"]
+    for configuration in configurations:
+        with opened(folder, configuration) as ready:
+            for kind, _, _ in SIGNING.values():
+                ready.generate(spec(kind, {"rsa": "2048", "ec": "P-256"}[kind]))
+    program = built(folder, "sign")
+    for name, (kind, number, mechanism) in SIGNING.items():
+        for processes in (1, 2):
+            used = configurations[:processes]
+            pairs = [(ours(folder, used, kind, mechanism), in_c(program, used, number, kind)) for _ in range(ROUNDS)]
+            our, their = (statistics.median(column) for column in zip(*pairs, strict=True))
+            share = statistics.median(our / their for our, their in pairs)
+            goal = {1: 0.95, 2: 0.85}[processes]
+            print(f"{name}, {processes} process(es): hsmctl {our:,.0f}/s, C {their:,.0f}/s, ratio {share:.2f}", end="")
+            print(f" (goal {goal})")
+
+
+def ours(folder: Path, configurations: list[Path], kind: str, mechanism: str) -> float:
+    def one(configuration: Path) -> float:
+        with opened(folder, configuration) as ready:
+            key = ready.objects.find({"label": kind.encode(), "class": 3})[0]
+            speed = ready.uses.bench("sign", key, Mechanism(name=mechanism), bytes(32), SECONDS)
+            return speed.count / speed.seconds
+
+    with ThreadPoolExecutor() as pool:
+        return sum(pool.map(one, configurations))
+
+
+def in_c(program: Path, configurations: list[Path], number: str, kind: str) -> float:
+    command = [str(program), MODULE, "bench", PIN, number, kind, str(SECONDS)]
+    running = [
+        subprocess.Popen(command, env={**os.environ, "SOFTHSM2_CONF": str(each)}, stdout=subprocess.PIPE)
+        for each in configurations
+    ]
+    return sum(float(each.communicate()[0]) for each in running)
+
+
+def opened(folder: Path, configuration: Path) -> AbstractContextManager[Token]:
+    user, _, password = PIN.partition(":")
+    address = f"module:{MODULE}?token=bench&env=SOFTHSM2_CONF%3D{configuration}"
+    tokens = AgentTokens(SystemClock(), folder / "locks")
+    return tokens.open(Replica(name="bench", address=address), Login(user, Secret(password)), time.monotonic() + 300)
+
+
+def spec(kind: str, size: str) -> KeySpec:
+    uses = {"secret": {"encrypt": True}, "private": {"sign": True}, "public": {"verify": True}}
+    halves = ("secret",) if kind == "aes" else ("private", "public")
+    attributes = {half: uses[half] for half in halves}
+    return KeySpec(kind=KeyKind(kind), size=size, label=kind.encode(), key_id=b"\1", attributes=attributes)
+
+
+def token(folder: Path) -> Path:
+    (folder / "tokens").mkdir(parents=True)
+    configuration = folder / "softhsm2.conf"
+    configuration.write_text(f"directories.tokendir = {folder / 'tokens'}\n")
+    command = ["softhsm2-util", "--init-token", "--free", "--label", "bench", "--so-pin", "12345678", "--pin", PIN]
+    subprocess.run(command, env={**os.environ, "SOFTHSM2_CONF": str(configuration)}, check=True, capture_output=True)
+    return configuration
+
+
+def copies(original: Path) -> None:
+    """As many objects as there are to be, by their files."""
+    for _ in range(OBJECTS - 1):
+        copy = original.with_name(f"{uuid.uuid4()}.object")
+        shutil.copyfile(original, copy)
+        copy.with_suffix(".lock").touch()
+
+
+def built(folder: Path, name: str) -> Path:
+    source = ROOT / "scripts" / "bench.d" / f"{name}.c"
+    subprocess.run(["gcc", "-O2", "-w", "-o", str(folder / name), str(source), "-ldl"], check=True)
+    return folder / name
+
+
+def timed(command: list[str], environ: dict[str, str]) -> float:
+    began = time.perf_counter()
+    subprocess.run(command, check=True, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return time.perf_counter() - began
+
+
+def ratio(rounds: list[tuple[float, ...]], over: int, under: int) -> float:
+    return statistics.median(each[over] / each[under] for each in rounds)
+
+
+CONFIG = """
+[context.bench]
+[[context.bench.tokens]]
+name = "bench"
+label = "bench"
+module = "{module}"
+user = "ops_cu"
+password = {{ file = "{pin}" }}
+"""
+
+if __name__ == "__main__":
+    main()
