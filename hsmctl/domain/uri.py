@@ -6,10 +6,9 @@ wrote it there meant it to be used, and it would stand in every log.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from hsmctl.domain.key import Identity, ObjectClass
 from hsmctl.errors import UsageError
@@ -30,8 +29,9 @@ _PATH = (
 )
 """The attributes of the path (section 2.3)."""
 _QUERY = ("module-name", "module-path")
-_UNRESERVED = re.compile(rb"[A-Za-z0-9_.~\-:\[\]@!$'()*+,=&]")
-"""What stands for itself in a value (section 2.3: pk11-path-chars)."""
+_SAFE = ":[]@!$'()*+,=&"
+"""What stands for itself in a value beside letters, digits and `_.-~` (section 2.3: pk11-path-chars)."""
+_BYTES = tuple(f"%{byte:02X}" for byte in range(256))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +130,6 @@ def _attributes(part: str, separator: str, known: Sequence[str], text: str) -> d
 
 def _encoded(value: bytes, *, all_of_it: bool = False) -> str:
     """A value percent-encoded; ids are encoded as a whole, as everybody writes them."""
-    return "".join(
-        chr(byte) if not all_of_it and _UNRESERVED.fullmatch(bytes([byte])) else f"%{byte:02X}" for byte in value
-    )
+    if all_of_it:
+        return "".join(map(_BYTES.__getitem__, value))
+    return quote_from_bytes(value, safe=_SAFE)
