@@ -17,6 +17,7 @@ from hsmctl.lab.cli_key import check_availability, collected, one, shown_key
 from hsmctl.lab.cli_session import Session
 
 _CURVES = {
+    "secp224r1": "P-224",
     "secp256r1": "P-256",
     "prime256v1": "P-256",
     "secp384r1": "P-384",

@@ -54,7 +54,13 @@ FLAGS: Mapping[str, int] = {
     "wrap-with-trusted": 0x210,
 }
 """The boolean attributes by their names."""
-_CURVES = {"SECP256R1": "secp256r1", "SECP384R1": "secp384r1", "SECP521R1": "secp521r1", "SECP256K1": "secp256k1"}
+_CURVES = {
+    "SECP224R1": "secp224r1",
+    "SECP256R1": "secp256r1",
+    "SECP384R1": "secp384r1",
+    "SECP521R1": "secp521r1",
+    "SECP256K1": "secp256k1",
+}
 
 
 def reference(name: str) -> str:
@@ -100,7 +106,7 @@ def _of_its_kind(stored: StoredObject, kind: str, token_key: bytes) -> dict[str,
             "modulus": f"0x{modulus.hex()}",
             **bits,
         }
-    if kind == "ec":
+    if kind == "ec" and curve_name(stored, token_key):
         point = public_part(stored, token_key)
         raw = raw_point(point)
         shown: dict[str, str | int] = {"key-length-bytes": len(raw) if public else len(raw) + 65}

@@ -49,6 +49,7 @@ _BLOCK = 16
 _HALVES = (CKO_PUBLIC_KEY, CKO_PRIVATE_KEY)
 _CURVES = {
     bytes.fromhex("06082a8648ce3d030107"): "SECP256R1",
+    bytes.fromhex("06052b81040021"): "SECP224R1",
     bytes.fromhex("06052b81040022"): "SECP384R1",
     bytes.fromhex("06052b81040023"): "SECP521R1",
     bytes.fromhex("06052b8104000a"): "SECP256K1",
@@ -110,6 +111,8 @@ def check_value(stored: StoredObject, token_key: bytes) -> bytes:
     if stored.number(CKA_CLASS) == CKO_SECRET_KEY:
         kind = "aes" if stored.number(CKA_KEY_TYPE) == _CKK_AES else ""
         return secret_check_value(kind, clear(stored, CKA_VALUE, token_key))
+    if stored.number(CKA_KEY_TYPE) != CKK_RSA and not curve_name(stored, token_key):
+        return b""  # of a kind that is not known here
     public = public_part(stored, token_key)
     return hashlib.sha1(public, usedforsecurity=False).digest()[:_CHECK_VALUE_BYTES]
 

@@ -147,8 +147,9 @@ class Node:
         """
         from hsmctl.agent.operations import generate
 
+        # What comes from outside is put in afterwards, and what a key may do is set by `amend`.
         kind = "aes" if wanted.get("value") else wanted["kind"]
-        wanted = {**wanted, "kind": kind}
+        wanted = {"kind": kind, **{name: wanted[name] for name in ("size", "label", "id", "extractable")}}
         check_size(wanted)
         with self.administration.turn.together(), self.lock:
             self.room.check(wanted)

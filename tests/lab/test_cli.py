@@ -17,6 +17,8 @@ from hsmctl.lab.cli_command import COMMANDS
 from hsmctl.lab.cli_config import Installation, write
 from hsmctl.lab.cli_grammar import Usage, parse
 from hsmctl.lab.cli_main import HANDLERS
+from hsmctl.lab.keylist import attributes
+from hsmctl.lab.objectfile import CKA_CLASS, CKA_KEY_TYPE, CKO_PUBLIC_KEY, Attribute, Kind, StoredObject
 from hsmctl.lab.user import MAX_FAILURES, Role
 
 BOB = ("--username", "bob", "--role", "crypto-user")
@@ -332,3 +334,10 @@ def anchor(path: Path) -> Path:
     """A self-signed CA certificate."""
     path.write_text(root("mtls", datetime.now(UTC)).pem)
     return path
+
+
+def test_a_key_of_a_kind_nobody_knows_is_listed_all_the_same() -> None:
+    numbers = {CKA_CLASS: CKO_PUBLIC_KEY, CKA_KEY_TYPE: 0x40}
+    stored = StoredObject(1, {name: Attribute(Kind.ULONG, value.to_bytes(8)) for name, value in numbers.items()})
+    shown = attributes(stored, bytes(32))
+    assert (shown["key-type"], shown["class"], "check-value" in shown) == ("other", "public-key", False)
