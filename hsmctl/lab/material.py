@@ -48,6 +48,7 @@ _CHECK_VALUE_BYTES = 3
 _BLOCK = 16
 _HALVES = (CKO_PUBLIC_KEY, CKO_PRIVATE_KEY)
 _CURVES = {
+    bytes.fromhex("06052b81040021"): "SECP224R1",
     bytes.fromhex("06082a8648ce3d030107"): "SECP256R1",
     bytes.fromhex("06052b81040021"): "SECP224R1",
     bytes.fromhex("06052b81040022"): "SECP384R1",

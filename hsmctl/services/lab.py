@@ -223,7 +223,7 @@ def _seed_kind(number: int) -> tuple[KeyKind, str]:
     if number % 8 == 1 and number // 8 < RSA_SEEDS:
         return KeyKind.RSA, "2048"
     if number % 8 in (2, 5):
-        return KeyKind.EC, SIZES[KeyKind.EC][number // 8 % 4]
+        return KeyKind.EC, SIZES[KeyKind.EC][number // 8 % len(SIZES[KeyKind.EC])]
     return KeyKind.AES, SIZES[KeyKind.AES][number % 3]
 
 

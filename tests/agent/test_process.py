@@ -121,7 +121,7 @@ def test_the_lock_is_free_again_even_after_a_kill(agent: Agent, tmp_path: Path) 
 
 
 def test_a_module_that_does_not_start_is_an_answer(tmp_path: Path) -> None:
-    (tmp_path / "broken.conf").write_text("directories.tokendir = /nonexistent\n")
+    (tmp_path / "broken.conf").write_text(f"directories.tokendir = {tmp_path}/missing\n")
     agent = Agent(tmp_path / "broken.conf", MODULE)
 
     assert agent.greet()["error"] == {"ckr": "CKR_GENERAL_ERROR", "what": "C_Initialize failed"}

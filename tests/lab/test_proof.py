@@ -14,7 +14,7 @@ import pytest
 from live import SECONDS, LiveLab, replica
 
 from hsmctl.cli.root import run
-from hsmctl.domain.key import KeyKind
+from hsmctl.domain.key import PAIRED, KeyKind, KeySpec
 from hsmctl.lab import command
 from hsmctl.lab.fault import asked
 from hsmctl.lab.folder import LabFolder
@@ -24,8 +24,10 @@ from hsmctl.ports import LabOptions
 from hsmctl.services.lab import seed_specs
 
 CKA_CLASS = 0
-SEEDS = {(spec.kind, spec.size): spec for spec in seed_specs(200)}
-"""A seed key of each kind that a lab begins with."""
+_USES = {"secret": {"sign": True, "verify": True}}
+HMAC = KeySpec(kind=KeyKind.GENERIC, size="256", label=b"hmac", key_id=b"hmac", attributes=_USES)
+SEEDS = {(spec.kind, spec.size): spec for spec in (*seed_specs(200), HMAC)}
+"""A key of each kind and curve: those a lab begins with, and one for HMAC."""
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +59,9 @@ def check(lab: LiveLab, *options: str) -> tuple[int, Any]:
 def test_every_seed_key_proves_itself_on_every_hsm(lab: LiveLab) -> None:
     code, data = check(lab, "--deep", "--require", "proved", "--require-scope", "full")
     assert (code, data["verdict"], data["unproven"], data["reasons"]) == (0, "in sync", 0, {})
-    assert data["proved"] == data["scope"]["total"] == 3 + 2 + 4 * 2  # AES keys, the halves of an RSA pair, of EC pairs
+    assert (
+        data["proved"] == data["scope"]["total"] == 3 + 1 + 2 + 5 * 2
+    )  # AES and HMAC keys, the halves of an RSA pair, of EC pairs
     assert check(lab)[1]["verdict"] == "no difference seen"
 
 
@@ -67,7 +71,7 @@ def test_a_twin_of_every_kind_under_the_same_label_is_told_from_a_clone(lab: Liv
         command.inject(folder, asked("key-different", hsm=odd.hsm_id, key=spec.label.decode()), None)
     code, data = check(lab, "--deep")
     halves = sorted((key["label"], key["object_class"]) for key in data["differences"])
-    meant = [("secret-key",) if spec.kind is KeyKind.AES else ("private-key", "public-key") for spec in SEEDS.values()]
+    meant = [("private-key", "public-key") if spec.kind in PAIRED else ("secret-key",) for spec in SEEDS.values()]
     assert code == 1
     assert halves == sorted(
         (s.label.decode(), half) for s, each in zip(SEEDS.values(), meant, strict=True) for half in each
