@@ -140,6 +140,7 @@ class Hsmctl:
             authority=self.authority,
             hardware=self.hardware,
             secret=self.secret,
+            token=self._token_authority,
             guard=self.check_may_write,
         )
 
@@ -438,6 +439,13 @@ class Hsmctl:
             if replica.name == name:
                 return replica
         raise Conflict(f"no replica {name}", "the plan was made where there was one", "hsmctl key list")
+
+    def _token_authority(self, named: Mapping[str, str], anchor: str) -> Authority:
+        """The CA whose key is on one of the context's tokens."""
+        from hsmctl.wiring.ceremony import token_authority
+
+        replica = self._replica(named["token"], None)
+        return token_authority(named, anchor, self.keys.certificates, replica, self.journal)
 
     def login(self, replica: Replica) -> Login:
         """The crypto user of a replica, its password read from where the context says."""

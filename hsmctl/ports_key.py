@@ -132,6 +132,14 @@ class CertificateMaker(Protocol):
         """A self-signed certificate, PEM."""
         ...
 
+    def issued(self, public: bytes, csr: str, anchor: str, sign: Sign) -> str:
+        """The certificate for a CSR, PEM, issued by the first certificate of the anchor.
+
+        Raises:
+            Conflict: CloudHSM would refuse the anchor, it is another key's, or the CSR does not verify itself.
+        """
+        ...
+
     def facts(self, der: bytes) -> CertificateFacts:
         """What a certificate says."""
         ...

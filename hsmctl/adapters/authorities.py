@@ -1,4 +1,4 @@
-"""The CA a ceremony names: an encrypted key file, a new one, what an offline CA has signed, or the lab's own.
+"""The CA a ceremony names: an encrypted key file, a new one, a token's key, what an offline CA signed, or the lab's.
 
 What names a CA is a mapping of plain words and paths, because plans keep it: `ca` is its kind, the rest depends on it.
 """
@@ -16,22 +16,28 @@ from hsmctl.secret import Secret
 Named = Mapping[str, str]
 
 _SOFTWARE = ("file", "new")
-_HINT = "--ca-key FILE --ca-cert FILE, --ca-key-out FILE, or --signed-cert FILE --trust-anchor FILE"
+_HINT = "--ca-key FILE --ca-cert FILE, --ca-token NAME --ca-key KEY, --ca-key-out FILE, or --signed-cert FILE"
 
 
 class NamedAuthorities:
-    """ports_ceremony.Authorities over files."""
+    """ports_ceremony.Authorities over files, and over tokens that somebody else opens."""
 
     def __init__(
         self,
         *,
         context_authority: Authority | None,
         passphrase: Callable[[Named], Secret],
+        token: Callable[[Named, str], Authority],
         clock: Clock,
         state_folder: Path,
         protected: bool,
     ) -> None:
+        """Nothing is opened yet; `token` makes an authority of what names a token's key, and of its certificate.
+
+        That certificate is empty where the token holds it.
+        """
         self._context_authority = context_authority
+        self._token = token
         self._passphrase = passphrase
         self._clock = clock
         self._state_folder = state_folder
@@ -52,6 +58,8 @@ class NamedAuthorities:
                 return self._context_authority
             case "file":
                 return _FileAuthority(named, self._passphrase, self._clock)
+            case "token":
+                return self._token(named, _read(named["certificate"]) if "certificate" in named else "")
             case "new":
                 return self._new(named)
             case "offline":
@@ -63,6 +71,7 @@ class NamedAuthorities:
         words = {
             "context": "the CA of the context",
             "file": f"software CA {named.get('key')}",
+            "token": f"CA key {named.get('key')} on token {named.get('token')}",
             "new": f"new software CA {named.get('key')}",
             "offline": "offline CA",
         }

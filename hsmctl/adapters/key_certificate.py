@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
 from hsmctl.domain.key_material import CertificateFacts, Subject
-from hsmctl.errors import UsageError
+from hsmctl.errors import Conflict, UsageError
 from hsmctl.ports import Clock
 from hsmctl.ports_key import Sign
 
@@ -62,6 +62,23 @@ class CryptographyCertificates:
         if subject.hosts:
             builder = builder.add_extension(_hosts(subject.hosts), critical=False)
         return builder.sign(key, _hash(key, hash_name)).public_bytes(serialization.Encoding.PEM)
+
+    def issued(self, public: bytes, csr: str, anchor: str, sign: Sign) -> str:
+        """The certificate for a CSR, PEM, by the rules CloudHSM sets for the CA of a cluster.
+
+        Raises:
+            Conflict: the anchor breaks a rule or is another key's, or the CSR's own signature does not verify; the key
+                was not used then.
+        """
+        from hsmctl.adapters.papers import check_anchor
+        from hsmctl.adapters.signing import issued, requested
+
+        now, key = self._clock.now(), _key_of(public, sign)
+        issuer, request = check_anchor(anchor, now), requested(csr)
+        if key.public_key() != issuer.public_key():
+            what = f"the CA certificate of {issuer.subject.rfc4514_string()}"
+            raise Conflict(what, "it is not the certificate of the token's key", "name the certificate of this key")
+        return issued(request, issuer, key, _matching(key), now)
 
     def facts(self, der: bytes) -> CertificateFacts:
         """What a certificate says.
@@ -159,6 +176,14 @@ _TokenKey = _RsaKey | _EcKey | _EdwardsKey
 
 def _hash(key: _TokenKey, name: str) -> Any:  # noqa: ANN401 - None for Ed25519
     return None if isinstance(key, _EdwardsKey) else _HASHES[name]
+
+
+def _matching(key: _TokenKey) -> hashes.SHA256 | hashes.SHA384 | hashes.SHA512:
+    """The hash that fits the key's strength: what a token does with a digest longer than its curve differs."""
+    if isinstance(key, _EcKey) and key.key_size > 384:
+        return hashes.SHA512()
+    weaker = 256 if isinstance(key, _EcKey) else 2048
+    return hashes.SHA256() if key.key_size <= weaker else hashes.SHA384()
 
 
 def _name(text: str) -> x509.Name:

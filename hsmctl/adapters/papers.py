@@ -72,6 +72,8 @@ class X509Papers:
             raise _refused("the signed certificate has another key than the CSR")
         chain = _chain(anchor)
         _check_chain((certificate, *chain), moment)
+        for authority in chain:
+            _check_authority(authority)
         long = [name for name, text in (("certificate", signed), ("anchor", anchor)) if len(text) > MODEL_LIMIT]
         return (
             f"the signed certificate has the CSR's key, SHA-256 {self.fingerprint(signed)}",
@@ -79,6 +81,19 @@ class X509Papers:
             f"the chain ends in a self-signed root and is valid until {min(_ends((certificate, *chain))):%Y-%m-%d}",
             *(f"warning: the {name} is longer than the {MODEL_LIMIT} characters of the service model" for name in long),
         )
+
+
+def check_anchor(anchor: str, moment: datetime) -> x509.Certificate:
+    """The certificate of the CA that signs, after its chain was held against the rules.
+
+    Raises:
+        Conflict: the first rule that is broken.
+    """
+    chain = _chain(anchor)
+    _check_chain(chain, moment)
+    for authority in chain:
+        _check_authority(authority)
+    return chain[0]
 
 
 def _loaded(document: str) -> x509.Certificate | x509.CertificateSigningRequest:
@@ -108,7 +123,7 @@ def _chain(anchor: str) -> list[x509.Certificate]:
 
 
 def _check_chain(chain: Sequence[x509.Certificate], moment: datetime) -> None:
-    """Refuse a chain, from the signed certificate to the root, that CloudHSM would refuse."""
+    """Refuse a chain, up to the root, whose links, days or digests CloudHSM would refuse."""
     from cryptography.exceptions import InvalidSignature
 
     for issued, issuer in (*pairwise(chain), (chain[-1], chain[-1])):
@@ -123,8 +138,6 @@ def _check_chain(chain: Sequence[x509.Certificate], moment: datetime) -> None:
         hash_name = certificate.signature_hash_algorithm.name if certificate.signature_hash_algorithm else "none"
         if hash_name not in _HASHES:
             raise _refused(f"{_name(certificate)} is signed with {hash_name}, CloudHSM takes SHA-2")
-    for authority in chain[1:]:
-        _check_authority(authority)
 
 
 def _check_authority(authority: x509.Certificate) -> None:

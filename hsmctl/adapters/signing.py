@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes, CertificatePublicKeyTypes
 from cryptography.x509.oid import NameOID
 
 from hsmctl.errors import Conflict, Denied
@@ -45,24 +45,39 @@ def issue(csr: str, authority: bytes, key: bytes, passphrase: Secret, moment: da
         Conflict: the CSR is none or its own signature does not verify, or the authority's key is another's.
         Denied: the passphrase is wrong.
     """
-    request = _request(csr)
+    request = requested(csr)
     issuer = x509.load_pem_x509_certificate(authority)
     issuer_key = _opened(key, passphrase)
     if issuer_key.public_key() != issuer.public_key():
         raise Conflict("the authority is broken", "its key is not that of its certificate", "restore both files")
-    identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
+    return issued(request, issuer, issuer_key, hashes.SHA384(), moment)
+
+
+def issued(
+    request: x509.CertificateSigningRequest,
+    issuer: x509.Certificate,
+    key: CertificateIssuerPrivateKeyTypes,
+    algorithm: hashes.SHA256 | hashes.SHA384 | hashes.SHA512,
+    moment: datetime,
+) -> str:
+    """The certificate for a request, PEM, signed by the issuer's key wherever that is."""
+    identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
     certificate = (
         _certificate(request.subject, request.public_key(), moment, issuer.not_valid_after_utc)
         .issuer_name(issuer.subject)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(identifier, critical=False)
-        .sign(issuer_key, hashes.SHA384())
+        .sign(key, algorithm)
     )
     return certificate.public_bytes(serialization.Encoding.PEM).decode()
 
 
-def _request(csr: str) -> x509.CertificateSigningRequest:
-    """The CSR, signed by the key it is for."""
+def requested(csr: str) -> x509.CertificateSigningRequest:
+    """The CSR, signed by the key it is for.
+
+    Raises:
+        Conflict: it is none, or its own signature does not verify.
+    """
     try:
         request = x509.load_pem_x509_csr(csr.encode())
     except ValueError as error:

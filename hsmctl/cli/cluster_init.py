@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import click
 
+from hsmctl.cli.cluster_ca import FILE, authority_options
 from hsmctl.cli.plan import Wish, begin, carry_out, changes
 from hsmctl.cli.session import Session
 from hsmctl.cli.table import details
@@ -19,10 +20,7 @@ from hsmctl.domain.ceremony import Ceremony, Stage, Standing
 from hsmctl.domain.cluster import Cluster
 from hsmctl.errors import ExitCode, UsageError
 from hsmctl.mark import Mark
-from hsmctl.settings import ContextKind
 from hsmctl.words import instant
-
-FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,77 +81,15 @@ def _identity_options(function: Callable[..., int]) -> Callable[..., int]:
     return call
 
 
-def _authority_options(function: Callable[..., int]) -> Callable[..., int]:
-    """Give a command the options that say which CA signs; it gets them as `authority`."""
-
-    @functools.wraps(function)
-    def call(session: Session, *values: object, **named: object) -> int:
-        typed = {name: named.pop(name) for name in _CA_OPTIONS}
-        return function(session, *values, authority=_named_authority(session, typed), **named)
-
-    for option in reversed(_CA_DECLARED):
-        option(call)
-    return call
-
-
-_CA_DECLARED = (
-    click.option("--ca-key", type=FILE, help="The CA's encrypted private key, PEM; its passphrase is asked for."),
-    click.option("--ca-cert", type=FILE, help="The CA's certificate, or the chain from it to its root, PEM."),
-    click.option("--ca-key-out", type=FILE, help="Make a CA: its key goes here, its certificate beside it as .crt."),
-    click.option("--ca-name", metavar="NAME", default="CloudHSM customer CA", help="The common name of a new CA."),
-    click.option("--ca-passphrase-file", type=FILE, help="Where the passphrase is; for its owner alone."),
-    click.option("--accept-software-ca", metavar="REASON", default="", help="In a protected context too."),
-    click.option("--signed-cert", type=FILE, help="What an offline CA has signed, PEM."),
-    click.option("--trust-anchor", type=FILE, help="That CA's certificate, or the chain to its root, PEM."),
-)
-_CA_OPTIONS = (
-    "ca_key",
-    "ca_cert",
-    "ca_key_out",
-    "ca_name",
-    "ca_passphrase_file",
-    "accept_software_ca",
-    "signed_cert",
-    "trust_anchor",
-)
-
-
-def _named_authority(session: Session, typed: Mapping[str, object]) -> dict[str, str]:
-    """Which CA signs, in the words plans keep; in the lab its own where none is named.
-
-    Raises:
-        UsageError: the options do not fit together, or a new key's place is taken.
-    """
-    told = {name: str(value) for name, value in typed.items() if value}
-    extra = {"accepted": told["accept_software_ca"]} if "accept_software_ca" in told else {}
-    if "ca_passphrase_file" in told:
-        extra["passphrase_file"] = told["ca_passphrase_file"]
-    chosen = [name for name in ("ca_key", "ca_key_out", "signed_cert") if name in told]
-    if len(chosen) > 1:
-        raise UsageError("which CA", f"{' and '.join(chosen)} exclude each other", "name one")
-    if "ca_key" in told and "ca_cert" in told:
-        return {"ca": "file", "key": told["ca_key"], "certificate": told["ca_cert"], **extra}
-    if "ca_key_out" in told:
-        key = Path(told["ca_key_out"])
-        certificate = key.with_name(f"{key.name}.crt")
-        if key.exists() or certificate.exists():
-            raise UsageError(f"--ca-key-out {key}", "something is there, and is never overwritten", "--ca-key uses it")
-        return {"ca": "new", "key": str(key), "certificate": str(certificate), "name": told["ca_name"], **extra}
-    if "signed_cert" in told and "trust_anchor" in told:
-        return {"ca": "offline", "signed": told["signed_cert"], "anchor": told["trust_anchor"]}
-    if not chosen and session.hsmctl.context.kind is ContextKind.LAB:
-        return {"ca": "context"}
-    raise UsageError("which CA", "nothing says who signs", "--ca-key with --ca-cert, or --ca-key-out")
-
-
 @verb(
     "run",
     "hsmctl cluster init --aws-root aws.pem --manufacturer-root marvell.pem --ca-key ca.key --ca-cert ca.crt",
+    "hsmctl cluster init --ca-token vault --ca-key customer-ca --ca-cert ca.crt --dry-run",
     "hsmctl --lab cluster init run cluster-a2b3c4d5e6f --dry-run",
 )
 @click.argument("cluster", required=False)
 @_identity_options
-@_authority_options
+@authority_options
 @changes
 def run(session: Session, cluster: str | None, identity: dict[str, str], authority: dict[str, str], wish: Wish) -> int:
     """Run the ceremony through from where the cluster is: HSM, CSR, verification, signature, submission."""
@@ -198,10 +134,11 @@ def verify(session: Session, cluster: str | None, identity: dict[str, str], brea
 @verb(
     "sign",
     "hsmctl cluster init sign --ca-key ca.key --ca-cert ca.crt",
+    "hsmctl cluster init sign --ca-token vault --ca-key pkcs11:object=customer-ca",
     "hsmctl cluster init sign --signed-cert signed.pem --trust-anchor root.pem",
 )
 @click.argument("cluster", required=False)
-@_authority_options
+@authority_options
 @click.option("--break-glass", metavar="REASON", default="", help="Change a protected context; kept for ever.")
 def sign(session: Session, cluster: str | None, authority: dict[str, str], break_glass: str) -> int:
     """Have the CSR signed by your CA, or take what an offline CA has signed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hsmctl.domain.key import Key, ObjectClass
@@ -71,6 +71,55 @@ class KeyCertificates:
             return self.maker.selfsigned(public, subject, self._signer(token, private), digest, days, ca=ca)
 
         return self.door.change(replicas, seconds, work)
+
+    def issued(
+        self,
+        replicas: Sequence[Replica],
+        name: KeyName,
+        csr: str,
+        anchor: str,
+        *,
+        before: Callable[[Key], None],
+        seconds: float,
+    ) -> str:
+        """The certificate for a CSR, PEM, issued by a key of the token whose certificate, or chain, is `anchor`.
+
+        `before` hears of the key when everything was checked and it is about to be used.
+
+        Raises:
+            Conflict: as for `request`, or the anchor is another key's or none that CloudHSM takes, or the CSR does not
+                verify itself; the key was not used then.
+        """
+
+        def work(replica: Replica, token: Token) -> str:
+            private, public = self._pair(replica, token, name)
+            sign = self._signer(token, private)
+
+            def announced(data: bytes, algorithm: str, digest: str) -> bytes:
+                before(private)
+                return sign(data, algorithm, digest)
+
+            return self.maker.issued(public, csr, anchor, announced)
+
+        return self.door.change(replicas, seconds, work)
+
+    def beside(self, replicas: Sequence[Replica], name: KeyName, *, seconds: float) -> str:
+        """The one certificate with the id of a private key, PEM.
+
+        Raises:
+            Conflict: the name means no private key, or there is no such certificate, or more than one.
+        """
+
+        def look(replica: Replica, token: Token) -> str:
+            private = only(token, name, (ObjectClass.PRIVATE,), replica.name)
+            key_id = private.identity.key_id
+            found = token.objects.find({"class": 1, "id": key_id}) if key_id else ()
+            if len(found) != 1:
+                why = f"{replica.name} holds {len(found)} with its id"
+                raise Conflict(f"the certificate of {name.text}", why, "--ca-cert FILE")
+            return self.formats.public(found[0], token.objects.values(found[0]), "pem").decode()
+
+        return self.door.look(replicas, seconds, look)
 
     def held(self, replicas: Sequence[Replica], *, seconds: float) -> tuple[str, tuple[Held, ...]]:
         """Which replica answered, and the certificates on it."""

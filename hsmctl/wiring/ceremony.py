@@ -11,9 +11,11 @@ from hsmctl.settings import Context
 if TYPE_CHECKING:
     from hsmctl.adapters.aws import Aws
     from hsmctl.domain.cluster import Cluster
+    from hsmctl.domain.sync import Replica
     from hsmctl.ports import Authority, Clock, HardwareIdentity, Journal
     from hsmctl.secret import Secret, Source
     from hsmctl.services.ceremony import CeremonyService
+    from hsmctl.services.key_certificate import KeyCertificates
 
 
 def ceremony_service(
@@ -27,6 +29,7 @@ def ceremony_service(
     authority: Authority | None,
     hardware: HardwareIdentity | None,
     secret: Callable[[Source, str], Secret],
+    token: Callable[[Mapping[str, str], str], Authority],
     guard: Callable[[], str | None],
 ) -> CeremonyService:
     """The ceremonies that claim clusters."""
@@ -48,6 +51,7 @@ def ceremony_service(
         authorities=NamedAuthorities(
             context_authority=authority,
             passphrase=_passphrases(secret),
+            token=token,
             clock=clock,
             state_folder=state_folder,
             protected=context.protect,
@@ -56,6 +60,17 @@ def ceremony_service(
         guard=guard,
         every=look_seconds(context),
     )
+
+
+def token_authority(
+    named: Mapping[str, str], anchor: str, certificates: KeyCertificates, replica: Replica, journal: Journal
+) -> Authority:
+    """The CA whose key `named` says, on this token, and whose certificate is `anchor` or lies beside the key."""
+    from hsmctl.domain.key_name import KeyName
+    from hsmctl.services.authority import TokenAuthority
+
+    key = KeyName.parse(named["key"])
+    return TokenAuthority(certificates=certificates, journal=journal, replica=replica, key=key, anchor=anchor)
 
 
 def _passphrases(secret: Callable[[Source, str], Secret]) -> Callable[[Mapping[str, str]], Secret]:
