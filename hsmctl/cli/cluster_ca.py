@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from hsmctl.cli.session import Session, named
+from hsmctl.cli.session import Session
 from hsmctl.domain.key_name import KeyName
-from hsmctl.errors import UsageError
+from hsmctl.errors import Conflict, UsageError
 from hsmctl.settings import ContextKind
 
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -96,6 +96,9 @@ def _on_token(session: Session, told: Mapping[str, str]) -> dict[str, str]:
         why = "a token's PIN comes from where its entry in the context says"
         raise UsageError("--ca-passphrase-file", why, "hsmctl config show")
     KeyName.parse(told["ca_key"])
-    named(session.hsmctl.token_replicas(), [told["ca_token"]])
+    known = [entry.name for entry in session.hsmctl.context.tokens]
+    if told["ca_token"] not in known:
+        why = f"the context has {', '.join(known) or 'none'}"
+        raise Conflict(f"no token {told['ca_token']}", why, "hsmctl config show")
     certificate = {"certificate": told["ca_cert"]} if "ca_cert" in told else {}
     return {"ca": "token", "token": told["ca_token"], "key": told["ca_key"], **certificate}

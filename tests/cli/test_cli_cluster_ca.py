@@ -163,7 +163,7 @@ def test_a_csr_that_does_not_verify_itself_is_not_signed(made: CaWorld) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
-        (["--ca-token", "nowhere", "--ca-key", "p384"], ExitCode.CONFLICT, "no replica nowhere"),
+        (["--ca-token", "nowhere", "--ca-key", "p384"], ExitCode.CONFLICT, "no token nowhere"),
         (["--ca-token", "vault", "--ca-key", "nobody"], ExitCode.CONFLICT, "no key nobody"),
         (["--ca-token", "vault"], ExitCode.USAGE, "wants --ca-key"),
         (["--ca-token", "vault", "--ca-key", "p384", "--ca-key-out", "x"], ExitCode.USAGE, "exclude each other"),
