@@ -140,7 +140,7 @@ class Hsmctl:
             authority=self.authority,
             hardware=self.hardware,
             secret=self.secret,
-            token=self._token_authority,
+            certificates=lambda: self.keys.certificates,
             guard=self.check_may_write,
         )
 
@@ -432,20 +432,12 @@ class Hsmctl:
         Raises:
             Conflict: there is none.
         """
-        of_context = any(entry.name == name for entry in self.context.tokens)
-        outside = of_context or cluster_id is None
+        outside = cluster_id is None or any(entry.name == name for entry in self.context.tokens)
         known = self.token_replicas() if outside else self.replicas(self.cluster.show(cluster_id or ""))
         for replica in known:
             if replica.name == name:
                 return replica
         raise Conflict(f"no replica {name}", "the plan was made where there was one", "hsmctl key list")
-
-    def _token_authority(self, named: Mapping[str, str], anchor: str) -> Authority:
-        """The CA whose key is on one of the context's tokens."""
-        from hsmctl.wiring.ceremony import token_authority
-
-        replica = self._replica(named["token"], None)
-        return token_authority(named, anchor, self.keys.certificates, replica, self.journal)
 
     def login(self, replica: Replica) -> Login:
         """The crypto user of a replica, its password read from where the context says."""

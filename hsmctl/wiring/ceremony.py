@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hsmctl.errors import Conflict
 from hsmctl.settings import Context
 
 if TYPE_CHECKING:
     from hsmctl.adapters.aws import Aws
     from hsmctl.domain.cluster import Cluster
-    from hsmctl.domain.sync import Replica
     from hsmctl.ports import Authority, Clock, HardwareIdentity, Journal
     from hsmctl.secret import Secret, Source
     from hsmctl.services.ceremony import CeremonyService
@@ -29,7 +29,7 @@ def ceremony_service(
     authority: Authority | None,
     hardware: HardwareIdentity | None,
     secret: Callable[[Source, str], Secret],
-    token: Callable[[Mapping[str, str], str], Authority],
+    certificates: Callable[[], KeyCertificates],
     guard: Callable[[], str | None],
 ) -> CeremonyService:
     """The ceremonies that claim clusters."""
@@ -51,7 +51,7 @@ def ceremony_service(
         authorities=NamedAuthorities(
             context_authority=authority,
             passphrase=_passphrases(secret),
-            token=token,
+            token=_token_authority(context, certificates, journal),
             clock=clock,
             state_folder=state_folder,
             protected=context.protect,
@@ -62,15 +62,22 @@ def ceremony_service(
     )
 
 
-def token_authority(
-    named: Mapping[str, str], anchor: str, certificates: KeyCertificates, replica: Replica, journal: Journal
-) -> Authority:
-    """The CA whose key `named` says, on this token, and whose certificate is `anchor` or lies beside the key."""
+def _token_authority(
+    context: Context, certificates: Callable[[], KeyCertificates], journal: Journal
+) -> Callable[[Mapping[str, str], str], Authority]:
+    """Makes a CA of what names its key on a token of the context, and of its certificate, or "" where that is there."""
     from hsmctl.domain.key_name import KeyName
     from hsmctl.services.authority import TokenAuthority
+    from hsmctl.wiring.sync import token_replicas
 
-    key = KeyName.parse(named["key"])
-    return TokenAuthority(certificates=certificates, journal=journal, replica=replica, key=key, anchor=anchor)
+    def make(named: Mapping[str, str], anchor: str) -> Authority:
+        replica = next((each for each in token_replicas(context) if each.name == named["token"]), None)
+        if replica is None:
+            raise Conflict(f"no token {named['token']}", "the plan was made where there was one", "hsmctl config show")
+        key = KeyName.parse(named["key"])
+        return TokenAuthority(certificates=certificates(), journal=journal, replica=replica, key=key, anchor=anchor)
+
+    return make
 
 
 def _passphrases(secret: Callable[[Source, str], Secret]) -> Callable[[Mapping[str, str]], Secret]:
