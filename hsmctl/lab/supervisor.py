@@ -13,7 +13,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from hsmctl.lab.audit import AuditTrail
@@ -40,7 +40,7 @@ from hsmctl.lab.gap_network import network_gaps
 from hsmctl.lab.gateway import Credentials, Gateway, serve
 from hsmctl.lab.network import LabNetwork
 from hsmctl.lab.owner import Owned, end_owner, own, still_owned
-from hsmctl.lab.trouble import Trouble
+from hsmctl.lab.trouble import Handler, Trouble
 from hsmctl.lab.weather import TamperedService, Weather
 
 if TYPE_CHECKING:
@@ -126,31 +126,33 @@ class _Parts:
             book=book,
             clock=time.time,
             exists=self.fleet.machine,
-            handlers={
-                Family.PROCESS: ProcessFaults(book=book, effects=effects, fleet=self.fleet),
-                Family.SERVICE: ServiceFaults(book=book, run=self.service.intervene, succeed=self.fleet.succeed),
-                Family.KEYS: KeyFaults(
-                    lab=lab, book=book, siblings=self.fleet.siblings, replicator=self.fleet.replicator
-                ),
-                Family.REPLICATION: ReplicationFaults(self.fleet.replicator),
-                Family.USERS: UserFaults(lab=lab, book=book, put=self.fleet.put_user, default=CRYPTO_USER),
-                Family.POLICIES: PolicyFaults(
-                    lab=lab,
-                    book=book,
-                    put=self.fleet.put_policies,
-                    expire=self.fleet.expire_tokens,
-                    hsms=lambda: [machine.place.hsm_id for machine in self.fleet.machines()],
-                ),
-                Family.CLIENT: ClientFaults(
-                    installation=self.client.installation,
-                    book=book,
-                    address=lambda hsm_id: self.fleet.machine(hsm_id).place.address,
-                ),
-                Family.CERTIFICATE: CertificateFaults(lab=lab, book=book, certify=self.fleet.show_certificate),
-                Family.CLOUD: CloudFaults(),
-                Family.NETWORK: self.network,
-            },
+            handlers=self._handlers(lab, book, effects),
         )
+
+    def _handlers(self, lab: LabFolder, book: FaultBook, effects: Effects) -> Mapping[Family, Handler]:
+        """What carries out the faults of each family."""
+        return {
+            Family.PROCESS: ProcessFaults(book=book, effects=effects, fleet=self.fleet),
+            Family.SERVICE: ServiceFaults(book=book, run=self.service.intervene, succeed=self.fleet.succeed),
+            Family.KEYS: KeyFaults(lab=lab, book=book, siblings=self.fleet.siblings, replicator=self.fleet.replicator),
+            Family.REPLICATION: ReplicationFaults(self.fleet.replicator),
+            Family.USERS: UserFaults(lab=lab, book=book, put=self.fleet.put_user, default=CRYPTO_USER),
+            Family.POLICIES: PolicyFaults(
+                lab=lab,
+                book=book,
+                put=self.fleet.put_policies,
+                expire=self.fleet.expire_tokens,
+                hsms=lambda: [machine.place.hsm_id for machine in self.fleet.machines()],
+            ),
+            Family.CLIENT: ClientFaults(
+                installation=self.client.installation,
+                book=book,
+                address=lambda hsm_id: self.fleet.machine(hsm_id).place.address,
+            ),
+            Family.CERTIFICATE: CertificateFaults(lab=lab, book=book, certify=self.fleet.show_certificate),
+            Family.CLOUD: CloudFaults(),
+            Family.NETWORK: self.network,
+        }
 
 
 def _serve(

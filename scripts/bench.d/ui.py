@@ -149,33 +149,14 @@ def a_lab() -> Iterator[dict[str, str]]:
 
 def child(scene: str) -> None:
     """An app over a world in memory, which says READY in its title line once the scene is whole."""
-    import threading
-    from dataclasses import replace
-
     sys.path[:0] = [str(ROOT / "tests")]
     from hsmctl.screens.app import HsmctlApp
     from hsmctl.screens.place import Place
-    from world import CLUSTER, World, hsm, seed_keys, three_hsms
+    from world import CLUSTER
 
     from hsmctl.errors import Unreachable
 
-    count, many = (16_666, 32) if scene != "hang" else (1_000, 8)
-    world = World(keys=seed_keys(count))
-    zones = ("eu-central-1a", "eu-central-1b", "eu-central-1c")
-    hsms = tuple(hsm(f"hsm-{n:011d}", zones[n % 3], f"127.16.{n % 3}.{n}") for n in range(many))
-    world.plane.held = {CLUSTER: replace(three_hsms(), hsms=hsms)}
-    world.tokens.held = {each.hsm_id: list(world.keys) for each in hsms}
-    for place, each in enumerate(hsms):
-        world.tokens.held[each.hsm_id].pop(7 * place)
-    if scene == "hang":
-        opened = world.tokens.open
-
-        def hanging(replica, login, deadline):  # noqa: ANN001, ANN202
-            if replica.name == hsms[3].hsm_id:
-                threading.Event().wait(60)
-            return opened(replica, login, deadline)
-
-        world.tokens.open = hanging  # type: ignore[method-assign]
+    world, many = world_of(scene)
 
     class Scene(HsmctlApp):
         CSS_PATH = ROOT / "screens" / "hsmctl.tcss"
@@ -208,6 +189,33 @@ def child(scene: str) -> None:
             await asyncio.sleep(0.1)
 
     Scene(world.hsmctl(), every=3_600.0).run()
+
+
+def world_of(scene: str):  # noqa: ANN201 - a World of the tests, and how many HSMs it has
+    """The world of a scene: every HSM lacks a key of its own, and in `hang` the fourth does not answer for a minute."""
+    import threading
+    from dataclasses import replace
+
+    from world import CLUSTER, World, hsm, seed_keys, three_hsms
+
+    count, many = (16_666, 32) if scene != "hang" else (1_000, 8)
+    world = World(keys=seed_keys(count))
+    zones = ("eu-central-1a", "eu-central-1b", "eu-central-1c")
+    hsms = tuple(hsm(f"hsm-{n:011d}", zones[n % 3], f"127.16.{n % 3}.{n}") for n in range(many))
+    world.plane.held = {CLUSTER: replace(three_hsms(), hsms=hsms)}
+    world.tokens.held = {each.hsm_id: list(world.keys) for each in hsms}
+    for place, each in enumerate(hsms):
+        world.tokens.held[each.hsm_id].pop(7 * place)
+    if scene == "hang":
+        opened = world.tokens.open
+
+        def hanging(replica, login, deadline):  # noqa: ANN001, ANN202
+            if replica.name == hsms[3].hsm_id:
+                threading.Event().wait(60)
+            return opened(replica, login, deadline)
+
+        world.tokens.open = hanging  # type: ignore[method-assign]
+    return world, many
 
 
 if __name__ == "__main__":
