@@ -164,7 +164,7 @@ def rotate_key(session: Session, place: Place, key: str, label: str, break_glass
 
     check_change(session, place, break_glass)
     name, services = KeyName.parse(key), session.hsmctl.keys
-    replicas = place.chosen(name.uri)
+    replicas = place.everywhere(name.uri)
     spec = services.door.look(replicas, place.seconds, lambda at, token: successor(token, name, label, at.name))
     made = session.hsmctl.key.generate(replicas, spec, seconds=place.seconds)
     session.out.say(f"next: use {label}, then hsmctl key disable {key}, and after a week hsmctl key delete {key}")
@@ -197,7 +197,7 @@ def _scope(place: Place, name: KeyName | None) -> Scope:
     from hsmctl.services.key_change import Scope
 
     facade = place.session.hsmctl
-    replicas = place.chosen(name.uri if name else None)
+    replicas = place.everywhere(name.uri if name else None)
     realm = replicas[0].realm or None
     if realm is None:
         back = "nothing here knows of a backup of this token"

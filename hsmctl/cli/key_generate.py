@@ -85,7 +85,7 @@ def generate_key(
     session.hsmctl.break_glass = break_glass
     session.hsmctl.check_may_write()
     session.check_account(cluster)
-    replicas = Place(session=session, cluster=cluster, name=replica, seconds=deadline).chosen()
+    replicas = Place(session=session, cluster=cluster, name=replica, seconds=deadline).everywhere()
     made = session.hsmctl.key.generate(replicas, spec, seconds=deadline, allow_duplicate=allow_duplicate)
     return session.show(MADE, document(made), code=ExitCode.PARTIAL if made.missing_on else ExitCode.OK)
 

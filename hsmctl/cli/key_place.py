@@ -36,7 +36,7 @@ class Place:
     seconds: float
 
     def replicas(self, uri: Uri | None = None) -> tuple[Replica, ...]:
-        """Where the keys can be asked: the HSM or token that was named first, and the others of a cluster after it.
+        """Where the keys can be asked: the HSM or token that was named and no other, or all there are.
 
         Raises:
             Conflict: no token is the one that was named.
@@ -44,11 +44,20 @@ class Place:
         if uri is not None and uri.names_token and self.name is None:
             return self._of_uri(uri)
         found = self.session.replicas(self.cluster)
-        if self.name is None:
-            return found
-        first = named(found, [self.name])
+        return found if self.name is None else named(found, [self.name])
+
+    def everywhere(self, uri: Uri | None = None) -> tuple[Replica, ...]:
+        """As `chosen`, and the other HSMs of the cluster after it: for a change that must be seen on all of them.
+
+        Raises:
+            UsageError: as for `chosen`.
+        """
+        first = self.chosen(uri)
         # The tokens of a context are unrelated: only the HSMs of one cluster stand for each other.
-        return (*first, *(each for each in found if each.realm and each.realm == first[0].realm and each not in first))
+        if self.name is None or not first[0].realm:
+            return first
+        beside = self.session.replicas(self.cluster)
+        return (*first, *(each for each in beside if each.realm == first[0].realm and each not in first))
 
     def chosen(self, uri: Uri | None = None) -> tuple[Replica, ...]:
         """The same for a change, or a use of a key: of several unrelated tokens one must have been named.

@@ -164,7 +164,7 @@ def test_words_of_a_newer_service_are_kept_and_times_without_a_zone_are_utc(
         # Last, because boto3 slows down what follows a throttled call.
         (
             ("ThrottlingException", 400),
-            Unreachable("cloudhsm:CreateHsm failed", "ThrottlingException after 1 try: why"),
+            Unreachable("cloudhsm:CreateHsm failed", "ThrottlingException after 5 tries: why"),
             "try again",
         ),
     ],

@@ -116,4 +116,4 @@ def test_an_interrupted_prompt_is_130(environ: dict[str, str], tmp_path: Path) -
 def test_completion_offers_nouns(environ: dict[str, str]) -> None:
     variables = environ | {"_HSMCTL_COMPLETE": "bash_complete", "COMP_WORDS": "hsmctl -o json cl", "COMP_CWORD": "3"}
     run = subprocess.run(PROGRAM, env=variables, capture_output=True, text=True, check=True)
-    assert run.stdout == "plain,cluster\n"
+    assert run.stdout == "plain,cluster\nplain,client\n"
