@@ -16,7 +16,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 from softhsm_token import MODULE, PASSWORD, USER, make_token
-from transcript import Ran, hsmctl
+from transcript import SCRATCH, Ran, hsmctl
 from world import World
 
 from hsmctl.adapters.clock import SystemClock
@@ -69,7 +69,7 @@ class TokenWorld(World):
         self,
         context: Context | None = None,
         *,
-        folder: Path = Path("/nonexistent/hsmctl"),
+        folder: Path = SCRATCH,
         ask: Callable[[str], Secret] = lambda _: Secret("correct horse"),
     ) -> Hsmctl:
         chosen = context or self.context

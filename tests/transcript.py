@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import io
 import json
+import shutil
+import tempfile
 from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -15,6 +18,11 @@ from world import World
 from hsmctl.bootstrap import Hsmctl
 from hsmctl.cli.root import run
 from hsmctl.settings import Context
+
+_OURS = tempfile.mkdtemp(prefix="hsmctl-tests-")
+atexit.register(shutil.rmtree, _OURS, ignore_errors=True)
+SCRATCH = Path(_OURS) / "hsmctl"
+"""Where a run without a folder of its own keeps its state."""
 
 
 class Screen(io.StringIO):
@@ -51,7 +59,7 @@ def hsmctl(
     world: World,
     *arguments: str,
     context: Context | None = None,
-    folder: Path = Path("/nonexistent/hsmctl"),
+    folder: Path = SCRATCH,
     terminal: bool = False,
     encoding: str = "utf-8",
     environ: Mapping[str, str] | None = None,
