@@ -68,6 +68,7 @@ KEY = ec.generate_private_key(ec.SECP256R1())
         ("P-256", point(KEY), bytes(64)),
         ("P-256", point(KEY), signature(KEY)[1:]),
     ],
+    ids=["other curve", "other kind", "no point", "point of zeros", "no signature", "signature of zeros", "cut off"],
 )
 def test_what_is_malformed_fits_nothing(curve: str, half: bytes, signed: bytes) -> None:
     assert not VERIFIER.fits(curve, half, DIGEST, signed)
