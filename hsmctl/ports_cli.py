@@ -101,10 +101,28 @@ class MtlsSession(Protocol):
 
 
 class KeySession(Protocol):
-    """What a crypto user is told about keys."""
+    """What a crypto user is told about keys, and may change; a key is named by its reference, `0x…`.
 
-    def keys(self) -> tuple[tuple[ReportedKey, ...], int | None]:
-        """Every key the user may see, and how many there are by the service's word; no key is used."""
+    A change raises DeviceError with the HSM's words where it is refused, and UsageError where a word cannot be typed.
+    """
+
+    def keys(self, only: Mapping[str, str] | None = None) -> tuple[tuple[ReportedKey, ...], int | None]:
+        """Every key the user may see, and how many there are by the service's word; no key is used.
+
+        `only` are attributes by cloudhsm-cli's names (`label`, `class`, `id` as `0x…`) that all have to be equal.
+        """
+        ...
+
+    def set_attribute(self, reference: str, name: str, value: str, approval: Approval | None = None) -> None:
+        """Set an attribute on every connected HSM; name and value are cloudhsm-cli's: `true`, `0x0a`, a label."""
+        ...
+
+    def share_key(self, reference: str, user: str, approval: Approval | None = None) -> None:
+        """Let another crypto user use the key; said again, it is mended where some HSM has missed it."""
+        ...
+
+    def unshare_key(self, reference: str, user: str, approval: Approval | None = None) -> None:
+        """Stop that."""
         ...
 
 

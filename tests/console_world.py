@@ -177,8 +177,37 @@ class MemorySession:
         self._approved(Service.CLUSTER, approval)
         self._cluster.enforced = level
 
-    def keys(self) -> tuple[tuple[ReportedKey, ...], int | None]:
-        return self._cluster.keys, len(self._cluster.keys)
+    def keys(self, only: Mapping[str, str] | None = None) -> tuple[tuple[ReportedKey, ...], int | None]:
+        wanted = (only or {}).items()
+        found = tuple(key for key in self._cluster.keys if all(key.attributes.get(k) == v for k, v in wanted))
+        return found, len(found)
+
+    def set_attribute(self, reference: str, name: str, value: str, approval: Approval | None = None) -> None:
+        kept = {"true": True, "false": False}.get(value, value)
+
+        def changed(key: ReportedKey) -> ReportedKey:
+            differing = tuple(each for each in key.differing if each != name)
+            label = value if name == "label" else key.label
+            return replace(key, attributes={**key.attributes, name: kept}, differing=differing, label=label)
+
+        self._change_key(reference, changed, approval)
+
+    def share_key(self, reference: str, user: str, approval: Approval | None = None) -> None:
+        self._change_key(reference, lambda key: replace(key, shared={**key.shared, user: "full"}), approval)
+
+    def unshare_key(self, reference: str, user: str, approval: Approval | None = None) -> None:
+        def changed(key: ReportedKey) -> ReportedKey:
+            return replace(key, shared={name: said for name, said in key.shared.items() if name != user})
+
+        self._change_key(reference, changed, approval)
+
+    def _change_key(
+        self, reference: str, change: Callable[[ReportedKey], ReportedKey], approval: Approval | None
+    ) -> None:
+        key = next(key for key in self._cluster.keys if key.reference == reference)
+        if key.manage_quorum and approval is None:
+            raise Denied("key set-attribute", "Quorum approval is required for this operation", "--bundle FILE")
+        self._cluster.keys = tuple(change(each) if each is key else each for each in self._cluster.keys)
 
     def _approved(self, service: Service, approval: Approval | None) -> None:
         """Refuse what lacks approvals; a token is good once."""

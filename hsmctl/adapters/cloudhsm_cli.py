@@ -108,6 +108,8 @@ def reported_key(entry: Mapping[str, Any]) -> ReportedKey:
         owners=_coverages(info.get("key-owners")),
         shared=_coverages(info.get("shared-users")),
         differing=tuple(sorted(name for name, value in attributes.items() if value == INCONSISTENT)),
+        attributes=attributes,
+        manage_quorum=_number(_members(info, "key-quorum-values").get("manage-key-quorum-value", 0)),
         token=attributes.get("token") is not False,
         more=_rest(entry, _KEY),
     )

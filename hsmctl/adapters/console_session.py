@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -23,9 +24,13 @@ from hsmctl.errors import Conflict, UsageError
 from hsmctl.ports import Login
 from hsmctl.ports_cli import Approval, Factor
 from hsmctl.secret import Secret
+from hsmctl.words import printable
 
 _PAGE = 500
 """Keys a page; the largest number cloudhsm-cli takes is not documented (UNCONFIRMED; others use 1000)."""
+
+_PLAIN = re.compile(r"[A-Za-z0-9_.:@+][A-Za-z0-9_.:/@+=-]*")
+_BY_HAND = "run cloudhsm-cli by hand on a client host"
 
 
 class CliSession:
@@ -115,15 +120,32 @@ class CliSession:
         """Let clients in only with a certificate, or with none."""
         self._conversation.ask(f"cluster mtls set-enforcement --level {level}{self._approved(approval)}")
 
-    def keys(self) -> tuple[tuple[ReportedKey, ...], int | None]:
-        """Every key the user may see, and how many there are."""
+    def keys(self, only: Mapping[str, str] | None = None) -> tuple[tuple[ReportedKey, ...], int | None]:
+        """Every key the user may see, or those with these attributes, and how many there are."""
+        filters = "".join(f" attr.{name}={_word(value)}" for name, value in (only or {}).items())
+        words = f"key list --verbose --max-items {_PAGE}" + (f" --filter{filters}" if filters else "")
         pages, token = read.KeyPages(), ""
         while True:
             more = f" --starting-token {token}" if token else ""
-            found = pages.take(self._conversation.ask(f"key list --verbose --max-items {_PAGE}{more}"))
+            found = pages.take(self._conversation.ask(words + more))
             if found is None:
                 return tuple(map(read.reported_key, pages.entries.values())), pages.total
             token = found
+
+    def set_attribute(self, reference: str, name: str, value: str, approval: Approval | None = None) -> None:
+        """Set an attribute on every connected HSM."""
+        words = f"key set-attribute {_key(reference)} --name {_word(name)} --value {_word(value)}"
+        self._conversation.ask(words + self._approved(approval))
+
+    def share_key(self, reference: str, user: str, approval: Approval | None = None) -> None:
+        """Let another crypto user use the key."""
+        words = f"key share {_key(reference)} --username {_word(user)} --role crypto-user"
+        self._conversation.ask(words + self._approved(approval))
+
+    def unshare_key(self, reference: str, user: str, approval: Approval | None = None) -> None:
+        """Stop that."""
+        words = f"key unshare {_key(reference)} --username {_word(user)} --role crypto-user"
+        self._conversation.ask(words + self._approved(approval))
 
     def _generated(self, service: str) -> str:
         """The path of a new token's file."""
@@ -138,6 +160,22 @@ class CliSession:
         """The token file signed in place; its path."""
         self._files.write(path, json.dumps(signed_tokens(_token_file(self._files.read(path)), factor.sign)))
         return path
+
+
+def _key(reference: str) -> str:
+    """The words that choose one key."""
+    return f"--filter key-reference={_word(reference)}"
+
+
+def _word(text: str) -> str:
+    """A word of a command as it is typed.
+
+    Raises:
+        UsageError: it needs quoting, whose rules in interactive mode are not documented (UNCONFIRMED).
+    """
+    if not _PLAIN.fullmatch(text):
+        raise UsageError(f"'{printable(text)}'", "hsmctl types only words without spaces and quotes", _BY_HAND)
+    return text
 
 
 def signed_tokens(document: Mapping[str, Any], sign: Callable[[bytes], bytes]) -> dict[str, Any]:

@@ -48,6 +48,10 @@ class ReportedKey:
     """Coverage by user it is shared with."""
     differing: tuple[str, ...] = ()
     """Attributes that HSMs disagree about."""
+    attributes: Mapping[str, object] = field(default_factory=dict)
+    """Every attribute by cloudhsm-cli's name, as it stands: true, a number, text, `0x…`, or `inconsistent`."""
+    manage_quorum: int | None = 0
+    """Approvals that a change needs; None where HSMs disagree or it is no number."""
     token: bool = True
     more: Mapping[str, object] = field(default_factory=dict)
 

@@ -159,12 +159,11 @@ class UserService:
     def _repairs(self, way: Way, user: HsmUser, role: Role | None) -> Sequence[Step]:
         """The steps for what is wrong; the first that sets everything anew makes the others needless."""
         if Trouble.ROLE in user.troubles and role is not None:
-            create = self._step(way, Action.CREATE_USER, f"create {user.name} as {role}", name=user.name, role=role)
-            return (*self._deletions(way, user), create)
+            # Only the wrong one goes: the right one may own keys, and whoever owns keys cannot be deleted.
+            wrong = Role.ADMIN if role is Role.CRYPTO_USER else Role.CRYPTO_USER
+            return (self._deletion(way, user.name, wrong), self._completion(way, user.name, role))
         if Trouble.COVERAGE in user.troubles:
-            says = f"create {user.name} on the HSMs that lack it, with its current password"
-            kept = self._step(way, Action.CREATE_USER, says, name=user.name, role=_role(user), current="yes")
-            return (kept,)
+            return (self._completion(way, user.name, _role(user)),)
         if user.mfa == INCONSISTENT:
             return (self._removal(way, user),)
         if {Trouble.LOCKED, Trouble.LOCKED_SOMEWHERE} & set(user.troubles):
@@ -187,15 +186,19 @@ class UserService:
         says = f"remove the second factor of {user.name}, which sets its password"
         return self._step(way, Action.REMOVE_MFA, says, name=user.name, role=_role(user))
 
+    def _completion(self, way: Way, name: str, role: str) -> Step:
+        """The user made where it is missing; with another password it would be two users under one name."""
+        says = f"create {name} on the HSMs that lack it, with its current password"
+        return self._step(way, Action.CREATE_USER, says, name=name, role=role, current="yes")
+
     def _deletions(self, way: Way, user: HsmUser) -> Sequence[Step]:
         """Deletion under its role, or under both where HSMs disagree."""
         roles = tuple(map(str, Role)) if user.role == INCONSISTENT else (user.role,)
-        return tuple(
-            self._step(
-                *(way, Action.DELETE_USER, f"delete {user.name} ({role})", Effect.DESTROY), name=user.name, role=role
-            )
-            for role in roles
-        )
+        return tuple(self._deletion(way, user.name, role) for role in roles)
+
+    def _deletion(self, way: Way, name: str, role: str) -> Step:
+        says = f"delete {name} ({role})"
+        return self._step(way, Action.DELETE_USER, says, Effect.DESTROY, name=name, role=role)
 
     def _check(self, way: Way, name: str, *, gone: bool = False) -> Step:
         says = f"see that {name} is gone from every HSM" if gone else f"see that {name} is on every HSM"

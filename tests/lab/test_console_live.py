@@ -1,9 +1,11 @@
-"""Proves over a real sshd and living HSMs that drift of users is reported, repaired, and true of the nodes."""
+"""Proves over a real sshd and living HSMs that drift is reported, repaired, and true of what the nodes hold."""
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,10 +14,12 @@ import pytest
 from live import SECONDS, LiveLab
 
 from hsmctl.bootstrap import Hsmctl
+from hsmctl.cli.root import run
 from hsmctl.domain.client import Level
 from hsmctl.domain.coverage import Source
 from hsmctl.domain.coverage_verdict import CoverageVerdict
 from hsmctl.domain.evidence import Ok
+from hsmctl.domain.key import KeyKind
 from hsmctl.domain.plan import Plan
 from hsmctl.domain.quorum import Service
 from hsmctl.domain.user import Role
@@ -29,6 +33,7 @@ from hsmctl.settings_loader import load as load_settings
 ZONES = ("us-east-1a", "us-east-1b")
 LEVELS = frozenset({Source.HOST})
 FRESH = "planted-new-password"
+KEY_FAULTS = {"key-missing": "not in sync", "key-different": "not in sync", "key-attribute": "attributes differ"}
 
 
 class RealLab:
@@ -38,10 +43,12 @@ class RealLab:
         self.live = LiveLab(folder / "lab", LabOptions(hsms=2, zones=2, seed_keys=0))
         self.live.start()
         self.live.create()
+        self.live.generate(self.live.hsms()[0], KeyKind.AES, "256", "kek")
+        self.live.generate(self.live.hsms()[0], KeyKind.EC, "P-256", "tls")
         self.live.add(ZONES[1])
-        environ = {"HSMCTL_LAB_HOME": str(self.live.folder), "HSMCTL_STATE_HOME": str(folder / "state")}
+        self.environ = {"HSMCTL_LAB_HOME": str(self.live.folder), "HSMCTL_STATE_HOME": str(folder / "state")}
         self.answers = {"password of admin": (self.live.folder / "secrets" / "admin").read_text()}
-        self.hsmctl = Hsmctl(load_settings(Flags(lab=True), environ), self.ask)
+        self.hsmctl = Hsmctl(load_settings(Flags(lab=True), self.environ), self.ask)
 
     def ask(self, prompt: str) -> Secret:
         return Secret(self.answers.get(prompt, FRESH))
@@ -56,6 +63,13 @@ class RealLab:
 
     def verdict(self) -> CoverageVerdict:
         return self.hsmctl.evidence.check(self.live.cluster(), LEVELS, "app1").verdict
+
+    def checked(self, via: str) -> str:
+        """The verdict of `sync check`."""
+        answer = io.StringIO()
+        with redirect_stdout(answer), redirect_stderr(io.StringIO()):
+            run(["sync", "check", "--via", via, "-o", "json"], None, self.environ)
+        return str(json.loads(answer.getvalue())["data"]["verdict"])
 
     def on_nodes(self, name: str) -> list[tuple[str, int] | None]:
         """Role and wrong passwords of a user on each node, by the node's own file."""
@@ -83,6 +97,29 @@ def test_a_host_that_was_never_set_up_is_set_up(lab: RealLab) -> None:
     lab.carry_out(client.plan_configure(cluster, "app1"))
     lab.carry_out(client.plan_install_ca(cluster, "app1"))
     assert wrong() == set()
+
+
+def test_what_is_reported_of_keys_is_what_the_oracle_sees(lab: RealLab) -> None:
+    assert [lab.checked(via) for via in ("login", "lab-node")] == ["no difference seen"] * 2
+    for name, expected in KEY_FAULTS.items():
+        injected = lab.live.program.inject(LabFault(name=name, hsm=lab.live.hsms()[1].hsm_id, key="kek"), None)
+        assert [lab.checked(via) for via in ("login", "lab-node")] == [expected] * 2, name
+        lab.live.program.clear(injected.fault_id)
+    assert lab.checked("login") == "no difference seen"
+
+
+def test_an_attribute_is_set_and_a_key_shared_on_every_node(lab: RealLab) -> None:
+    hsmctl, cluster_id = lab.hsmctl, lab.live.cluster().cluster_id
+    with (
+        hsmctl.console.open(cluster_id, "app1") as console,
+        console.login(lab.live.login(), Role.CRYPTO_USER) as session,
+    ):
+        ((key,), _) = session.keys({"label": "kek", "class": "secret-key"})
+        session.set_attribute(key.reference, "wrap", "true")
+        session.set_attribute(key.reference, "label", "kek-2")
+        ((changed,), _) = session.keys({"key-reference": key.reference})
+    assert (changed.label, changed.attributes["wrap"], changed.coverage) == ("kek-2", True, "full")
+    assert lab.checked("lab-node") == "no difference seen"
 
 
 def test_a_user_is_made_on_every_node(lab: RealLab) -> None:
