@@ -18,6 +18,7 @@ def run(hsmctl: Hsmctl, ui: Ui, elsewhere: Elsewhere) -> int:
 
     Raises:
         UsageError: `ui` names a theme or a command there is not.
+        BaseException: a bug ended the session; the terminal is in order again.
     """
     import os
     import sys
@@ -35,6 +36,8 @@ def run(hsmctl: Hsmctl, ui: Ui, elsewhere: Elsewhere) -> int:
     app = _app(hsmctl, ui, fitting(Console().color_system), elsewhere, ascii_only=ascii_only, heeds=True)
     hsmctl.ask = asker(app)
     app.run()
+    if app.bug is not None:
+        raise app.bug
     return _exit_code(app.return_code or 0)
 
 

@@ -13,6 +13,7 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.signal import Signal
 from textual.timer import Timer
+from textual.worker import WorkerFailed
 
 from hsmctl.bootstrap import Hsmctl
 from hsmctl.domain.cluster import Cluster
@@ -82,6 +83,15 @@ class HsmctlApp(App[None]):
         self._ticking: Timer | None = None
         self._keys = dict(keymap or {})
         self._heeds = heeds
+
+    @property
+    def bug(self) -> BaseException | None:
+        """What brought the app down, if anything did."""
+        return self._exception.error if isinstance(self._exception, WorkerFailed) else self._exception
+
+    def _fatal_error(self) -> None:
+        """Leave, without Textual's traceback: it prints the values of locals, and passwords may be among them."""
+        self._close_messages_no_wait()
 
     def get_default_screen(self) -> Screen[None]:
         """The fleet, which is always at the bottom of the stack."""

@@ -81,6 +81,8 @@ class Command:
     """Whether it is the app that does it, and not the place."""
     changes: bool = False
     """Whether it changes an estate, which takes arming first."""
+    early: bool = False
+    """Whether its key counts before the next one is looked at: what is typed right after it is for what it opens."""
 
     def runs(self, place: Place) -> bool:
         """Whether it can be done at this place now."""
@@ -95,7 +97,15 @@ class Command:
 
     def binding(self) -> Binding:
         """Its key binding, which a keymap can change by the command's name."""
-        return Binding(self.key, self.action(), self.label or self.name, id=self.name, tooltip=self.help, show=False)
+        return Binding(
+            self.key,
+            self.action(),
+            self.label or self.name,
+            id=self.name,
+            tooltip=self.help,
+            show=False,
+            priority=self.early,
+        )
 
 
 _KEYCAPS = {
@@ -158,8 +168,8 @@ NOUNS = (FLEET, CLUSTER, SYNC, KEY, NET, USER, OPERATION, LAB, LOG)
 
 OPEN = Command(name="open", help="open what the cursor is on", key="enter")
 BACK = Command(name="back", help="drop the filter, or go back", key="escape")
-FILTER = Command(name="filter", help="show only matching rows", key="slash")
-LINE = Command(name="line", help="go to a place or run a command", key="colon", label="go")
+FILTER = Command(name="filter", help="show only matching rows", key="slash", early=True)
+LINE = Command(name="line", help="go to a place or run a command", key="colon", label="go", early=True)
 HELP = Command(name="help", help="say what keys, commands and signs mean", key="question_mark")
 REFRESH = Command(name="refresh", help="ask again now", key="r")
 DESCRIBE = Command(name="describe", help="tell everything about what the cursor is on", key="d")

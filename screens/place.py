@@ -133,7 +133,9 @@ class Place(Screen[None]):
         """Whether the command may run here and now."""
         name = declared_as(action, parameters)
         command = next((command for command in self.commands if command.name == name), None)
-        return command is None or not self.is_mounted or command.runs(self)
+        if command is None or not self.is_mounted:
+            return True
+        return command.runs(self) and not (command.early and self._typing)
 
     async def perform(self, command: Command, argument: str = "") -> None:
         """Run a command as if its key had been pressed."""
@@ -173,8 +175,8 @@ class Place(Screen[None]):
     async def action_filter(self) -> None:
         """Open the filter line."""
         if not self.query(FilterLine):
-            await self.table.prepare()
             await self.mount(FilterLine(), before=self._key_line)
+            self.run_worker(self.table.prepare(), group="prepare", exclusive=True)
         for line in self.query(FilterLine):
             line.take_keyboard()
 
@@ -183,16 +185,15 @@ class Place(Screen[None]):
         await self.ask_line()
 
     async def ask_line(self, beginning: str = "") -> None:
-        """Open the command line with something typed already."""
+        """Open the command line with something typed already; it has the keyboard when this returns."""
         if not self.query(CommandLine):
-            await self.mount(
-                CommandLine(
-                    lambda line: completions(line, self.available_commands(), self.arguments),
-                    self.hsmctl_app.remembered.lines,
-                    beginning,
-                ),
-                before=self._key_line,
+            line = CommandLine(
+                lambda line: completions(line, self.available_commands(), self.arguments),
+                self.hsmctl_app.remembered.lines,
+                beginning,
             )
+            await self.mount(line, before=self._key_line)
+            line.take_keyboard()
 
     def action_help(self) -> None:
         """Explain this place."""
@@ -272,6 +273,11 @@ class Place(Screen[None]):
             remembered = self.hsmctl_app.remembered
             self.hsmctl_app.remember(replace(remembered, lines=remembered.with_line(event.line)))
             await self.perform(command, argument.strip())
+
+    @property
+    def _typing(self) -> bool:
+        """Whether one of the lines has the keyboard."""
+        return any(line.has_focus_within for line in self.query("FilterLine, CommandLine"))
 
     def _leave_filter(self, *, drop: bool) -> None:
         self.table.focus()

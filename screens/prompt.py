@@ -44,8 +44,8 @@ class FilterLine(Horizontal):
         yield self._count
 
     def take_keyboard(self) -> None:
-        """Let the operator type."""
-        self._input.focus()
+        """Let the operator type, from the next key on."""
+        self.screen.set_focus(self._input)
 
     def say(self, kept: int, total: int) -> None:
         """Say how many rows the filter keeps."""
@@ -109,12 +109,15 @@ class CommandLine(Vertical):
             yield self._input
 
     def on_mount(self) -> None:
-        """Take the keyboard."""
-        self._input.focus()
+        """Begin with what is typed already."""
         name, space, _ = self._beginning.partition(" ")
         self._offered = tuple(self._complete(name + space)) if space else ()
         self._put(self._beginning)
         self._offer(name + space)
+
+    def take_keyboard(self) -> None:
+        """Let the operator type, from the next key on."""
+        self.screen.set_focus(self._input)
 
     def refuse(self, why: str) -> None:
         """Say why the line cannot be run; it can be corrected."""

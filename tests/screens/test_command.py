@@ -24,6 +24,7 @@ from hsmctl.screens.user import UserScreen
 from stage import Stage, opened
 from textual.binding import Binding
 from textual.command import DiscoveryHit
+from textual.events import Key
 from textual.widgets import Input
 from world import CLUSTER
 
@@ -98,6 +99,22 @@ async def test_the_line_completes_names_and_clusters_and_refuses_what_there_is_n
         await stage.press("escape")
         await stage.enter("keys nobody")
         await stage.sees("no cluster is called nobody")
+
+
+@pytest.mark.parametrize(("typed", "seen"), [(":keys\r", "fleet ▸ lab ▸ keys"), ("/nothing", "no row matches")])
+async def test_keys_that_come_in_one_burst_are_all_for_the_line_that_the_first_opens(typed: str, seen: str) -> None:
+    async with opened() as stage:
+        for character in typed:
+            key = {"\r": "enter", ":": "colon", "/": "slash"}.get(character, character)
+            stage.app.post_message(Key(key, character))
+        await stage.sees(seen)
+        assert len(stage.app.screen_stack) == 1 + ("▸" in seen)
+
+
+async def test_the_keys_that_open_a_line_are_letters_within_one() -> None:
+    async with opened() as stage:
+        await stage.press("slash", *"state", "colon", "slash")
+        await stage.sees("state:/")
 
 
 async def test_going_to_an_open_place_goes_back_to_it() -> None:
