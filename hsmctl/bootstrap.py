@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from hsmctl.services.readiness import Readiness
     from hsmctl.services.signing import SigningService
     from hsmctl.services.sync import SyncService
+    from hsmctl.services.timeline import TimelineService
     from hsmctl.services.user import UserService
 
 
@@ -186,6 +187,13 @@ class Hsmctl:
 
         return hardware_identity(self.context.hardware_roots, self.clock)
 
+    @cached_property
+    def timeline(self) -> TimelineService:
+        """What happened to clusters."""
+        from hsmctl.wiring.timeline import timeline_service
+
+        return timeline_service(self.aws, self.context, self.clock, self.journal)
+
     def places(self, regions: Sequence[str], *, everywhere: bool, named: bool) -> list[Place]:
         """The regions of this context to list clusters of; `named` says that the context's name is shown."""
         from hsmctl.wiring.cluster import places
@@ -224,22 +232,9 @@ class Hsmctl:
     @cached_property
     def sync(self) -> SyncService:
         """Checks of replicas."""
-        from datetime import timedelta
+        from hsmctl.wiring.sync import sync_service
 
-        from hsmctl.domain.proof import Permission
-        from hsmctl.domain.sync_again import GRACE
-        from hsmctl.services.sync import SyncService
-
-        permission = Permission(everything=self.context.kind is ContextKind.LAB, patterns=self.context.deep_allow)
-        return SyncService(
-            clock=self.clock,
-            tokens=self.tokens,
-            login=self.login,
-            permission=permission,
-            verifier=_new_verifier,
-            history=self.history,
-            grace=timedelta(0) if self.context.kind is ContextKind.LAB else GRACE,
-        )
+        return sync_service(self.context, self.clock, self.tokens, self.login, self.history, _new_verifier)
 
     @cached_property
     def history(self) -> SqliteHistory:

@@ -22,7 +22,7 @@ from certificates import root
 
 from hsmctl.lab.audit import AuditTrail
 from hsmctl.lab.cloudhsm import CloudHsm, Site, Subnet
-from hsmctl.lab.emulation import Sources, moto, router
+from hsmctl.lab.emulation import Sources, call_trail, moto, router
 from hsmctl.lab.folder import LabFolder
 from hsmctl.lab.gateway import Control, Credentials, Gateway, serve
 from hsmctl.lab.machines import MachineState, Place
@@ -151,7 +151,8 @@ class EmulatedAws:
             site = Site(account_id=ACCOUNT, region=REGION, vpc_id=VPC, subnets=SUBNETS)
             sources = Sources(site=site, cloudhsm=self.cloudhsm, counts=self.machines.counts, audit=self.audit)
             rest = moto(self.folder, KEY_ID, sources, time.time)
-            return router(self, rest, ACCOUNT, KEY_ID, lambda *call: self.before.append(call))
+            trail = call_trail(self.folder, ACCOUNT, KEY_ID, rest, self.now)
+            return router(self, rest, ACCOUNT, KEY_ID, lambda *call: self.before.append(call), trail=trail)
         return Router(services={"cloudhsm": self}, gaps={("sts", "GetCallerIdentity"): Sts(ACCOUNT).answer})
 
     def answer(self, call: Call) -> Answer:

@@ -23,6 +23,7 @@ from console_world import MemoryClients, MemoryCluster, MemoryConsoles
 from estate_world import FakeEstate, FakeGrounds
 from history_world import MemoryHistory
 from lab_faults import FakeFaults
+from timeline_world import FakeAuditLog, FakeTrail
 from token_fake import FakeObjects, FakeUses
 
 from hsmctl.adapters.journal import plain
@@ -493,6 +494,7 @@ class World:
         addresses = self.consoles.cluster.addresses
         self.clients = MemoryClients({"app1": addresses, "app2": addresses}, self.clock.now, customer_ca())
         self.estate = FakeEstate()
+        self.trail, self.audit = FakeTrail(), FakeAuditLog()
         self.ceremonies = MemoryCeremonies()
         self.network: NetworkReader = SilentNetwork()
         self.probe: ProbeService | None = None
@@ -515,6 +517,7 @@ class World:
         vars(facade).update(consoles=self.consoles, clients=self.clients)
         vars(facade).update(interlocks=self.estate.interlocks(self.plane, self.clock))
         vars(facade).update(cluster=self._edited(facade), changes=replace(facade.changes, grounds=FakeGrounds()))
+        vars(facade).update(timeline=replace(facade.timeline, trail=self.trail, audit=self.audit))
         vars(facade).update(backup=replace(facade.backup, backups=FakeBackups(self.plane)))
         vars(facade).update(ceremony=replace(facade.ceremony, papers=WordPapers(), ceremonies=self.ceremonies))
         identity = self.aws.identity(facade.context.account_id)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
+from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from hsmctl import __version__
@@ -68,6 +69,7 @@ class Aws:
         self._secret_access_key = secret_access_key
         self._tries = tries
         self._local = endpoint_url is not None and is_loopback(endpoint_url)
+        self._making = Lock()  # boto3 makes clients in one thread at a time only
 
     @cached_property
     def plane(self) -> CloudHsmPlane:
@@ -84,7 +86,7 @@ class Aws:
         return self._changing()
 
     def plane_in(self, region: str, tries: int) -> CloudHsmPlane:
-        """The cloudhsmv2 service of another region; making it is not safe in several threads, asking it is."""
+        """The cloudhsmv2 service of another region."""
         client = self._connect("cloudhsmv2", region, self._endpoint_url if self._local else None, tries)
         return CloudHsmPlane(lambda: region, lambda: cast("CloudHSMV2Client", client), self._changing)
 
@@ -98,7 +100,7 @@ class Aws:
 
     def _connect(self, service: str, region: str | None, endpoint_url: str | None, tries: int) -> BaseClient:
         secret = self._secret_access_key
-        with translated(service):
+        with translated(service), self._making:
             client: BaseClient = self._boto3.client(
                 service,
                 region_name=region,

@@ -129,7 +129,7 @@ def carry_out(session: Session, wish: Wish, make: Callable[[], Plan]) -> int:
         UsageError: it was not confirmed.
     """
     begin(session, wish)
-    plan = make()
+    plan = session.hsmctl.timeline.warned(make())
     if wish.dry_run:
         return session.show(PLAN, shown(plan), region=plan.region, code=_readiness(plan))
     for line in _lines(shown(plan)):

@@ -21,6 +21,7 @@ NOUNS: Mapping[str, str] = {
     "hsm": "The HSMs of clusters.",
     "backup": "What clusters leave behind.",
     "operation": "Changes that were started.",
+    "timeline": "What happened to a cluster, by whom and where.",
     "key": "Keys: list them, make them, use them, move them, change them.",
     "token": "PKCS#11 tokens: what they are, offer and do.",
     "sync": "Whether all HSMs hold the same keys.",

@@ -6,13 +6,15 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
 from hsmctl.lab.audit import AuditTrail
 from hsmctl.lab.cloudhsm import CloudHsm
 from hsmctl.lab.cloudhsm_scene import Site
 from hsmctl.lab.folder import LabFolder
-from hsmctl.lab.gap import gaps
+from hsmctl.lab.gap import caller_arn, gaps
+from hsmctl.lab.gap_cloudtrail import CallTrail
 from hsmctl.lab.gap_cloudwatch import Counts, MetricMirror
 from hsmctl.lab.gap_ec2 import NetworkMirror
 from hsmctl.lab.gap_logs import AuditMirror
@@ -59,10 +61,22 @@ def router(
     access_key_id: str,
     before: Before = fair_weather,
     described: Mapping[tuple[str, str], Gap] = MappingProxyType({}),
+    trail: CallTrail | None = None,
 ) -> Router:
     """The whole of it; `described` are the operations that the lab's network answers (`gap_network`)."""
     handled = {**gaps(account_id, access_key_id, rest), **described}
-    return Router(services={"cloudhsm": cloudhsm}, gaps=handled, rest=rest, before=before)
+    if trail is None:
+        return Router(services={"cloudhsm": cloudhsm}, gaps=handled, rest=rest, before=before)
+    handled["cloudtrail", "LookupEvents"] = trail.lookup
+    return Router(services={"cloudhsm": cloudhsm}, gaps=handled, rest=rest, before=before, after=trail.note)
+
+
+def call_trail(
+    folder: LabFolder, account_id: str, access_key_id: str, rest: MotoService, clock: Callable[[], float]
+) -> CallTrail:
+    """What CloudTrail knows of this lab."""
+    who = partial(caller_arn, account_id, access_key_id, rest)
+    return CallTrail(folder.aws / "cloudtrail.jsonl", account_id, who, clock)
 
 
 def warm_when_quiet(rest: MotoService, last_call: Callable[[], float], stopping: threading.Event) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -23,6 +24,17 @@ def gaps(account_id: str, access_key_id: str, rest: Service) -> Mapping[tuple[st
         ("sts", "GetCallerIdentity"): caller,
         ("monitoring", "ListMetrics"): lambda call: _each_metric_once(rest.answer(call)),
     }
+
+
+def caller_arn(account_id: str, access_key_id: str, rest: Service, call: Call) -> str:
+    """Who makes a call, as STS says: the lab's only user, or somebody that IAM gave a key to."""
+    if call.access_key_id == access_key_id:
+        return f"arn:aws:iam::{account_id}:user/lab"
+    scope = call.headers.get("authorization", "").replace(f"/{call.service}/aws4_request", "/sts/aws4_request")
+    headers = {"authorization": scope, "content-type": "application/x-www-form-urlencoded", "host": "sts.amazonaws.com"}
+    asked = replace(call, service="sts", headers=headers, body=b"Action=GetCallerIdentity&Version=2011-06-15")
+    found = re.search(rb"<Arn>([^<]+)</Arn>", rest.answer(asked).body)
+    return found[1].decode() if found else f"access key {call.access_key_id}"
 
 
 def _each_metric_once(answer: Answer) -> Answer:

@@ -1,6 +1,6 @@
 """Who answers a call: one of our own services, else a handler of just this operation, else moto, else nobody.
 
-Knows the order and asks the weather first. Refuses to know what anybody answers.
+Knows the order, asks the weather first and tells the trail afterwards. Refuses to know what anybody answers.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from hsmctl.lab.wire import Answer, Call, Service, not_implemented
+from hsmctl.lab.wire import Answer, AwsError, Call, Service, not_implemented
 
 Gap = Callable[[Call], Answer]
 """Answers one operation where the service behind it is missing or wrong; an AwsError is a refusal."""
@@ -28,8 +28,16 @@ class Rest(Service, Protocol):
         ...
 
 
+After = Callable[[Call, "Answer | AwsError"], None]
+"""Told every call with its answer or its refusal."""
+
+
 def fair_weather(service: str, operation: str, region: str) -> None:
     """Let every call through."""
+
+
+def unheard(call: Call, outcome: Answer | AwsError) -> None:
+    """Note nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +50,7 @@ class Router:
     """By signing name and operation."""
     rest: Rest | None = None
     before: Before = fair_weather
+    after: After = unheard
     asked: Counter[str] = field(default_factory=Counter)
     """How often each operation was called, by signing name and operation."""
     _counting: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -58,6 +67,15 @@ class Router:
         """
         with self._counting:
             self.asked[f"{call.service}:{call.operation}"] += 1
+        try:
+            answer = self._answered(call)
+        except AwsError as error:
+            self.after(call, error)
+            raise
+        self.after(call, answer)
+        return answer
+
+    def _answered(self, call: Call) -> Answer:
         self.before(call.service, call.operation, call.region)
         if service := self.services.get(call.service):
             return service.answer(call)

@@ -24,7 +24,7 @@ from hsmctl.lab.configuration import REGION, Configuration, Options, claim, make
 from hsmctl.lab.context import CRYPTO_USER, write_context
 from hsmctl.lab.control import SETTLE_SECONDS, Control
 from hsmctl.lab.effect import Effects
-from hsmctl.lab.emulation import Sources, moto, router, warm_when_quiet
+from hsmctl.lab.emulation import Sources, call_trail, moto, router, warm_when_quiet
 from hsmctl.lab.fault import Family, FaultBook
 from hsmctl.lab.fault_certificate import CertificateFaults
 from hsmctl.lab.fault_client import ClientFaults
@@ -121,6 +121,7 @@ class _Parts:
                 **network_gaps(self.network.document, REGION, self.rest, beside=lambda: self.rest.changed),
                 **kms_gaps(lab.aws / "kms.json", REGION, self.service.clusters, time.time),
             },
+            call_trail(lab, site.account_id, configuration.access_key_id, self.rest, time.time),
         )
         self.trouble = Trouble(
             book=book,

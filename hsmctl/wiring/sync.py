@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -14,7 +15,8 @@ from hsmctl.settings import Context, ContextKind, TokenEntry
 if TYPE_CHECKING:
     from hsmctl.adapters.ssh import SshHost
     from hsmctl.adapters.token import Gate
-    from hsmctl.ports import Clock, Journal, Tokens
+    from hsmctl.ports import Clock, Journal, Login, SignatureVerifier, Tokens
+    from hsmctl.ports_sync import History
     from hsmctl.services.canary import CanaryService
     from hsmctl.services.hold import HoldService
     from hsmctl.services.sync import SyncService
@@ -37,6 +39,33 @@ def tokens(context: Context, clock: Clock, state_folder: Path, gate: Gate) -> To
         return host
 
     return AgentTokens(clock, state_folder / "locks", context.customer_ca, gate=gate, hosts=connect)
+
+
+def sync_service(
+    context: Context,
+    clock: Clock,
+    tokens: Tokens,
+    login: Callable[[Replica], Login],
+    history: History,
+    verifier: Callable[[], SignatureVerifier],
+) -> SyncService:
+    """Checks of replicas; the lab replicates within seconds and lets every key be used."""
+    from datetime import timedelta
+
+    from hsmctl.domain.proof import Permission
+    from hsmctl.domain.sync_again import GRACE
+    from hsmctl.services.sync import SyncService
+
+    of_lab = context.kind is ContextKind.LAB
+    return SyncService(
+        clock=clock,
+        tokens=tokens,
+        login=login,
+        permission=Permission(everything=of_lab, patterns=context.deep_allow),
+        verifier=verifier,
+        history=history,
+        grace=timedelta(0) if of_lab else GRACE,
+    )
 
 
 def canary_service(context: Context, sync: SyncService, journal: Journal, state_folder: Path) -> CanaryService:

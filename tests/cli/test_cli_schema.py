@@ -45,6 +45,7 @@ COMMANDS = {
     "operation.change@1": ["hsm", "add"],
     "operation.list@1": ["operation", "list"],
     "operation.show@1": ["operation", "show", BEGUN],
+    "timeline@1": ["timeline"],
     "key.list@1": ["key", "list"],
     "key.generate@1": ["key", "generate", "EC", "--label", "tls"],
     "key.find@1": ["key", "find", "db-*"],

@@ -65,7 +65,6 @@ def test_neither_a_supervisor_nor_an_hsm_waits_for_moto() -> None:
     [
         ("ec2", "describe_client_vpn_endpoints", {}),
         ("kms", "describe_custom_key_stores", {}),
-        ("cloudtrail", "lookup_events", {}),
         ("iam", "simulate_principal_policy", {"PolicySourceArn": "arn:aws:iam::1:user/x", "ActionNames": ["a:b"]}),
         ("networkmanager", "start_organization_service_access_update", {"Action": "ENABLE"}),
         ("pricing", "describe_services", {}),
