@@ -31,10 +31,15 @@ def candidates(place: Place, takes: Takes) -> Sequence[str]:
         case Takes.FILE:
             from .export import FORMATS, file_name
 
-            moment = f"{place.survey.hsmctl.clock.now():%Y%m%dT%H%M%SZ}"
-            return [file_name(place.path, moment, form) for form in FORMATS]
+            return [file_name(place.path, _moment(place), form) for form in FORMATS]
+        case Takes.BUNDLE:
+            return [f"evidence-{place.cluster.cluster_id}-{_moment(place)}.json"] if place.cluster else ()
         case _:
             return ()
+
+
+def _moment(place: Place) -> str:
+    return f"{place.survey.hsmctl.clock.now():%Y%m%dT%H%M%SZ}"
 
 
 def _clusters(place: Place) -> Iterable[str]:

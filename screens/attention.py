@@ -18,22 +18,27 @@ _PROVED, _IN_SYNC = "proved", "in sync"
 
 def attention(estate: Estate) -> tuple[Problem, ...]:
     """Every problem of the estate, worst first."""
-    found = [problem for cluster in estate.clusters or () for problem in problems(cluster, estate.check(cluster))]
-    if estate.error:
-        found.append(Problem(mark=Mark.UNREADABLE, brief="", text=str(estate.error), error=estate.error))
+    found = [problem for cluster in estate.clusters or () for problem in problems(cluster, estate)]
+    errors = filter(None, (estate.error, estate.unheld))
+    found += (Problem(mark=Mark.UNREADABLE, brief="", text=str(error), error=error) for error in errors)
     return tuple(sorted(found, key=lambda problem: rank(problem.mark)))
 
 
-def problems(cluster: Cluster, check: Check) -> tuple[Problem, ...]:
+def problems(cluster: Cluster, estate: Estate) -> tuple[Problem, ...]:
     """The problems of one cluster, worst first."""
-    found = [*_of_state(cluster), *_of_hsms(cluster), *_of_check(cluster, check)]
+    found = [
+        *_of_state(cluster),
+        *_of_hsms(cluster),
+        *_of_check(cluster, estate.check(cluster)),
+        *_of_hold(cluster, estate),
+    ]
     return tuple(sorted(found, key=lambda problem: rank(problem.mark)))
 
 
-def standing(cluster: Cluster, check: Check) -> Mark:
+def standing(cluster: Cluster, estate: Estate) -> Mark:
     """The one sign of a cluster: its worst problem, or how well it is known to be in order."""
-    found = problems(cluster, check)
-    return found[0].mark if found else verdict(check)
+    found = problems(cluster, estate)
+    return found[0].mark if found else verdict(estate.check(cluster))
 
 
 def verdict(check: Check) -> Mark:
@@ -41,6 +46,8 @@ def verdict(check: Check) -> Mark:
     if check.report is None:
         return Mark.PENDING if check.running else Mark.UNREADABLE if check.error else Mark.UNPROVEN
     seen = VERDICTS[check.report.verdict]
+    if seen is Mark.UNREADABLE and all(reading.replica.absent for reading in check.report.unreadable):
+        seen = Mark.PARTIAL
     return seen if check.whole or rank(seen) < rank(Mark.UNREADABLE) else Mark.PENDING
 
 
@@ -57,9 +64,9 @@ def replica_mark(name: str, check: Check) -> Mark:
     if check.judgement is None or reading is None:
         return Mark.PENDING if name in check.awaited else Mark.REPORTED
     if isinstance(reading.outcome, Failed):
-        return Mark.UNREADABLE
+        return Mark.PENDING if reading.replica.absent else Mark.UNREADABLE
     worst = CELLS[check.judgement.worst.get(name, _PROVED)]
-    if troubled(worst):
+    if troubled(worst) or worst in (Mark.PARTIAL, Mark.PENDING):
         return worst
     return Mark.PROVED if check.judgement.report.verdict == _IN_SYNC else Mark.REPORTED
 
@@ -94,6 +101,13 @@ def _of_hsms(cluster: Cluster) -> Iterator[Problem]:
     elif len(cluster.active_hsms) == 1:
         text = f"only {cluster.active_hsms[0].hsm_id} is active: one failure from standing still"
         yield Problem(mark=Mark.ATTENTION, brief="one HSM only", text=text, cluster=cluster)
+
+
+def _of_hold(cluster: Cluster, estate: Estate) -> Iterator[Problem]:
+    hold = estate.holds.get(cluster.cluster_id)
+    if hold is not None:
+        text = f"held by {hold.set_by}, nothing is removed: {hold.reason}"
+        yield Problem(mark=Mark.ATTENTION, brief="held", text=text, cluster=cluster)
 
 
 def _of_check(cluster: Cluster, check: Check) -> Iterator[Problem]:

@@ -16,11 +16,27 @@ from hsmctl.errors import HsmctlError
 from hsmctl.mark import Mark
 from hsmctl.words import age, counted
 
+from . import hold
 from .attention import hsm_mark, problems
 from .change import propose
 from .cluster_facts import backups, chains, changes
 from .column import Column
-from .command import ADD, CHECK, COPY, DESCRIBE, HELP, KEY, LINE, REMOVE, REPLACE, SYNC, Command, bindings
+from .command import (
+    ADD,
+    CHECK,
+    COPY,
+    DESCRIBE,
+    HELP,
+    HOLD,
+    KEY,
+    LINE,
+    RELEASE,
+    REMOVE,
+    REPLACE,
+    SYNC,
+    Command,
+    bindings,
+)
 from .detail import Detail, facts, noted
 from .facts import Fact, of_cluster, of_hsm, title_of
 from .glyph import Role, Spans, sign
@@ -39,7 +55,7 @@ _NO_HSM = (
 class ClusterScreen(Place):
     """One cluster."""
 
-    commands: ClassVar[tuple[Command, ...]] = (*Place.commands, CHECK, ADD, REMOVE, REPLACE)
+    commands: ClassVar[tuple[Command, ...]] = (*Place.commands, CHECK, HOLD, RELEASE, ADD, REMOVE, REPLACE)
     BINDINGS = bindings([CHECK])
     offered: ClassVar[tuple[Command, ...]] = (SYNC, KEY, CHECK, DESCRIBE, COPY, LINE, HELP)
 
@@ -100,6 +116,14 @@ class ClusterScreen(Place):
         if hsm is not None:
             propose(self, lambda: facade.hsm.plan_remove(cluster, [hsm.hsm_id], {}))
 
+    async def action_hold(self, reason: str = "") -> None:
+        """Have nothing removed from the cluster."""
+        await hold.hold(self, reason)
+
+    async def action_release(self, reason: str = "") -> None:
+        """Have the cluster changed again."""
+        await hold.release(self, reason)
+
     def action_replace(self) -> None:
         """Put a new HSM in the place of the one under the cursor."""
         facade, cluster, hsm = self.survey.hsmctl, self.cluster, self.hsms.current
@@ -121,7 +145,7 @@ class ClusterScreen(Place):
 
     def _verdict(self, width: int) -> list[Spans]:
         cluster, check = self.cluster, self.survey.estate.check(self.cluster)
-        found = problems(cluster, check)
+        found = problems(cluster, self.survey.estate)
         return [
             *long(check, width),
             *(line for problem in found[:2] for line in noted(sign(problem.mark), problem.text)),

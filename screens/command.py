@@ -32,6 +32,7 @@ class Takes(StrEnum):
     CONTEXT = "context"
     REGION = "region"
     FILE = "file"
+    BUNDLE = "file.json"
     REASON = "reason"
     ZONE = "zone"
     CLIENT = "client"
@@ -49,6 +50,11 @@ def always(_: Place) -> bool:
 def checkable(place: Place) -> bool:
     """Whether the place's cluster, or the one under its cursor, has users who could read keys."""
     return place.cluster is not None and place.cluster.state in CHECKABLE
+
+
+def about_cluster(place: Place) -> bool:
+    """Whether the place is about a cluster."""
+    return place.cluster is not None
 
 
 def emulated(place: Place) -> bool:
@@ -176,6 +182,16 @@ DESCRIBE = Command(name="describe", help="tell everything about what the cursor 
 COPY = Command(name="copy", help="copy the id of what the cursor is on", key="y")
 ALL_KEYS = Command(name="all", help="show or fold the keys that agree", key="a")
 CHECK = Command(name="check", help="compare the keys on every replica now", key="c", available=checkable)
+HOLD = Command(
+    name="hold", help="refuse removals from this cluster, for a reason", takes=Takes.REASON, available=about_cluster
+)
+RELEASE = Command(
+    name="release", help="allow removals again, for a reason", takes=Takes.REASON, changes=True, available=about_cluster
+)
+EVIDENCE = Command(
+    name="evidence", help="write what differs into a file for AWS Support", key="e", takes=Takes.BUNDLE,
+    available=about_cluster,
+)  # fmt: skip
 SORT = Command(name="sort", help="sort by the next column, or by the one named", key="o", takes=Takes.COLUMN)
 TURN = Command(name="turn", help="turn the order round", key="O")
 HIDE = Command(name="hide", help="hide a column, or show it again", takes=Takes.COLUMN)
@@ -226,6 +242,9 @@ ALL = (
     PLAY,
     CHECK,
     ALL_KEYS,
+    HOLD,
+    RELEASE,
+    EVIDENCE,
     ADD,
     REMOVE,
     REPLACE,

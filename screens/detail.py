@@ -17,21 +17,39 @@ from .column import fitted
 from .glyph import Role, Span, Spans, content, rank, role, sign
 from .words import zone_names
 
+_PLENTY = 100
+"""Lines there are for what may be as high as it likes."""
 _TWO = 76
 """The width from which on facts stand side by side."""
 
 
 class Detail(Widget):
-    """Lines made for the room there is; it never asks for another layout, so it follows the cursor at no cost."""
+    """Lines made for the room there is; it follows the cursor at no cost.
+
+    Only one whose height follows its lines asks for another layout, and only when their number has changed.
+    """
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self._lines: Callable[[Size], Iterable[Spans]] = lambda _: ()
+        self._given = 0
+        """Lines it was laid out for."""
 
     def draw(self, lines: Callable[[Size], Iterable[Spans]]) -> None:
         """Show what `lines` makes for the widget's size, now and after every resize."""
         self._lines = lines
-        self.refresh()
+        height = self.styles.height
+        grows = height is not None and height.is_auto
+        self.refresh(layout=grows and self._needed(self.size.width) != self._given)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's
+        """As many lines as there are."""
+        self._given = self._needed(width)
+        return self._given
+
+    def _needed(self, width: int) -> int:
+        """How many lines there are in this width."""
+        return len(list(self._lines(Size(width, _PLENTY))))
 
     def render(self) -> Content:
         """The lines."""

@@ -15,6 +15,8 @@ from hsmctl.mark import Mark
 if TYPE_CHECKING:
     from hsmctl.domain.key import Identity, Key
     from hsmctl.domain.sync import Cell, Reading, Replica, Report, Row
+    from hsmctl.domain.sync_history import Past
+    from hsmctl.ports_hold import Hold
 
     from .running import Run
 
@@ -63,7 +65,9 @@ class Judgement:
     report: Report
     words: str
     different: tuple[Row, ...]
-    """The rows that do not agree, worst first."""
+    """The rows that do not agree or have not settled, worst first."""
+    wrong: int
+    """How many of those are wrong; the others have not settled."""
     agreements: tuple[Agreement, ...]
     """The rows that do, the least known first."""
     worst: Mapping[str, Cell]
@@ -80,6 +84,8 @@ class Check:
 
     replicas: tuple[Replica, ...] = ()
     judgement: Judgement | None = None
+    past: tuple[Past, ...] = ()
+    """The checks of the same replicas that this machine remembers, oldest first, this one among them."""
     at: datetime | None = None
     """When every replica had last been read."""
     awaited: frozenset[str] = frozenset()
@@ -126,6 +132,10 @@ class Estate:
     """Why the last question to AWS failed."""
     checks: Mapping[str, Check] = field(default_factory=dict)
     """By cluster id."""
+    holds: Mapping[str, Hold] = field(default_factory=dict)
+    """By cluster id: where nothing may be removed, by somebody's word."""
+    unheld: HsmctlError | None = None
+    """Why holds could not be read, which is no permission."""
     runs: tuple[Run, ...] = ()
     """The changes this session has started, oldest first."""
 

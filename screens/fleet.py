@@ -128,7 +128,7 @@ class FleetScreen(Place):
         if cluster is None:
             return []
         check = self.survey.estate.check(cluster)
-        found = problems(cluster, check)
+        found = problems(cluster, self.survey.estate)
         name = (f" {cluster_name(cluster)}", Role.STRONG)
         lines: list[Spans] = [(name, (f"  {cluster.cluster_id}  {cluster.hsm_type} {cluster.mode}", Role.MUTED))]
         if cluster.state in CHECKABLE:
@@ -143,7 +143,7 @@ class FleetScreen(Place):
         return lines
 
     def _order(self, cluster: Cluster) -> tuple[int, str]:
-        return rank(standing(cluster, self.survey.estate.check(cluster))), cluster_name(cluster)
+        return rank(standing(cluster, self.survey.estate)), cluster_name(cluster)
 
     def _columns(self) -> tuple[Column[Cluster], ...]:
         """The columns, which ask the survey so that they always show the newest check."""
@@ -152,10 +152,10 @@ class FleetScreen(Place):
             return self.survey.estate.check(cluster)
 
         def mark(cluster: Cluster) -> Spans:
-            return sign(standing(cluster, check(cluster))), (f" {cluster_name(cluster)}", Role.STRONG)
+            return sign(standing(cluster, self.survey.estate)), (f" {cluster_name(cluster)}", Role.STRONG)
 
         def why(cluster: Cluster) -> str:
-            return next((problem.brief for problem in problems(cluster, check(cluster))), "")
+            return next((problem.brief for problem in problems(cluster, self.survey.estate)), "")
 
         def sync(cluster: Cluster) -> Spans:
             return short(check(cluster), self._now()) if cluster.state in CHECKABLE else (("–", Role.MUTED),)

@@ -11,7 +11,7 @@ from itertools import groupby
 
 from hsmctl.domain.evidence import Failed, Ok
 from hsmctl.domain.key import Identity, Key
-from hsmctl.domain.sync import Cell, Reading, Report, Row, compare
+from hsmctl.domain.sync import Cell, Report, Row
 from hsmctl.mark import CELLS, Mark
 
 from .estate import Agreement, Judgement, Problem
@@ -22,20 +22,22 @@ _WORDS = {
     Cell.MISSING: ("lacks", "lack"),
     Cell.DIFFERENT: ("holds other material for", "differ on"),
     Cell.ATTRIBUTES: ("has other attributes for", "have other attributes for"),
+    Cell.CHANGING: ("was seen only once without the usual", "were seen only once without the usual"),
+    Cell.HEALING: ("does not have the young", "do not have the young"),
 }
 """What one replica, or several, do that the others do not."""
 
 
-def judge(readings: Sequence[Reading]) -> Judgement:
-    """The comparison of these readings and what it amounts to; work for a thread, it grows with keys × replicas."""
-    report = compare(readings)
-    different = report.differences
+def judge(report: Report) -> Judgement:
+    """What the report amounts to; work for a thread, it grows with keys × replicas."""
+    different = (*report.differences, *report.unsettled)
     kinds = Counter(row.cells for row in report.rows)
     names = [reading.replica.name for reading in report.readings]
     return Judgement(
         report=report,
         words=report.words,
         different=different,
+        wrong=len(report.differences),
         agreements=tuple(_agreements(report.rows[len(different) :])),
         worst=dict(zip(names, _weakest(kinds), strict=True)) if kinds else {},
         problems=tuple(_findings(report, different)),
@@ -87,7 +89,7 @@ def _unreadable(report: Report) -> Iterator[Problem]:
     failed = [
         (reading.replica.name, reading.outcome.error)
         for reading in report.unreadable
-        if isinstance(reading.outcome, Failed)
+        if not reading.replica.absent and isinstance(reading.outcome, Failed)
     ]
     if failed:
         name, error = failed[0]

@@ -67,8 +67,21 @@ async def call(work: Callable[[], T], *, seconds: float = DEADLINE) -> T:
 async def stream(source: Callable[[], Iterator[T]]) -> AsyncIterator[tuple[T, ...]]:
     """What a generator yields, as it comes: each time everything that has come since the last time.
 
-    One thread runs the generator from beginning to end. A consumer that stops listening ends it after the item it is
-    working on. The generator keeps its own deadline.
+    One thread runs the generator from beginning to end. The generator keeps its own deadline.
+    """
+
+    def run(tell: Callable[[T], None]) -> None:
+        for item in source():
+            tell(item)
+
+    async for batch in told(run):
+        yield batch
+
+
+async def told(work: Callable[[Callable[[T], None]], object]) -> AsyncIterator[tuple[T, ...]]:
+    """What `work` tells on its thread, as it comes: each time everything that has come since the last time.
+
+    Work to which nobody listens any more ends when it next tells something. It keeps its own deadline.
     """
     loop = asyncio.get_running_loop()
     items: list[T] = []
@@ -79,13 +92,12 @@ async def stream(source: Callable[[], Iterator[T]]) -> AsyncIterator[tuple[T, ..
         items.append(item)
         news.set()
 
-    def run() -> None:
-        for item in source():
-            if stopped.is_set():
-                return
-            loop.call_soon_threadsafe(arrived, item)
+    def tell(item: T) -> None:
+        if stopped.is_set():
+            raise _Unheard
+        loop.call_soon_threadsafe(arrived, item)
 
-    running = asyncio.wrap_future(_POOL.submit(run))
+    running = asyncio.wrap_future(_POOL.submit(lambda: work(tell)))
     running.add_done_callback(lambda _: news.set())
     try:
         while not running.done() or items:
@@ -99,6 +111,10 @@ async def stream(source: Callable[[], Iterator[T]]) -> AsyncIterator[tuple[T, ..
     finally:
         stopped.set()
         running.cancel()
+
+
+class _Unheard(Exception):
+    """Nobody listens any more."""
 
 
 def _run(work: Callable[[], T], future: Future[T]) -> None:

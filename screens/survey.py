@@ -6,10 +6,9 @@ they replace it when they come.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING
 
 from hsmctl.bootstrap import Hsmctl
@@ -30,8 +29,8 @@ if TYPE_CHECKING:
 
     from .running import Run
 
-CHECK_SECONDS = 20.0
-"""How long replicas may take to answer a check."""
+LISTING_SECONDS = 20.0
+"""How long a replica may take to list its keys."""
 KEYS_SECONDS = 180.0
 """How long a listing may take, with the time an operator needs to type a password."""
 CHECK_EVERY = timedelta(seconds=60)
@@ -54,19 +53,31 @@ class Survey:
         return self.hsmctl.context.kind is ContextKind.LAB
 
     async def look(self) -> None:
-        """Ask AWS who we are and what clusters there are."""
+        """Ask AWS who we are and what clusters there are, and this machine which of them are held."""
         if self.estate.reading:
             return
         self._know(replace(self.estate, reading=True))
         try:
-            account, region, clusters = await call(self._describe)
-            now = self.hsmctl.clock.now()
-            known = replace(self.estate, account=account, region=region, clusters=clusters, read_at=now, error=None)
-            self._know(known)
-        except HsmctlError as error:
-            self._know(replace(self.estate, error=error))
+            await self._read_clusters()
+            await self.read_holds()
         finally:
             self._know(replace(self.estate, reading=False))
+
+    async def _read_clusters(self) -> None:
+        try:
+            account, region, clusters = await call(self._describe)
+            known = replace(self.estate, account=account, region=region, clusters=clusters, error=None)
+            self._know(replace(known, read_at=self.hsmctl.clock.now()))
+        except HsmctlError as error:
+            self._know(replace(self.estate, error=error))
+
+    async def read_holds(self) -> None:
+        """Read on which clusters nothing may be removed, from this machine."""
+        try:
+            found = await call(self.hsmctl.hold.all)
+            self._know(replace(self.estate, holds={hold.cluster_id: hold for hold in found}, unheld=None))
+        except HsmctlError as error:
+            self._know(replace(self.estate, unheld=error))
 
     async def check(self, cluster: Cluster) -> None:
         """Compare the cluster's replicas; readings show as they come."""
@@ -76,8 +87,10 @@ class Survey:
         check = replace(check, running=True)
         self._keep(cluster, check)
         try:
-            async for news in self._compare(check, self._replicas(cluster)):
-                check = news
+            from .checking import checked
+
+            async for grown in checked(self.hsmctl, self._replicas(cluster), check):
+                check = grown
                 self._keep(cluster, check)
             check = replace(check, error=None)
         except HsmctlError as error:
@@ -133,28 +146,13 @@ class Survey:
             HsmctlError: none answered.
         """
         replicas = self._replicas(cluster)
-        return await call(lambda: self.hsmctl.key.list(replicas, seconds=CHECK_SECONDS), seconds=KEYS_SECONDS)
+        return await call(lambda: self.hsmctl.key.list(replicas, seconds=LISTING_SECONDS), seconds=KEYS_SECONDS)
 
     def _describe(self) -> tuple[str, str, tuple[Cluster, ...]]:
         """Everything one look asks; the caller comes first, because a wrong account must not be shown as ours."""
         service = self.hsmctl.cluster
         account = service.identity.caller().account
         return account, service.plane.region, service.list(self.hsmctl.context.clusters)
-
-    async def _compare(self, check: Check, replicas: tuple[Replica, ...]) -> AsyncIterator[Check]:
-        """The check as it grows; what a replica said the last time stands until it answers again."""
-        from .judgement import judge
-
-        known = {reading.replica: reading for reading in (check.report.readings if check.report else ())}
-        check = replace(check, replicas=replicas, awaited=frozenset(replica.name for replica in replicas))
-        yield check
-        async for batch in stream(lambda: self.hsmctl.sync.readings(replicas, seconds=CHECK_SECONDS)):
-            known |= {reading.replica: reading for reading in batch}
-            check = replace(check, awaited=check.awaited - {reading.replica.name for reading in batch})
-            readings = tuple(known[replica] for replica in replicas if replica in known)
-            judgement = await call(partial(judge, readings))
-            check = replace(check, judgement=judgement, at=check.at if check.awaited else self.hsmctl.clock.now())
-            yield check
 
     def _replicas(self, cluster: Cluster) -> tuple[Replica, ...]:
         """Where the cluster's keys can be asked.

@@ -12,25 +12,30 @@ from textual.geometry import Size
 from hsmctl.domain.cluster import Cluster
 from hsmctl.mark import Mark
 
-from .command import ALL_KEYS, CHECK, COPY, FILTER, HELP, KEY, LINE, Command, bindings
-from .detail import Detail, tiles
+from . import hold
+from .bundle import bundle
+from .command import ALL_KEYS, CHECK, EVIDENCE, FILTER, HELP, HOLD, KEY, LINE, RELEASE, Command, bindings
+from .detail import Detail, noted
 from .estate import Agreement, Check
 from .evidence import evidence, title_of
 from .glyph import Role, Spans, sign
 from .lines import Lines
 from .matrix import Line, columns, identity, lines
+from .past import history, replicas
 from .place import Description, Place
 from .survey import Survey
-from .verdict import long, replica_tiles
+from .verdict import long
 from .words import cluster_name
+
+_OWN = (CHECK, ALL_KEYS, HOLD, RELEASE, EVIDENCE)
 
 
 class SyncScreen(Place):
     """The matrix."""
 
-    commands: ClassVar[tuple[Command, ...]] = (*Place.commands, CHECK, ALL_KEYS)
-    BINDINGS = bindings([CHECK, ALL_KEYS])
-    offered: ClassVar[tuple[Command, ...]] = (ALL_KEYS, CHECK, KEY, COPY, FILTER, LINE, HELP)
+    commands: ClassVar[tuple[Command, ...]] = (*Place.commands, *_OWN)
+    BINDINGS = bindings(_OWN)
+    offered: ClassVar[tuple[Command, ...]] = (ALL_KEYS, CHECK, EVIDENCE, KEY, FILTER, LINE, HELP)
 
     def __init__(self, survey: Survey, cluster: Cluster) -> None:
         self._cluster = cluster
@@ -71,7 +76,7 @@ class SyncScreen(Place):
     def show(self) -> None:
         """Show the check, however far it is."""
         check = self.check
-        self.verdict.draw(lambda room: long(check, room.width))
+        self.verdict.draw(lambda room: self._verdict(room.width))
         shown, self._shown = self._shown, check
         if shown is None or shown.judgement is not check.judgement or shown.awaited != check.awaited:
             self._fill()
@@ -93,7 +98,7 @@ class SyncScreen(Place):
         """The whole evidence about the key under the cursor."""
         line = self.matrix.current
         if line is None or isinstance(line, Agreement):
-            return cluster_name(self.cluster), tiles(replica_tiles(self.check), Size(width, 100))
+            return cluster_name(self.cluster), replicas(self.check, Size(width, 100))
         return title_of(line), evidence(line, self.check, width, whole=True)
 
     def action_open(self) -> None:
@@ -107,6 +112,18 @@ class SyncScreen(Place):
         """Show every key, or only those that differ."""
         self._unfolded = not self._unfolded
         self._fill()
+
+    async def action_hold(self, reason: str = "") -> None:
+        """Have nothing removed from the cluster."""
+        await hold.hold(self, reason)
+
+    async def action_release(self, reason: str = "") -> None:
+        """Have the cluster changed again."""
+        await hold.release(self, reason)
+
+    async def action_evidence(self, name: str = "") -> None:
+        """Write what differs into a file."""
+        await bundle(self, name)
 
     def on_resize(self) -> None:
         """Make the columns for the new width."""
@@ -122,10 +139,18 @@ class SyncScreen(Place):
     def _moved(self) -> None:
         self.detail.draw(self._detail)
 
+    def _verdict(self, width: int) -> list[Spans]:
+        """The verdict, whether somebody holds the cluster, how the checks before went."""
+        lines = long(self.check, width)
+        hold = self.survey.estate.holds.get(self._cluster.cluster_id)
+        if hold is not None:
+            lines += noted(sign(Mark.ATTENTION), f"held by {hold.set_by}: {hold.reason}", width)
+        return [*lines, *history(self.check, self.survey.hsmctl.clock.now())]
+
     def _detail(self, room: Size) -> list[Spans]:
         line = self.matrix.current
         if line is None or isinstance(line, Agreement):
-            return tiles(replica_tiles(self.check), room)
+            return list(replicas(self.check, room))
         return [((" ", Role.PLAIN), (title_of(line), Role.STRONG)), *evidence(line, self.check, room.width)][
             : room.height
         ]

@@ -38,7 +38,9 @@ def long(check: Check, width: int) -> list[Spans]:
         words, facts = few_words(check), _next_step(check)
     else:
         words = judgement.words if check.whole else f"so far {judgement.words}"
-        facts = " · ".join(filter(None, (_scope(judgement.report), _answered(judgement.report, check))))
+        facts = " · ".join(
+            filter(None, (_grade(judgement.report), _scope(judgement.report), _answered(judgement.report, check)))
+        )
     what: Spans = ((" ", Role.PLAIN), sign(mark), (f" {words}", role(mark)))
     if len(words) + len(facts) + 6 > width:
         return [what, ((f"   {facts}", Role.MUTED),)]
@@ -57,9 +59,12 @@ def few_words(check: Check) -> str:
         if check.running:
             return f"{answered} of {len(check.replicas)} read" if check.replicas else "asking"
         return "could not check" if check.error else "not checked"
-    report, different = check.judgement.report, len(check.judgement.different)
-    if different:
-        return f"{counted(different, 'key')} {'differs' if different == 1 else 'differ'}"
+    report = check.judgement.report
+    wrong = check.judgement.wrong
+    if wrong:
+        return f"{counted(wrong, 'key')} {'differs' if wrong == 1 else 'differ'}"
+    if check.judgement.different:
+        return f"{counted(len(check.judgement.different), 'key')} not settled"
     if report.unreadable:
         return f"{len(report.readings) - len(report.unreadable)} of {len(check.replicas)} readable"
     if not check.whole:
@@ -111,8 +116,17 @@ def _scope(report: Report) -> str:
     if not scope.users:
         return ""
     seen = f"{scope.visible:,}/{scope.total:,}" if scope.total is not None else f"{scope.visible:,} visible"
-    return f"{seen} keys as {', '.join(scope.users)}"
+    part = "" if scope.full else " (not every key is visible)" if scope.total is not None else ""
+    return f"{seen} keys as {', '.join(scope.users)}{part}"
 
 
 def _answered(report: Report, check: Check) -> str:
-    return f"{len(report.readings) - len(report.unreadable)}/{len(check.replicas)} replicas"
+    answered = f"{len(report.readings) - len(report.unreadable)}/{len(check.replicas)} replicas"
+    return f"{answered} · {counted(report.reads, 'read')}" if report.reads else answered
+
+
+def _grade(report: Report) -> str:
+    """How well what agrees is known."""
+    if report.proved == len(report.rows):
+        return "proved" if report.rows else ""
+    return f"{report.proved:,} proved, {report.unproven:,} not" if report.proved else "reported by the HSMs"

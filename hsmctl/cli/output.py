@@ -16,8 +16,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TextIO, TypeVar, assert_never
 
-from hsmctl.cli.encoding import encoded, indented
 from hsmctl.cli.view import Check, Level, Origin, Page, View
+from hsmctl.encoding import encoded, indented
 from hsmctl.errors import DeviceError, ExitCode, HsmctlError, Unreachable, UsageError
 from hsmctl.words import printable
 

@@ -8,9 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from hsmctl.cli.encoding import encoded
 from hsmctl.domain.key import Identity, Material, MaterialKind, ObjectClass
 from hsmctl.domain.sync_baseline import Baseline
+from hsmctl.encoding import encoded
 from hsmctl.errors import Conflict, Denied, UsageError
 from hsmctl.private import write_private
 

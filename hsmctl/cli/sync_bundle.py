@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 import click
 
-from hsmctl import __version__
-from hsmctl.cli.encoding import encoded
 from hsmctl.cli.session import Session
-from hsmctl.cli.sync_document import replica_row
 from hsmctl.cli.sync_run import checked
 from hsmctl.cli.verb import Seconds, verb
 from hsmctl.cli.view import Page, View
 from hsmctl.domain.cluster import Cluster
-from hsmctl.domain.key import Identity, Key
-from hsmctl.domain.sync import Report, Row
-from hsmctl.domain.sync_history import Past
-from hsmctl.errors import Denied, HsmctlError, UsageError
+from hsmctl.domain.sync import Report
+from hsmctl.errors import HsmctlError
 from hsmctl.mark import Mark
-from hsmctl.private import write_private
+from hsmctl.services.bundle import HISTORY, Made, check_new, write
 from hsmctl.settings import ContextKind
 from hsmctl.words import counted
-
-_SCHEMA = "hsmctl/sync.evidence-bundle@1"
-_HISTORY = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,39 +49,27 @@ def evidence_sync(session: Session, cluster: str | None, file: Path, deadline: f
 
     Keys are numbered and users are not named. It holds no certificate, no key material and no account.
     """
-    if file.exists():
-        raise UsageError(str(file), "it exists; evidence is never overwritten", "name another file")
+    check_new(file)
     report = checked(session, cluster, (), deadline)
-    content = json.dumps(encoded(_bundle(session, cluster, report, names=with_names)), indent=1).encode() + b"\n"
-    try:
-        write_private(file.absolute(), content)
-    except OSError as error:
-        raise Denied(str(file), error.strerror or str(error), "choose another place") from error
-    wrong = (*report.differences, *report.unsettled)
-    digest = hashlib.sha256(content).hexdigest()
-    written = SyncEvidence(file=str(file), sha256=digest, verdict=report.verdict, keys=len(wrong), names=with_names)
+    found = write(file.absolute(), report, _made(session, cluster, report), names=with_names)
+    written = SyncEvidence(
+        file=str(file), sha256=found.sha256, verdict=report.verdict, keys=found.keys, names=with_names
+    )
     return session.show(EVIDENCE, written)
 
 
-def _bundle(session: Session, cluster: str | None, report: Report, *, names: bool) -> Mapping[str, object]:
+def _made(session: Session, cluster: str | None, report: Report) -> Made:
+    """What is known beside the report."""
     facade = session.hsmctl
     now = facade.clock.now()
     realms = {reading.replica.realm for reading in report.readings} | ({cluster} if cluster else set())
-    return {
-        "schema": _SCHEMA,
-        "hsmctl": __version__,
-        "made_at": now,
-        "environment": facade.context.kind,
-        "region": facade.context.region,
-        "clusters": [_cluster(each) for each in _clusters(session) if each.cluster_id in realms],
-        "verdict": report.verdict,
-        "says": report.words,
-        "reads": report.reads,
-        "scope": {"visible": report.scope.visible, "total": report.scope.total, "full": report.scope.full},
-        "replicas": [replica_row(reading) for reading in report.readings],
-        "keys": list(_keys(report, names=names)),
-        "history": [_past(check) for check in facade.history.checks(None, now - _HISTORY)],
-    }
+    return Made(
+        at=now,
+        environment=facade.context.kind,
+        region=facade.context.region or "",
+        clusters=tuple(each for each in _clusters(session) if each.cluster_id in realms),
+        history=facade.history.checks(None, now - HISTORY),
+    )
 
 
 def _clusters(session: Session) -> Sequence[Cluster]:
@@ -104,74 +81,6 @@ def _clusters(session: Session) -> Sequence[Cluster]:
     except HsmctlError as error:
         session.out.say(f"warning: the clusters are not in it: {error}")
         return ()
-
-
-def _cluster(cluster: Cluster) -> Mapping[str, object]:
-    """What identifies a cluster and its HSMs to AWS; no certificate and no tag."""
-    return {
-        "cluster_id": cluster.cluster_id,
-        "state": cluster.state,
-        "message": cluster.message or None,
-        "hsm_type": cluster.hsm_type,
-        "mode": cluster.mode,
-        "hsms": [
-            {
-                "hsm_id": hsm.hsm_id,
-                "state": hsm.state,
-                "zone": hsm.zone,
-                "eni": hsm.eni_id,
-                "message": hsm.message or None,
-            }
-            for hsm in cluster.hsms
-        ],
-    }
-
-
-def _keys(report: Report, *, names: bool) -> Iterator[Mapping[str, object]]:
-    """The keys in which something is wrong or has not settled, numbered."""
-    replicas = [reading.replica.name for reading in report.readings]
-    for number, row in enumerate((*report.differences, *report.unsettled), 1):
-        yield {
-            "key": number,
-            **(_named(row.identity) if names else {}),
-            "class": row.identity.object_class,
-            "algorithm": row.algorithm,
-            "cells": dict(zip(replicas, row.cells, strict=True)),
-            "drift": row.drift,
-            "held": dict(zip(replicas, map(_held, _holdings(row)), strict=True)),
-        }
-
-
-def _holdings(row: Row) -> Sequence[tuple[Key, ...]]:
-    return row.holdings or [() for _ in row.cells]
-
-
-def _held(held: tuple[Key, ...]) -> list[Mapping[str, object]]:
-    """What one replica holds: its attributes, and by a digest of the fingerprint which copies are alike."""
-    return [
-        {
-            "attributes": sorted(key.attributes),
-            "not_told": sorted(key.unknown),
-            "fingerprint": None if key.material is None else hashlib.sha256(key.material.digest).hexdigest()[:8],
-        }
-        for key in held
-    ]
-
-
-def _named(name: Identity) -> Mapping[str, object]:
-    return {"label": name.label, "id": name.key_id}
-
-
-def _past(check: Past) -> Mapping[str, object]:
-    """An earlier check without the names of its keys."""
-    return {
-        "at": check.at,
-        "scope": check.scope,
-        "verdict": check.verdict,
-        "keys": check.keys,
-        "wrong": {replica.name: replica.wrong for replica in check.replicas if replica.wrong},
-        "unreadable": [replica.name for replica in check.replicas if replica.keys is None],
-    }
 
 
 def _lines(written: SyncEvidence, _: Page) -> Iterator[str]:

@@ -13,15 +13,11 @@ from hsmctl.cli.session import Session
 from hsmctl.cli.table import Column, table
 from hsmctl.cli.verb import verb
 from hsmctl.cli.view import Page, View
-from hsmctl.domain.sync_history import Past, Summary, summary
+from hsmctl.domain.sync_history import Past, Summary, sparks, summary
 from hsmctl.errors import Conflict
 from hsmctl.mark import VERDICTS, Mark
 from hsmctl.words import age, counted, instant
 
-_SPARKS = "▁▂▃▄▅▆▇█"
-_UNREADABLE = "×"
-_NEWEST = 40
-"""Checks a sparkline shows, one column each."""
 _NAMED = 10
 """Flapping keys that are named."""
 
@@ -146,26 +142,8 @@ def _report(checks: Sequence[Past]) -> ReportRow:
         median_seconds=median(seconds) if seconds else None,
         longest_seconds=seconds[-1] if seconds else None,
         flapping=dict(found.flapping),
-        replicas=tuple(_sparks(checks[-_NEWEST:])),
+        replicas=tuple(SparkRow(replica=each.replica, spark=each.marks, wrong=each.wrong) for each in sparks(checks)),
     )
-
-
-def _sparks(checks: Sequence[Past]) -> Iterator[SparkRow]:
-    """Each replica over these checks."""
-    names = dict.fromkeys(replica.name for check in checks for replica in check.replicas)
-    most = max((replica.wrong for check in checks for replica in check.replicas), default=0)
-    for name in names:
-        found = [next((each for each in check.replicas if each.name == name), None) for check in checks]
-        marks = [
-            " " if each is None else _UNREADABLE if each.keys is None else _spark(each.wrong, most) for each in found
-        ]
-        wrong = tuple(None if each is None or each.keys is None else each.wrong for each in found)
-        yield SparkRow(replica=name, spark="".join(marks), wrong=wrong)
-
-
-def _spark(wrong: int, most: int) -> str:
-    """The lowest mark for none wrong, and for any at least the next."""
-    return _SPARKS[0] if not wrong else _SPARKS[max(1, round(wrong / most * (len(_SPARKS) - 1)))]
 
 
 def _history_lines(rows: Sequence[CheckRow], page: Page) -> list[str]:

@@ -12,6 +12,11 @@ from hsmctl.domain.key import Identity
 from hsmctl.domain.sync import ACCUSED, Cell, Report
 from hsmctl.domain.sync_row import UNSETTLED
 
+_SPARKS = "▁▂▃▄▅▆▇█"
+_UNREADABLE = "×"
+NEWEST = 40
+"""Checks a sparkline shows, one column each."""
+
 WELL = ("no difference seen", "in sync")
 """Verdicts with which nobody has to do anything."""
 
@@ -70,6 +75,17 @@ class Summary:
     """Keys that turned bad more than once, and how often, most first."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spark:
+    """One replica over the newest checks, oldest first."""
+
+    replica: str
+    marks: str
+    """A column a check: the higher the more keys were wrong; × where it could not be read, blank where not asked."""
+    wrong: tuple[int | None, ...]
+    """Keys that were wrong in each check; None where it could not be read."""
+
+
 def scope(report: Report) -> str:
     """What a check compared: its clusters, or else its replicas."""
     replicas = [reading.replica for reading in report.readings]
@@ -116,6 +132,25 @@ def summary(checks: Sequence[Past]) -> Summary:
         healed=tuple(sorted(healed)),
         flapping=tuple(_flapping(checks)),
     )
+
+
+def sparks(checks: Sequence[Past]) -> Iterator[Spark]:
+    """Each replica over the newest of these checks."""
+    newest = checks[-NEWEST:]
+    names = dict.fromkeys(replica.name for check in newest for replica in check.replicas)
+    most = max((replica.wrong for check in newest for replica in check.replicas), default=0)
+    for name in names:
+        found = [next((each for each in check.replicas if each.name == name), None) for check in newest]
+        marks = [
+            " " if each is None else _UNREADABLE if each.keys is None else _spark(each.wrong, most) for each in found
+        ]
+        wrong = tuple(None if each is None or each.keys is None else each.wrong for each in found)
+        yield Spark(replica=name, marks="".join(marks), wrong=wrong)
+
+
+def _spark(wrong: int, most: int) -> str:
+    """The lowest mark for none wrong, and for any at least the next."""
+    return _SPARKS[0] if not wrong else _SPARKS[max(1, round(wrong / most * (len(_SPARKS) - 1)))]
 
 
 def _troubles(report: Report) -> Iterator[TroublePast]:

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from transcript import hsmctl
 from world import NOW, World
 
-from hsmctl.cli.encoding import encoded, indented
 from hsmctl.cli.table import Column, details, display_width, table
 from hsmctl.domain.cluster import ClusterState
+from hsmctl.encoding import encoded, indented
 from hsmctl.errors import ExitCode
 from hsmctl.words import age, counted, instant, shortened
 

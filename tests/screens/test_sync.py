@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from threading import Event
 
-from stage import opened
+from stage import NEVER, opened, staged
 from world import CLUSTER, HSMS, FakeToken, FakeTokens, World, aes, hsm, seed_keys, three_hsms
 
 from hsmctl.domain.key import Key
@@ -115,6 +117,90 @@ async def test_thirty_two_replicas_are_numbered_and_fit_eighty_columns() -> None
         await stage.sees_line("db-kek-004", "◍✖◍◍◍◍◍◍")
         await stage.sees_line("missing", f"18 {hsms[17].hsm_id}")
         await stage.sees("31 replicas: 01–17, 19–32")
+
+
+async def test_nobody_is_accused_who_was_asked_only_once() -> None:
+    world = World()
+    world.tokens = OnceWithout(world.tokens.held, HSMS[1])
+    async with opened(world, size=(120, 40)) as stage:
+        await stage.sees("no difference seen")
+        await stage.press("s")
+        await stage.sees("5 keys agree", "5 reads")
+
+
+async def test_what_was_accused_before_stays_accused_while_it_is_asked_again_and_what_is_new_is_not() -> None:
+    world, answer = World(), Event()
+    world.tokens.held[HSMS[1]].pop(3)
+    async with opened(world) as stage:
+        await stage.press("s")
+        await stage.sees_line("✖ db-kek-003", "2/3")
+        world.tokens.held[HSMS[1]].pop(0)
+        world.tokens = vars(stage.app.survey.hsmctl)["tokens"] = SlowTokens(world.tokens.held, HSMS[2], answer)
+        del vars(stage.app.survey.hsmctl)["sync"]
+        await stage.pilot.press("c")
+        await stage.sees_line("✖ db-kek-003", "2/3")
+        await stage.sees_line("◌ db-kek-000")
+        answer.set()
+        await stage.settle()
+        await stage.sees_line("✖ db-kek-000", "2/3")
+
+
+async def test_checks_before_are_told_replica_by_replica() -> None:
+    world = World()
+    async with opened(world, size=(120, 40)) as stage:
+        await stage.press("s")
+        world.tokens.held[HSMS[1]].pop(3)
+        world.clock.sleep(60)
+        await stage.press("c")
+        world.clock.sleep(240)
+        await stage.press("c")
+        await stage.sees_line("well in 1 of 3 checks since 02:10 UTC", "not well for 4 min")
+        await stage.press("down")
+        await stage.sees_line(f"02 ✖ {HSMS[1]}", "▁██")
+        await stage.sees_line(f"01 ◍ {HSMS[0]}", "▁▁▁")
+
+
+async def test_a_cluster_is_held_and_released_with_a_reason(tmp_path: Path) -> None:
+    async with staged(World().hsmctl(folder=tmp_path), (120, 40), every=NEVER) as stage:
+        await stage.enter("sync")
+        await stage.enter("hold db-kek is on one HSM only")
+        await stage.sees("held by", "db-kek is on one HSM only")
+        await stage.press("escape")
+        await stage.sees_line("! lab", "nothing is removed: db-kek")
+        await stage.enter("arm")
+        await stage.enter("cluster lab")
+        await stage.enter("release all keys are everywhere")
+        await stage.press("escape")
+        await stage.misses("nothing is removed")
+
+
+async def test_evidence_is_written_once_and_without_names(tmp_path: Path) -> None:
+    world = World()
+    world.tokens.held[HSMS[1]].pop(3)
+    async with opened(world, size=(120, 40)) as stage:
+        await stage.press("s", "e")
+        await stage.sees(f"evidence evidence-{CLUSTER}-20261123T021000Z.json")
+        await stage.press("escape")
+        await stage.enter(f"evidence {tmp_path}/case.json")
+        await stage.sees("wrote", "1 key, no label")
+        written = (tmp_path / "case.json").read_text()
+        assert json.loads(written)["keys"][0]["cells"][HSMS[1]] == "missing"
+        assert "db-kek" not in written
+
+
+class OnceWithout(FakeTokens):
+    """Tokens of which one does not show its fourth key the first time it is asked."""
+
+    def __init__(self, held: dict[str, list[Key]], odd: str) -> None:
+        super().__init__(held)
+        self._odd, self._kept = odd, self.held[odd].pop(3)
+
+    @contextmanager
+    def open(self, replica: Replica, login: Login, deadline: float) -> Iterator[FakeToken]:
+        with super().open(replica, login, deadline) as token:
+            yield token
+        if replica.name == self._odd and self._kept not in self.held[self._odd]:
+            self.held[self._odd].insert(3, self._kept)
 
 
 class SlowTokens(FakeTokens):
