@@ -29,7 +29,6 @@ if TYPE_CHECKING:
         Clock,
         HardwareIdentity,
         Journal,
-        SignatureVerifier,
         Tokens,
     )
     from hsmctl.ports_cli import Consoles
@@ -50,7 +49,8 @@ if TYPE_CHECKING:
     from hsmctl.services.interlock import Interlocks
     from hsmctl.services.key import KeyService
     from hsmctl.services.key_services import KeyServices
-    from hsmctl.services.lab import LabService, LabTools
+    from hsmctl.services.lab import LabService
+    from hsmctl.services.lab_tools import LabTools
     from hsmctl.services.login import LoginService
     from hsmctl.services.mtls import MtlsService
     from hsmctl.services.net_collect import NetCollectService
@@ -234,7 +234,7 @@ class Hsmctl:
         """Checks of replicas."""
         from hsmctl.wiring.sync import sync_service
 
-        return sync_service(self.context, self.clock, self.tokens, self.login, self.history, _new_verifier)
+        return sync_service(self.context, self.clock, self.tokens, self.login, self.history)
 
     @cached_property
     def history(self) -> SqliteHistory:
@@ -277,7 +277,7 @@ class Hsmctl:
         from hsmctl.wiring.key import key_services
 
         access = self.clock, self.tokens, self.login, self.journal
-        return key_services(*access, self.check_may_write, self._replica, _new_verifier)
+        return key_services(*access, self.check_may_write, self._replica)
 
     @cached_property
     def tokens(self) -> Tokens:
@@ -480,16 +480,9 @@ class Hsmctl:
 
     def _lab_tools(self) -> LabTools:
         """The services over the lab's own context, which a started lab has written."""
-        from hsmctl.services.lab import LabTools
+        from hsmctl.services.lab_tools import LabTools
 
         lab = Hsmctl(with_lab_context(self.settings), self.ask)
         return LabTools(
             cluster=lab.cluster, ceremony=lab.ceremony, tokens=lab.tokens, login=lab.login, replicas=lab.replicas
         )
-
-
-def _new_verifier() -> SignatureVerifier:
-    """The cryptography of proofs."""
-    from hsmctl.adapters.verifier import CryptographyVerifier
-
-    return CryptographyVerifier()

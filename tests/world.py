@@ -47,7 +47,8 @@ from hsmctl.errors import Conflict, Denied, HsmctlError
 from hsmctl.ports import Caller, LabClone, LabNode, LabOptions, LabStatus, Login, NetworkReader
 from hsmctl.secret import Secret, Source, SourceKind
 from hsmctl.services.cluster import ClusterService
-from hsmctl.services.lab import LabService, LabTools
+from hsmctl.services.lab import LabService
+from hsmctl.services.lab_tools import LabTools
 from hsmctl.services.net_collect import NetCollectService
 from hsmctl.services.operation import Playbook
 from hsmctl.services.probe import ProbeService

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hsmctl.cli.cluster import LIST, row, worst_first
+from hsmctl.cli.cluster_view import LIST, row, worst_first
 from hsmctl.cli.session import Session
 from hsmctl.domain.evidence import Failed, Ok
 from hsmctl.errors import Denied, ExitCode, HsmctlError

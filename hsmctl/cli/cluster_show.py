@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hsmctl.cli import hsm_view
-from hsmctl.cli.cluster import CertificateRow, ClusterDetails
+from hsmctl.cli.cluster_view import CertificateRow, ClusterDetails
 from hsmctl.cli.session import Session
 from hsmctl.domain.cluster import Backup, BackupState, Cluster
 from hsmctl.domain.interlock import newest_ready

@@ -6,26 +6,22 @@ wherever it stopped.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import cycle, islice
-from typing import TYPE_CHECKING, assert_never
+from typing import assert_never
 
 from hsmctl.domain.cluster import Cluster, ClusterState
 from hsmctl.domain.event import Event, Finished, Progress, Started, StepDone, StepStarted
 from hsmctl.domain.key import SIZES, KeyKind, KeySpec
 from hsmctl.domain.plan import Plan
 from hsmctl.domain.scale import emptiest_zones
-from hsmctl.domain.sync import Replica
 from hsmctl.errors import Conflict, Unreachable
-from hsmctl.ports import Clock, LabClone, LabControl, LabFaults, LabOptions, LabStatus, Login, Tokens
-from hsmctl.services.ceremony import CeremonyService
-from hsmctl.services.cluster import ClusterService
+from hsmctl.ports import Clock, LabClone, LabControl, LabFaults, LabOptions, LabStatus
+from hsmctl.services.lab_tools import LabTools
+from hsmctl.services.scenario import ScenarioService
 from hsmctl.words import counted
-
-if TYPE_CHECKING:
-    from hsmctl.services.scenario import ScenarioService
 
 SEED_SECONDS = 600.0
 _PATIENCE = timedelta(seconds=5)
@@ -35,17 +31,6 @@ _ENDED = ("dead",)
 _NOT_UP = ("dead", "unresponsive", "building", "stopped")
 RSA_SEEDS = 4
 """RSA pairs among the seed keys: their generation is what takes time."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabTools:
-    """The services of a lab that is running."""
-
-    cluster: ClusterService
-    ceremony: CeremonyService
-    tokens: Tokens
-    login: Callable[[Replica], Login]
-    replicas: Callable[[Cluster], Sequence[Replica]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,8 +98,6 @@ class LabService:
         Raises:
             Conflict: there is no lab.
         """
-        from hsmctl.services.scenario import ScenarioService
-
         return ScenarioService(clock=self.clock, control=self.control, faults=self.faults, tools=self.connect())
 
     def _cluster(self, tools: LabTools) -> Cluster | None:

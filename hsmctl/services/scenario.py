@@ -14,7 +14,7 @@ from typing import Any, assert_never
 from hsmctl.domain.key import SIZES, KeyKind, KeySpec, check_spec
 from hsmctl.errors import Conflict, Unreachable, UsageError
 from hsmctl.ports import Clock, LabControl, LabFault, LabFaults
-from hsmctl.services.lab import LabTools
+from hsmctl.services.lab_tools import LabTools
 
 WAIT_SECONDS = 120.0
 """How long a step waits for replication."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hsmctl.domain.key import Key
     from hsmctl.domain.sync import Replica
-    from hsmctl.ports import Clock, Journal, Login, SignatureVerifier, Tokens
+    from hsmctl.ports import Clock, Journal, Login, Tokens
     from hsmctl.services.key_services import KeyServices
 
 
@@ -19,7 +19,6 @@ def key_services(
     journal: Journal,
     guard: Callable[[], str | None],
     place: Callable[[str, str | None], Replica],
-    verifier: Callable[[], SignatureVerifier],
 ) -> KeyServices:
     """Work on single keys; `guard` refuses a change that the context forbids, `place` finds a replica by its name."""
     from hsmctl.adapters.key_certificate import CryptographyCertificates
@@ -32,6 +31,7 @@ def key_services(
     from hsmctl.services.key_services import KeyServices
     from hsmctl.services.key_transport import KeyTransport
     from hsmctl.services.key_use import KeyUse
+    from hsmctl.wiring.sync import new_verifier
 
     door, formats, transport = (
         KeyDoor(clock=clock, tokens=tokens, login=login),
@@ -50,7 +50,7 @@ def key_services(
         formats=formats,
         use=KeyUse(door=door, formats=formats),
         move=KeyMove(door=door, journal=journal, formats=formats, transport=transport, guard=guard),
-        copy=KeyCopy(clock=clock, door=door, transport=transport, verifier=verifier, place=place),
+        copy=KeyCopy(clock=clock, door=door, transport=transport, verifier=new_verifier, place=place),
         change=KeyChange(clock=clock, door=door, journal=journal, place=place),
         certificates=KeyCertificates(door=door, formats=formats, maker=CryptographyCertificates(clock)),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -41,30 +42,30 @@ def tokens(context: Context, clock: Clock, state_folder: Path, gate: Gate) -> To
     return AgentTokens(clock, state_folder / "locks", context.customer_ca, gate=gate, hosts=connect)
 
 
-def sync_service(
-    context: Context,
-    clock: Clock,
-    tokens: Tokens,
-    login: Callable[[Replica], Login],
-    history: History,
-    verifier: Callable[[], SignatureVerifier],
-) -> SyncService:
-    """Checks of replicas; the lab replicates within seconds and lets every key be used."""
-    from datetime import timedelta
+def new_verifier() -> SignatureVerifier:
+    """The cryptography of proofs."""
+    from hsmctl.adapters.verifier import CryptographyVerifier
 
+    return CryptographyVerifier()
+
+
+def sync_service(
+    context: Context, clock: Clock, tokens: Tokens, login: Callable[[Replica], Login], history: History
+) -> SyncService:
+    """The comparison of replicas; the lab's own keys may all prove themselves, and nothing there is merely late."""
     from hsmctl.domain.proof import Permission
     from hsmctl.domain.sync_again import GRACE
     from hsmctl.services.sync import SyncService
 
-    of_lab = context.kind is ContextKind.LAB
+    in_lab = context.kind is ContextKind.LAB
     return SyncService(
         clock=clock,
         tokens=tokens,
         login=login,
-        permission=Permission(everything=of_lab, patterns=context.deep_allow),
-        verifier=verifier,
+        permission=Permission(everything=in_lab, patterns=context.deep_allow),
+        verifier=new_verifier,
         history=history,
-        grace=timedelta(0) if of_lab else GRACE,
+        grace=timedelta(0) if in_lab else GRACE,
     )
 
 
