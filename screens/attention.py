@@ -43,6 +43,8 @@ def standing(cluster: Cluster, estate: Estate) -> Mark:
 
 def verdict(check: Check) -> Mark:
     """The sign of a check: a partial one is in progress however good it looks so far, and bad as soon as it is."""
+    if check.report is None and check.coverage is not None:
+        return VERDICTS[check.coverage.verdict]
     if check.report is None:
         return Mark.PENDING if check.running else Mark.UNREADABLE if check.error else Mark.UNPROVEN
     seen = VERDICTS[check.report.verdict]
@@ -111,7 +113,7 @@ def _of_hold(cluster: Cluster, estate: Estate) -> Iterator[Problem]:
 
 
 def _of_check(cluster: Cluster, check: Check) -> Iterator[Problem]:
-    for problem in check.judgement.problems if check.judgement else ():
+    for problem in (*(check.judgement.problems if check.judgement else ()), *check.found):
         yield replace(problem, cluster=cluster)
     if check.error:
         text = f"keys not checked: {check.error}"

@@ -13,6 +13,7 @@ from hsmctl.errors import Denied, HsmctlError
 from hsmctl.mark import Mark
 
 if TYPE_CHECKING:
+    from hsmctl.domain.coverage_verdict import CoverageReport
     from hsmctl.domain.key import Identity, Key
     from hsmctl.domain.sync import Cell, Reading, Replica, Report, Row
     from hsmctl.domain.sync_history import Past
@@ -84,6 +85,10 @@ class Check:
 
     replicas: tuple[Replica, ...] = ()
     judgement: Judgement | None = None
+    coverage: CoverageReport | None = None
+    """What the cluster says about itself, where its replicas cannot be asked one by one."""
+    found: tuple[Problem, ...] = ()
+    """What that amounts to."""
     past: tuple[Past, ...] = ()
     """The checks of the same replicas that this machine remembers, oldest first, this one among them."""
     at: datetime | None = None
@@ -104,7 +109,9 @@ class Check:
     @property
     def whole(self) -> bool:
         """Whether the report covers every replica."""
-        return self.report is not None and len(self.report.readings) == len(self.replicas)
+        if self.report is None:
+            return self.coverage is not None
+        return len(self.report.readings) == len(self.replicas)
 
     @property
     def denied(self) -> bool:

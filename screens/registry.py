@@ -43,6 +43,10 @@ def _of_estate(noun: str, survey: Survey) -> Place | None:
 
 def _of_cluster(noun: str, survey: Survey, cluster: Cluster) -> Place:
     match noun:
+        case "sync" if survey.by_coverage:
+            from .coverage import CoverageScreen
+
+            return CoverageScreen(survey, cluster)
         case "sync":
             from .sync import SyncScreen
 

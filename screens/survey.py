@@ -6,7 +6,7 @@ they replace it when they come.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -79,17 +79,24 @@ class Survey:
         except HsmctlError as error:
             self._know(replace(self.estate, unheld=error))
 
+    @property
+    def by_coverage(self) -> bool:
+        """Whether clusters are asked about themselves: a real one is one replica to its clients.
+
+        The rule of `sync check`: not where the context has tokens, each of which can be asked by itself.
+        """
+        context = self.hsmctl.context
+        return not self.lab and not context.tokens and bool(context.clients or context.clusters)
+
     async def check(self, cluster: Cluster) -> None:
-        """Compare the cluster's replicas; readings show as they come."""
+        """Compare the cluster's replicas, or have it tell about itself; readings show as they come."""
         check = self.estate.check(cluster)
         if check.running:
             return
         check = replace(check, running=True)
         self._keep(cluster, check)
         try:
-            from .checking import checked
-
-            async for grown in checked(self.hsmctl, self._replicas(cluster), check):
+            async for grown in self._checked(cluster, check):
                 check = grown
                 self._keep(cluster, check)
             check = replace(check, error=None)
@@ -97,6 +104,17 @@ class Survey:
             check = replace(check, error=error)
         finally:
             self._keep(cluster, replace(check, awaited=frozenset(), running=False, ended=self.hsmctl.clock.now()))
+
+    async def _checked(self, cluster: Cluster, check: Check) -> AsyncIterator[Check]:
+        if self.by_coverage:
+            from .covering import covered
+
+            yield await covered(self.hsmctl, cluster, check)
+            return
+        from .checking import checked
+
+        async for grown in checked(self.hsmctl, self._replicas(cluster), check):
+            yield grown
 
     async def apply(self, plan: Plan) -> None:
         """Carry out a plan; what happens shows as it comes."""

@@ -35,7 +35,7 @@ def long(check: Check, width: int) -> list[Spans]:
     """The verdict: what, about how much, how many answered; on two lines where one is too narrow."""
     mark, judgement = verdict(check), check.judgement
     if judgement is None:
-        words, facts = few_words(check), _next_step(check)
+        words, facts = few_words(check), check.coverage.scope if check.coverage else _next_step(check)
     else:
         words = judgement.words if check.whole else f"so far {judgement.words}"
         facts = " · ".join(
@@ -54,6 +54,8 @@ def since(check: Check, now: datetime) -> str:
 
 def few_words(check: Check) -> str:
     """The verdict in two or three words."""
+    if check.coverage is not None and check.judgement is None:
+        return str(check.coverage.verdict)
     if check.judgement is None:
         answered = len(check.replicas) - len(check.awaited)
         if check.running:

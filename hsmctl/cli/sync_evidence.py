@@ -10,12 +10,11 @@ from hsmctl.cli.table import Column, table
 from hsmctl.cli.view import Case, Check, Level, Page, View
 from hsmctl.domain.cluster import Cluster
 from hsmctl.domain.coverage import CoverageFinding, Severity, Source
-from hsmctl.domain.coverage_verdict import CoverageReport, CoverageVerdict
+from hsmctl.domain.coverage_verdict import CoverageReport, CoverageVerdict, words
 from hsmctl.errors import ExitCode, UsageError
 from hsmctl.mark import VERDICTS, Mark
 from hsmctl.services.fanout import within
 from hsmctl.settings import ContextKind
-from hsmctl.words import counted
 
 LAB_NODE = "lab-node"
 _MARKS = {
@@ -180,14 +179,7 @@ def _lines(found: Coverage, page: Page) -> Iterator[str]:
 
 
 def _says(found: Coverage) -> str:
-    """The verdict with how many things it is about; what was only reported is never called in sync."""
-    drift = sum(row.severity in (Severity.DRIFT, Severity.ATTRIBUTES) for row in found.findings)
-    unseen = sum(row.severity == Severity.UNSEEN for row in found.findings)
-    if found.verdict in (CoverageVerdict.NOT_IN_SYNC, CoverageVerdict.ATTRIBUTES_DIFFER):
-        return f"{found.verdict}: {counted(drift, 'finding')}"
-    if found.verdict in (CoverageVerdict.INCOMPLETE, CoverageVerdict.UNKNOWN) and unseen:
-        return f"{found.verdict}: {counted(unseen, 'thing')} not seen"
-    return f"{found.verdict} (reported, not proved)"
+    return words(found.verdict, [row.severity for row in found.findings])
 
 
 def _verdict(found: Coverage) -> Check:

@@ -15,6 +15,7 @@ from hsmctl.domain.mtls import Level
 from hsmctl.domain.quorum import Values, approvers, disputed, largest
 from hsmctl.domain.user import FULL, INCONSISTENT, UNKNOWN, HsmUser, Role, Trouble
 from hsmctl.errors import ExitCode
+from hsmctl.words import counted
 
 
 class CoverageVerdict(StrEnum):
@@ -51,6 +52,17 @@ class CoverageReport:
     def exit_code(self) -> ExitCode:
         """The verdict as an exit code."""
         return _EXITS[self.verdict]
+
+
+def words(verdict: str, severities: Sequence[str]) -> str:
+    """The verdict with how many findings it is about; what was only reported is never called in sync."""
+    if verdict in (CoverageVerdict.NOT_IN_SYNC, CoverageVerdict.ATTRIBUTES_DIFFER):
+        drift = sum(each in (Severity.DRIFT, Severity.ATTRIBUTES) for each in severities)
+        return f"{verdict}: {counted(drift, 'finding')}"
+    unseen = sum(each == Severity.UNSEEN for each in severities)
+    if verdict in (CoverageVerdict.INCOMPLETE, CoverageVerdict.UNKNOWN) and unseen:
+        return f"{verdict}: {counted(unseen, 'thing')} not seen"
+    return f"{verdict} (reported, not proved)"
 
 
 def judge(evidence: Evidence) -> CoverageReport:
