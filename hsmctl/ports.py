@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from hsmctl.domain.probe import Closed, ProbeResult, ProbeTarget
     from hsmctl.domain.proof import Certified
     from hsmctl.domain.sync import Inventory, Replica
-    from hsmctl.ports_key import TokenObjects, TokenUses
+    from hsmctl.ports_key import TokenObjects, TokenSpeed, TokenUses
     from hsmctl.secret import Secret
 
 
@@ -155,6 +155,11 @@ class Token(Protocol):
     @property
     def uses(self) -> TokenUses:
         """What its keys do."""
+        ...
+
+    @property
+    def speed(self) -> TokenSpeed:
+        """How fast it is."""
         ...
 
     def inventory(self) -> Inventory:

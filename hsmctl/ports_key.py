@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from hsmctl.domain.key import Key
+    from hsmctl.domain.key_bench import Bench
     from hsmctl.domain.key_material import CertificateFacts, Imported, Subject
     from hsmctl.domain.mechanism import Mechanism, Output, Speed, TokenFacts, Tried
     from hsmctl.secret import Secret
@@ -84,8 +85,16 @@ class TokenUses(Protocol):
         """A derived secret of `size` bytes in the clear, from an object that does not stay."""
         ...
 
-    def bench(self, how: str, key: Key, mechanism: Mechanism, data: bytes, seconds: float) -> Speed:
-        """How fast one session does this again and again; `how` is sign or encrypt."""
+
+class TokenSpeed(Protocol):
+    """How fast a token is, with a key that it makes for that and that is gone with the conversation."""
+
+    def prepare(self, bench: Bench) -> None:
+        """Make the session key."""
+        ...
+
+    def measure(self, bench: Bench, seconds: float, threads: int) -> Speed:
+        """Use it again and again in this many sessions side by side; no other key can be used like that."""
         ...
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from hashlib import sha256
 
 from hsmctl.domain.key import CLASSES, KEY_TYPES, Identity, Key, Material, MaterialKind
+from hsmctl.domain.key_bench import Bench
 from hsmctl.domain.mechanism import Mechanism, MechanismInfo, Output, Speed, TokenFacts, Tried
 from hsmctl.errors import DeviceError
 from hsmctl.ports_key import Template, Value
@@ -107,8 +108,19 @@ class FakeUses:
     def agree(self, by: Key, mechanism: Mechanism, size: int) -> bytes:
         return _digest(by, mechanism.public)[:size]
 
-    def bench(self, how: str, key: Key, mechanism: Mechanism, data: bytes, seconds: float) -> Speed:
-        return Speed(count=1000, seconds=seconds, latencies=(0.001, 0.001, 0.002))
+
+class FakeSpeed:
+    """ports_key.TokenSpeed with a clock of its own, which begins with the first measurement."""
+
+    def __init__(self) -> None:
+        self.prepared: list[Bench] = []
+
+    def prepare(self, bench: Bench) -> None:
+        self.prepared.append(bench)
+
+    def measure(self, bench: Bench, seconds: float, threads: int) -> Speed:
+        assert self.prepared[-1] is bench
+        return Speed(count=1000 * threads, began=100.0, seconds=seconds, latencies=(0.001, 0.001, 0.002))
 
 
 def _digest(key: Key, data: bytes) -> bytes:

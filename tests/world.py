@@ -24,7 +24,7 @@ from estate_world import FakeEstate, FakeGrounds
 from history_world import MemoryHistory
 from lab_faults import FakeFaults
 from timeline_world import FakeAuditLog, FakeTrail
-from token_fake import FakeObjects, FakeUses
+from token_fake import FakeObjects, FakeSpeed, FakeUses
 
 from hsmctl.adapters.journal import plain
 from hsmctl.bootstrap import Hsmctl
@@ -216,6 +216,7 @@ class FakeToken:
         self._tokens, self._name, self._user = tokens, name, user
         self.objects = FakeObjects(tokens.held[name], self._reached)
         self.uses = FakeUses(self.objects)
+        self.speed = FakeSpeed()
 
     def inventory(self) -> Inventory:
         keys = tuple(self._tokens.held[self._name])

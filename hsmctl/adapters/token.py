@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from hsmctl import __version__
 from hsmctl.adapters.address import Address, HostedAddress, ModuleAddress, NodeAddress, parse_address
-from hsmctl.adapters.token_key import AgentObjects, AgentUses
+from hsmctl.adapters.token_key import AgentObjects, AgentSpeed, AgentUses
 from hsmctl.adapters.transport import AGENT, Channel, open_module, open_node
 from hsmctl.agent.inventory import LIMIT, LOGIN_LIMIT, PROTOCOL, Malformed, read_frame, write_frame
 from hsmctl.domain.ckr import RETRIED, explain
@@ -39,7 +39,7 @@ from hsmctl.domain.key import (
 from hsmctl.domain.sync import Inventory, Replica
 from hsmctl.errors import Conflict, Denied, DeviceError, HsmctlError, PinRefused, Unreachable
 from hsmctl.ports import Clock, Login, Token
-from hsmctl.ports_key import TokenObjects, TokenUses
+from hsmctl.ports_key import TokenObjects, TokenSpeed, TokenUses
 
 if TYPE_CHECKING:
     from hsmctl.adapters.hosted import Hosts
@@ -139,6 +139,7 @@ class _AgentToken:
         self._vendor = ""
         self.objects: TokenObjects = AgentObjects(self._answer, self._listed)
         self.uses: TokenUses = AgentUses(self._answer, self._listed)
+        self.speed: TokenSpeed = AgentSpeed(self._answer)
 
     def greet(self) -> None:
         """Make sure that both ends speak the same, and that it is the HSM it should be.

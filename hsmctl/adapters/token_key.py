@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from hsmctl.domain.key import CLASSES, Key, ObjectClass
+from hsmctl.domain.key_bench import Bench
 from hsmctl.domain.mechanism import Mechanism, MechanismInfo, Output, Speed, TokenFacts, Tried
 from hsmctl.errors import Conflict
 from hsmctl.ports_key import Template
@@ -109,11 +110,23 @@ class AgentUses:
         named = {"by": reference(by), "mechanism": _mechanism(mechanism)}
         return bytes.fromhex(self._ask("derive", {**named, "key_type": 0x10, "bits": 8 * size, "value": True})["data"])
 
-    def bench(self, how: str, key: Key, mechanism: Mechanism, data: bytes, seconds: float) -> Speed:
-        """How fast one session does this."""
-        named = {"key": reference(key), "mechanism": _mechanism(mechanism)}
-        raw = self._ask("bench", {**named, "how": how, "data": data.hex(), "seconds": seconds})
-        return Speed(count=raw["count"], seconds=raw["seconds"], latencies=tuple(raw["latencies"]))
+
+class AgentSpeed:
+    """The port TokenSpeed."""
+
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
+        self._handle = 0
+
+    def prepare(self, bench: Bench) -> None:
+        """Make the session key."""
+        self._handle = self._ask("bench-key", {"kind": bench.kind, "size": bench.size})["handle"]
+
+    def measure(self, bench: Bench, seconds: float, threads: int) -> Speed:
+        """Use it again and again."""
+        how = {"how": bench.how, "mechanism": _mechanism(bench.mechanism), "data": bytes(bench.bytes).hex()}
+        raw = self._ask("bench", {**how, "handle": self._handle, "seconds": seconds, "threads": threads})
+        return Speed(count=raw["count"], began=raw["began"], seconds=raw["seconds"], latencies=tuple(raw["latencies"]))
 
 
 def reference(key: Key) -> dict[str, object]:

@@ -20,7 +20,7 @@ CURVES: Mapping[str, bytes] = {
     "secp256k1": bytes.fromhex("06052b8104000a"),
 }
 """CKA_EC_PARAMS, DER, of the curves by their usual names."""
-_ED25519 = bytes.fromhex("130c656477617264733235353139")
+ED25519 = bytes.fromhex("130c656477617264733235353139")
 """The curve's name as a PrintableString, which SoftHSM and PKCS#11 3.0 understand."""
 _ML_DSA = {"ML-DSA-44": 1, "ML-DSA-65": 2, "ML-DSA-87": 3}
 
@@ -134,7 +134,7 @@ def _generated(session: pkcs11.Session, args: Mapping[str, Any]) -> tuple[Any, .
     if kind == "ec" and size in CURVES:
         return _on_curve(session, KeyType.EC, {Attribute.EC_PARAMS: CURVES[size]}, pair)
     if kind == "ed25519":
-        return _on_curve(session, KeyType.EC_EDWARDS, {Attribute.EC_PARAMS: _ED25519}, pair)
+        return _on_curve(session, KeyType.EC_EDWARDS, {Attribute.EC_PARAMS: ED25519}, pair)
     if kind == "ml-dsa" and size in _ML_DSA:
         return _on_curve(session, KeyType.ML_DSA, {Attribute.PARAMETER_SET: _ML_DSA[size]}, pair)
     raise Refused("CKR_ARGUMENTS_BAD", f"no key of kind {kind} and size {size}")

@@ -101,6 +101,8 @@ _FUNCTIONS: Mapping[str, int] = {
     "C_SignFinal": 0x2E,
     "C_EncryptInit": 0x1E,
     "C_Encrypt": 0x1F,
+    "C_GenerateKey": 0x3B,
+    "C_GenerateKeyPair": 0x3C,
 }
 """Places in CK_FUNCTION_LIST, in words; the version fills one."""
 

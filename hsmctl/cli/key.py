@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hsmctl.cli.key_bench import bench_token
 from hsmctl.cli.key_certificate import certificates, request_certificate, sign_own_certificate
 from hsmctl.cli.key_change import (
     copy_keys,
@@ -26,6 +27,6 @@ noun = Noun(
     *(import_key, export_key, wrap_key, unwrap_key, copy_keys),
     *(sign_file, verify_file, mac_file, encrypt_file, decrypt_file, derive_secret),
     *(disable_keys, enable_keys, set_attributes, rename_key, rotate_key, delete_keys),
-    *(lint_keys, write_inventory),
+    *(lint_keys, write_inventory, bench_token),
     *(request_certificate, sign_own_certificate, certificates),
 )

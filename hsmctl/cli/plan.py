@@ -153,17 +153,17 @@ def begin(session: Session, wish: Wish) -> None:
     session.check_account()
 
 
-def confirm(what: str, wanted: str, given: str | None) -> None:
-    """Have somebody type what they are about to change for good.
+def confirm(what: str, wanted: str, given: str | None, why: str = "it cannot be undone") -> None:
+    """Have somebody type what they are about to change for good, or to load; `why` says which.
 
     Raises:
         UsageError: nobody is there to type, and `--confirm` was not given.
         Denied: something else was typed.
     """
     if given is None and not sys.stdin.isatty():
-        raise UsageError(what, "it cannot be undone and nobody is there to confirm it", f"--confirm {wanted}")
+        raise UsageError(what, f"{why} and nobody is there to confirm it", f"--confirm {wanted}")
     if given is None:
-        sys.stderr.write(f"This cannot be undone. Type {wanted} to go on: ")
+        sys.stderr.write(f"{what}: {why}. Type {wanted} to go on: ")
         sys.stderr.flush()
         given = sys.stdin.readline().strip()
     if given != wanted:

@@ -77,10 +77,12 @@ class Tried(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Speed:
-    """How fast one session used one key."""
+    """How fast a key was used."""
 
     count: int
     """Operations done."""
+    began: float
+    """On this machine's monotonic clock, which all of its processes share."""
     seconds: float
     latencies: tuple[float, ...]
     """Seconds of single operations, sorted; a sample where there were many."""

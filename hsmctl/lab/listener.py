@@ -201,8 +201,11 @@ _Check = Callable[[Mapping[str, Any]], None]
 """Raises Refused where the arguments ask for what CloudHSM does not do."""
 _CREATING = ("generate", "create", "unwrap", "derive")
 _DESTROYING = ("destroy",)
-_HARMLESS = ("find", "read", "wrap", "token", "use", "verify", "mac-begin", "mac-update", "mac-end", "bench", "probe")
-"""The operations that change nothing. There is none that changes an attribute, as CloudHSM's library has no
+_HARMLESS = (
+    *("find", "read", "wrap", "token", "use", "verify", "mac-begin", "mac-update", "mac-end"),
+    *("bench-key", "bench", "probe"),
+)
+"""The operations that leave the token as it is. There is none that changes an attribute, as CloudHSM's library has no
 C_SetAttributeValue for keys."""
 
 

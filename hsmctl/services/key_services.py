@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from hsmctl.domain.key import Key
 from hsmctl.ports_key import KeyFormats
+from hsmctl.services.key_bench import KeyBench
 from hsmctl.services.key_certificate import KeyCertificates
 from hsmctl.services.key_change import KeyChange
 from hsmctl.services.key_copy import KeyCopy
@@ -27,6 +28,7 @@ class KeyServices:
     certificates: KeyCertificates
     change: KeyChange
     copy: KeyCopy
+    bench: KeyBench
     bill: Callable[[str, Sequence[Key]], bytes]
     """A CycloneDX bill of a token's keys; raises UsageError where the extra is not installed."""
 

@@ -23,6 +23,7 @@ def key_services(
     """Work on single keys; `guard` refuses a change that the context forbids, `place` finds a replica by its name."""
     from hsmctl.adapters.key_certificate import CryptographyCertificates
     from hsmctl.adapters.key_format import CryptographyFormats
+    from hsmctl.services.key_bench import KeyBench
     from hsmctl.services.key_certificate import KeyCertificates
     from hsmctl.services.key_change import KeyChange
     from hsmctl.services.key_copy import KeyCopy
@@ -51,6 +52,7 @@ def key_services(
         use=KeyUse(door=door, formats=formats),
         move=KeyMove(door=door, journal=journal, formats=formats, transport=transport, guard=guard),
         copy=KeyCopy(clock=clock, door=door, transport=transport, verifier=new_verifier, place=place),
+        bench=KeyBench(door=door, journal=journal, guard=guard),
         change=KeyChange(clock=clock, door=door, journal=journal, place=place),
         certificates=KeyCertificates(door=door, formats=formats, maker=CryptographyCertificates(clock)),
     )

@@ -1,5 +1,5 @@
-/* Signs 32 bytes again and again, as a C program does it at best. Usage: sign MODULE LABEL PIN MECHANISM KEY SECONDS;
- * MECHANISM is a number, KEY a label; prints signatures a second. */
+/* Signs 32 bytes again and again with a session key, as a C program does it at best. Usage: sign MODULE LABEL PIN KIND
+ * SECONDS; KIND is rsa (2048 bits) or ec (P-256). For each line it reads it prints the signatures a second of one turn. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +29,7 @@ static double now(void)
 
 int main(int count, char **words)
 {
-    if (count != 7)
+    if (count != 6)
         return 2;
     void *library = dlopen(words[1], RTLD_NOW);
     GET(C_Initialize, void *);
@@ -37,12 +37,10 @@ int main(int count, char **words)
     GET(C_GetTokenInfo, word, void *);
     GET(C_OpenSession, word, word, void *, void *, word *);
     GET(C_Login, word, word, char *, word);
-    GET(C_FindObjectsInit, word, attribute *, word);
-    GET(C_FindObjects, word, word *, word, word *);
-    GET(C_FindObjectsFinal, word);
+    GET(C_GenerateKeyPair, word, mechanism *, attribute *, word, attribute *, word, word *, word *);
     GET(C_SignInit, word, mechanism *, word);
     GET(C_Sign, word, void *, word, void *, word *);
-    word slots[64], found = 64, session, slot = 0, key, private_key = 3;
+    word slots[64], found = 64, session, slot = 0, public, key, bits = 2048;
     must("C_Initialize", C_Initialize(0));
     must("C_GetSlotList", C_GetSlotList(1, slots, &found));
     for (word i = 0; i < found; i++) {
@@ -53,19 +51,25 @@ int main(int count, char **words)
     }
     must("C_OpenSession", C_OpenSession(slot, 6, 0, 0, &session));
     must("C_Login", C_Login(session, 1, words[3], strlen(words[3])));
-    attribute wanted[] = {{0x000, &private_key, sizeof private_key}, {0x003, words[5], strlen(words[5])}};
-    must("C_FindObjectsInit", C_FindObjectsInit(session, wanted, 2));
-    must("C_FindObjects", C_FindObjects(session, &key, 1, &found));
-    must("C_FindObjectsFinal", C_FindObjectsFinal(session));
-    mechanism how = {strtoul(words[4], 0, 0), 0, 0};
+    int rsa = !strcmp(words[4], "rsa");
+    unsigned char yes = 1, no = 0, exponent[] = {1, 0, 1}, curve[] = {6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7};
+    attribute pair[] = {{0x001, &no, 1}, {0x10a, &yes, 1}, {0x180, curve, sizeof curve}, {0x122, exponent, 3}};
+    if (rsa)
+        pair[2] = (attribute){0x121, &bits, sizeof bits};
+    attribute private[] = {{0x001, &no, 1}, {0x002, &yes, 1}, {0x103, &yes, 1}, {0x162, &no, 1}, {0x108, &yes, 1}};
+    mechanism make = {rsa ? 0 : 0x1040, 0, 0}, how = {rsa ? 1 : 0x1041, 0, 0};
+    must("C_GenerateKeyPair", C_GenerateKeyPair(session, &make, pair, rsa ? 4 : 3, private, 5, &public, &key));
     unsigned char data[32] = {1}, signature[512];
-    double began = now(), end = began + atof(words[6]), last = began;
-    long done = 0;
-    for (; last < end; done++, last = now()) {
-        word length = sizeof signature;
-        must("C_SignInit", C_SignInit(session, &how, key));
-        must("C_Sign", C_Sign(session, data, sizeof data, signature, &length));
+    while (getchar() != EOF) {
+        double began = now(), end = began + atof(words[5]), last = began;
+        long done = 0;
+        for (; last < end; done++, last = now()) {
+            word length = sizeof signature;
+            must("C_SignInit", C_SignInit(session, &how, key));
+            must("C_Sign", C_Sign(session, data, sizeof data, signature, &length));
+        }
+        printf("%.1f\n", done / (last - began));
+        fflush(stdout);
     }
-    printf("%.1f\n", done / (last - began));
     return 0;
 }

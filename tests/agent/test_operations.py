@@ -160,11 +160,28 @@ def test_a_token_tells_what_it_offers(asking: Asking) -> None:
     assert {"encrypt", "wrap"} <= set(by_name["RSA_PKCS_OAEP"]["uses"])
 
 
-def test_a_bench_counts_what_it_did(asking: Asking) -> None:
-    key = put(asking, "fast", encrypt=True)
-    speed = asking.ok(
-        "bench", how="encrypt", key=ref(key), data=DATA.hex(), mechanism={"name": "AES_ECB"}, seconds=0.05
-    )
+@pytest.mark.parametrize(
+    ("kind", "size", "how", "name"),
+    [("aes", "256", "encrypt", "AES_ECB"), ("ec", "P-256", "sign", "ECDSA"), ("generic", "256", "sign", "SHA256_HMAC")],
+)
+def test_a_bench_counts_what_its_own_key_did(asking: Asking, kind: str, size: str, how: str, name: str) -> None:
+    before = asking.listing()
+    handle = asking.ok("bench-key", kind=kind, size=size)["handle"]
+    named = {"how": how, "handle": handle, "data": DATA[:32].hex(), "mechanism": {"name": name}, "seconds": 0.05}
+    for threads in (1, 2):
+        speed = asking.ok("bench", **named, threads=threads)
+        assert speed["count"] == len(speed["latencies"]) > 2
+        assert speed["latencies"] == sorted(speed["latencies"])
+        assert speed["seconds"] >= 0.05
+    assert asking.listing() == before
 
-    assert speed["count"] == len(speed["latencies"]) > 10
-    assert speed["latencies"] == sorted(speed["latencies"])
+
+def test_a_bench_uses_no_key_of_the_token(asking: Asking) -> None:
+    put(asking, "theirs", encrypt=True)
+    module, session = asking.conversation.module, asking.conversation._session
+    assert session
+    handle = module.find(session)[0]
+    named = {"how": "encrypt", "handle": handle, "data": DATA.hex(), "mechanism": {"name": "AES_ECB"}, "seconds": 0.05}
+    assert asking.error("bench", **named) == "CKR_KEY_FUNCTION_NOT_PERMITTED"
+    assert asking.error("bench", **{**named, "seconds": 61}) == "CKR_ARGUMENTS_BAD"
+    assert asking.error("bench-key", kind="rsa", size="large") == "CKR_ARGUMENTS_BAD"
