@@ -53,6 +53,7 @@ COMMANDS = {
     "token.show@1": ["token", "show"],
     "token.doctor@1": ["token", "doctor"],
     "key.lint@1": ["key", "lint"],
+    "key.bench@1": ["key", "bench", "ec-p256"],
     "key.inventory@1": ["key", "inventory", "--out", "{folder}/keys.csv"],
     "key.rotate@1": ["key", "rotate", "db-kek-000", "--label", "db-kek-next"],
     "key.show@1": ["key", "show", "db-kek-000"],
