@@ -7,7 +7,8 @@ from typing import Any
 
 from softhsm_token import PASSWORD, USER
 
-from hsmctl.agent.inventory import PROTOCOL, Conversation
+from hsmctl.agent.frame import PROTOCOL
+from hsmctl.agent.inventory import BITS, Conversation
 
 VERSION = "1.2.3"
 LOGIN = {"user": USER, "password": PASSWORD, "token": {"label": "replica"}}
@@ -49,3 +50,8 @@ class Asking:
         args = {"kind": kind, "size": size, "label": label.hex(), "id": key_id.hex(), "extractable": extractable}
         made: list[dict[str, Any]] = self.ok("generate", **args)["keys"]
         return made
+
+
+def flags_of(key: Mapping[str, Any]) -> set[str]:
+    """The flags of a listed key."""
+    return {name for name, bit in BITS.items() if key["attributes"] & bit}

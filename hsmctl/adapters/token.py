@@ -21,7 +21,8 @@ from hsmctl import __version__
 from hsmctl.adapters.address import Address, HostedAddress, ModuleAddress, NodeAddress, parse_address
 from hsmctl.adapters.token_key import AgentObjects, AgentSpeed, AgentUses
 from hsmctl.adapters.transport import AGENT, Channel, open_module, open_node
-from hsmctl.agent.inventory import LIMIT, LOGIN_LIMIT, PROTOCOL, Malformed, read_frame, write_frame
+from hsmctl.agent.frame import LIMIT, LOGIN_LIMIT, PROTOCOL, Malformed, read_frame, write_frame
+from hsmctl.agent.inventory import BITS
 from hsmctl.domain.ckr import RETRIED, explain
 from hsmctl.domain.key import (
     CLASSES,
@@ -309,7 +310,7 @@ def _key(raw: Mapping[str, Any], vendor: str) -> Key:
     key = _made(
         (raw["class"], raw["id"], raw["label"]),
         (raw["key_type"], raw["bits"], raw["ec_params"]),
-        (tuple(raw["attributes"]), tuple(raw["unknown"])),
+        (raw["attributes"], raw["unknown"]),
         (material.get("kind"), material.get("digest"), vendor),
     )
     return replace(key, proof=_proof(raw["proof"])) if "proof" in raw else key
@@ -319,7 +320,7 @@ def _key(raw: Mapping[str, Any], vendor: str) -> Key:
 def _made(
     name: tuple[int, str, str],
     form: tuple[int | None, int | None, str | None],
-    flags: tuple[tuple[str, ...], tuple[str, ...]],
+    flags: tuple[int, int],
     material: tuple[str | None, str, str],
 ) -> Key:
     """The key of these fields of a listing."""
@@ -355,6 +356,6 @@ def _key_type(number: int | None) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _attributes(names: tuple[str, ...]) -> frozenset[str]:
+def _attributes(bits: int) -> frozenset[str]:
     """A set of attributes, shared by all keys that have the same."""
-    return frozenset(map(sys.intern, names))
+    return frozenset(name for name, bit in BITS.items() if bits & bit)

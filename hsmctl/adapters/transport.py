@@ -18,6 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -54,19 +55,30 @@ def open_node(address: NodeAddress, authority: Path | None, deadline: float) -> 
         UsageError: there is no CA to trust.
         OSError: nobody answered in time, or its certificate is another's.
     """
-    trusted = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    trusted.check_hostname = False
     try:
         if authority is None:
             raise FileNotFoundError("no file is configured")
-        trusted.load_verify_locations(authority)
+        outer, inner = _contexts(authority, authority.stat().st_mtime_ns)
     except OSError as error:
         what = f"no certificate of the cluster's CA: {authority}" if authority else "no certificate of the cluster's CA"
         raise UsageError(what, str(error), "hsmctl config show") from error
-    untrusted = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    untrusted.check_hostname = False
-    untrusted.verify_mode = ssl.CERT_NONE  # AWS's outer certificate is self-signed; the inner layer says who it is
-    return connect(address.host, address.port, untrusted, trusted, deadline, _lab_side(address.host))
+    return connect(address.host, address.port, outer, inner, deadline, _lab_side(address.host))
+
+
+@lru_cache(maxsize=8)
+def _contexts(authority: Path, _written: int) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """The outer layer, whose certificate AWS signed itself, and the inner one, which says who it is; for all HSMs.
+
+    Raises:
+        OSError: the file holds no certificate, or cannot be read.
+    """
+    inner = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    inner.check_hostname = False
+    inner.load_verify_locations(authority)
+    outer = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    outer.check_hostname = False
+    outer.verify_mode = ssl.CERT_NONE
+    return outer, inner
 
 
 def _lab_side(host: str) -> str:

@@ -7,7 +7,6 @@ LOCK is held as long as the module is SoftHSM, which destroys tokens where two p
 
 from __future__ import annotations
 
-import fcntl
 import os
 import resource
 import signal
@@ -15,20 +14,11 @@ import sys
 from types import FrameType
 
 from hsmctl import __version__
-from hsmctl.agent.inventory import (
-    LOGIN_LIMIT,
-    Conversation,
-    Malformed,
-    Module,
-    ReadExactly,
-    Refused,
-    Write,
-    read_frame,
-    serve,
-    write_frame,
-)
+from hsmctl.agent.frame import LOGIN_LIMIT, Malformed, ReadExactly, Write, read_frame, write_frame
+from hsmctl.agent.inventory import Conversation, Module, Refused, serve
 from hsmctl.agent.operations import OPERATIONS
 from hsmctl.agent.proof import LISTINGS
+from hsmctl.agent.start import started
 
 
 def main(path: str, lock: str | None = None) -> None:
@@ -51,25 +41,12 @@ def main(path: str, lock: str | None = None) -> None:
 
 
 def _start(path: str, lock: str | None) -> Module:
-    """The module, initialized; SoftHSM again once nobody else can be writing to its folder."""
+    """The module, initialized; the lock outlasts the parent where a call hangs."""
+    if lock:
+        return started(path, os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     module = Module(path)
     module.initialize()
-    if lock and module.manufacturer().startswith("SoftHSM"):
-        module.finalize()
-        _hold(lock)
-        module.initialize()
     return module
-
-
-def _hold(path: str) -> None:
-    """Take the lock for the rest of this process's life, which outlasts the parent's where a call hangs."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        sys.stderr.write("waiting for another process that uses this SoftHSM folder\n")
-        sys.stderr.flush()
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
 def _own_streams() -> tuple[ReadExactly, Write]:

@@ -6,7 +6,6 @@ standard library are enough. It lists, and lets keys prove themselves; it change
 
 from __future__ import annotations
 
-import fcntl
 import os
 import resource
 import signal
@@ -14,19 +13,10 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from hsmctl.agent.inventory import (
-    LOGIN_LIMIT,
-    Conversation,
-    Malformed,
-    Module,
-    ReadExactly,
-    Refused,
-    Write,
-    read_frame,
-    serve,
-    write_frame,
-)
+from hsmctl.agent.frame import LOGIN_LIMIT, Malformed, ReadExactly, Write, read_frame, write_frame
+from hsmctl.agent.inventory import Conversation, Module, Refused, serve
 from hsmctl.agent.proof import LISTINGS
+from hsmctl.agent.start import started
 
 BOOT = """
 import json, sys, types
@@ -64,17 +54,15 @@ def main(header: Mapping[str, Any], read_exactly: ReadExactly) -> None:
 
 
 def _start(path: str) -> Module:
-    """The module, initialized; SoftHSM again once no other agent can be writing to its folder.
+    """The module, initialized; the library's own file is what is locked, because nothing is written here.
 
-    The library's own file is what is locked: two logins at once destroy a SoftHSM token, and nothing is written here.
+    Raises:
+        Refused: it cannot be loaded, or does not start.
     """
-    module = Module(path)
-    module.initialize()
-    if module.manufacturer().startswith("SoftHSM"):
-        module.finalize()
-        fcntl.flock(os.open(path, os.O_RDONLY | os.O_CLOEXEC), fcntl.LOCK_EX)
-        module.initialize()
-    return module
+    try:
+        return started(path, os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+    except OSError as error:
+        raise Refused("", f"cannot load {path}: {error}") from error
 
 
 def _own_output() -> Write:

@@ -1,37 +1,21 @@
 """A PKCS#11 module behind frames: login, the bulk listing, and the loop that answers.
 
-Knows the C interface (PKCS#11 2.40, through ctypes) as far as a listing needs it, and the frames both ends speak.
-Refuses to know anything else of hsmctl: it runs on Python 3.9 with the standard library alone, because this one file is
-also sent to client hosts. Everything beyond the listing is an operation, or another listing, that is passed in.
-
-A frame is a 32-bit big-endian length and as many bytes of UTF-8 JSON. A request is `{id, op, args, deadline_ms}`, its
-reply `{id, ok}` or `{id, error: {ckr, what}}`, with `more: true` on all frames but the last. Bytes travel as hex.
+Knows the C interface (PKCS#11 2.40, through ctypes) as far as a listing needs it. Refuses to know anything of hsmctl
+but frames: it runs on Python 3.9 with the standard library alone, because it is also sent to client hosts. Everything
+beyond the listing is an operation, or another listing, that is passed in. What a listed key is: `Reader.read`.
 """
 
 from __future__ import annotations
 
 import ctypes
 import hashlib
-import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
-PROTOCOL = 2
-LOGIN_LIMIT = 4 * 1024
-"""Most bytes of a frame before the login: a stranger makes nobody allocate more."""
-LIMIT = 8 * 1024 * 1024
-"""Most bytes of a frame after the login."""
-
-ReadExactly = Callable[[int], bytes]
-"""As many bytes as asked for; fewer only where the stream ends."""
-Write = Callable[[bytes], object]
-
-
-class Malformed(Exception):
-    """The peer does not speak these frames: torn, too large, no JSON object, or a field of the wrong kind."""
+from hsmctl.agent.frame import LIMIT, LOGIN_LIMIT, PROTOCOL, Malformed, ReadExactly, Write, read_frame, write_frame
 
 
 class Refused(Exception):
@@ -45,34 +29,6 @@ class Refused(Exception):
     def reply(self, number: object) -> dict[str, object]:
         """The reply that tells it to the one who sent request `number`."""
         return {"id": number, "error": {"ckr": self.ckr, "what": self.what}}
-
-
-def read_frame(read_exactly: ReadExactly, limit: int) -> dict[str, Any] | None:
-    """The next message, or None where the stream ended between two; anything else than a frame is Malformed."""
-    header = read_exactly(4)
-    if not header:
-        return None
-    length = int.from_bytes(header, "big")
-    if len(header) == 4 and length > limit:
-        raise Malformed(f"a frame of {length} bytes where {limit} are allowed")
-    body = read_exactly(length)
-    if len(header) < 4 or len(body) < length:
-        raise Malformed("the stream ended inside a frame")
-    try:
-        message = json.loads(body)
-    except ValueError as error:
-        raise Malformed("a frame that is no JSON") from error
-    if not isinstance(message, dict):
-        raise Malformed("a frame that is no JSON object")
-    return message
-
-
-def write_frame(write: Write, message: Mapping[str, object]) -> None:
-    """Write one message as one frame; one that is larger than any reader accepts is Malformed."""
-    body = json.dumps(message, separators=(",", ":")).encode()
-    if len(body) > LIMIT:
-        raise Malformed(f"a frame of {len(body)} bytes where {LIMIT} are allowed")
-    write(len(body).to_bytes(4, "big") + body)
 
 
 class Slot(NamedTuple):
@@ -110,9 +66,9 @@ class Module:
         function, table = ctypes.CFUNCTYPE(_WORD), ctypes.POINTER(ctypes.c_void_p)()
         try:
             ctypes.CDLL(path).C_GetFunctionList(ctypes.byref(table))
-            self._functions: dict[str, Callable[..., int]] = {
-                name: function(table[place]) for name, place in _FUNCTIONS.items()
-            }
+            made = {name: function(table[place]) for name, place in _FUNCTIONS.items()}
+            made["C_GetAttributeValue"].argtypes = (_WORD, _WORD, ctypes.c_void_p, _WORD)
+            self.functions: dict[str, Callable[..., int]] = {**made}
         except (OSError, AttributeError, ValueError) as error:
             raise Refused("", f"cannot load {path}: {error}") from error
 
@@ -186,7 +142,7 @@ class Module:
 
     def call(self, name: str, *arguments: object, expected: tuple[int, ...] = (0,)) -> int:
         """Call a function, numbers as words; a return value that is not expected is Refused."""
-        value = self._functions[name](*(_WORD(value) if isinstance(value, int) else value for value in arguments))
+        value = self.functions[name](*(_WORD(value) if isinstance(value, int) else value for value in arguments))
         if value not in expected:
             raise Refused(ckr_name(value), f"{name} failed")
         return value
@@ -364,17 +320,18 @@ _FLAGS = _table("""
     derive 10C wrap_with_trusted 210 trusted 086 always_authenticate 202
 """)
 """The boolean attributes listed, CKA_*."""
-_TEMPLATE = {
-    **_FLAGS,
-    **_table("""
-        id 102 label 003 ec_params 180 ec_point 181 modulus 120 public_exponent 122 check_value 090
-        key_type 100 value_len 161 class 000
-    """),
-}
-"""The attributes read, CKA_*; never CKA_VALUE of a key, which may be in the clear. The class is last: an untouched
-length shows that the module stopped at an attribute before it."""
+BITS = {name: 1 << place for place, name in enumerate(_FLAGS)}
+"""What each of them is in a listing."""
+_VALUES = _table("""
+    id 102 label 003 ec_params 180 ec_point 181 modulus 120 public_exponent 122 check_value 090
+    key_type 100 value_len 161 class 000
+""")
+"""The other attributes read, CKA_*; never CKA_VALUE of a key, which may be in the clear. The class is last: an
+untouched length shows that the module stopped at an attribute before it."""
 _ROOM = 1024
 """Bytes for each, more than most take."""
+_WORDS = 3 * len(_FLAGS)
+"""How much of the template they take: a CK_ATTRIBUTE is three words."""
 _CKA_VALUE = 0x011
 _CKO_CERTIFICATE, _CKO_PUBLIC_KEY, _CKO_PRIVATE_KEY = 1, 2, 3
 _CKK_RSA, _CURVE_TYPES = 0x00, (0x03, 0x40, 0x41)
@@ -399,54 +356,74 @@ class Reader:
     """Reads an object with one C_GetAttributeValue wherever that does; `values` are the attributes it read last."""
 
     def __init__(self, module: Module, session: Session) -> None:
-        self._call = module.call
+        self._function = module.functions["C_GetAttributeValue"]
         self._session = session.handle
-        self._template = (_WORD * (3 * len(_TEMPLATE)))()
-        self._buffer = ctypes.create_string_buffer(len(_TEMPLATE) * _ROOM)
-        for place, code in enumerate(_TEMPLATE.values()):
-            address = ctypes.addressof(self._buffer) + place * _ROOM
-            self._template[3 * place : 3 * place + 3] = [code, address, _ROOM]
-        self._pristine = bytes(self._template)
+        layout = [(code, 1) for code in _FLAGS.values()] + [(code, _ROOM) for code in _VALUES.values()]
+        self._template = (_WORD * (3 * len(layout)))()
+        self._buffer = ctypes.create_string_buffer(sum(room for _, room in layout))
+        address = ctypes.addressof(self._buffer)
+        for place, (code, room) in enumerate(layout):
+            self._template[3 * place : 3 * place + 3] = [code, address, room]
+            address += room
+        self._pristine, self._asked = bytes(self._template), memoryview(self._template).cast("B")
+        self._data = memoryview(self._buffer).cast("B")
+        self._flags: dict[bytes, tuple[int, int]] = {}
         self.values: dict[str, bytes | None] = {}
 
     def read(self, handle: int) -> dict[str, Any] | None:
-        """The object as it is listed, or None if it is gone."""
-        values = self.values = self._values(handle) or {}
-        if not values:
+        """The object as it is listed, bytes in hex and flags as sums of BITS, or None if it is gone."""
+        if not self._filled(handle):
             return None
+        values = self.values = self._values()
         object_class, key_type = _number(values["class"]), _number(values["key_type"])
         kind, parts = _FINGERPRINTS.get((object_class, key_type), ("", ()))
         for name in ("id", "label", *parts):
             if values[name] is None:
-                values[name] = self._single(handle, _TEMPLATE[name])
+                values[name] = self._single(handle, _VALUES[name])
         if object_class == _CKO_CERTIFICATE:
             kind, parts = "public", ("value",)
             values["value"] = self._single(handle, _CKA_VALUE)
-        length, modulus = _number(values["value_len"]), int.from_bytes(values["modulus"] or b"", "big")
+        length, modulus = _number(values["value_len"]), values["modulus"]
+        attributes, unknown = self._booleans()
         return {
             "class": object_class,
             "key_type": key_type,
             "id": (values["id"] or b"").hex(),
             "label": (values["label"] or b"").hex(),
-            "bits": length * 8 if length else modulus.bit_length() or None,
+            "bits": length * 8 if length else int.from_bytes(modulus or b"", "big").bit_length() or None,
             "ec_params": (values["ec_params"] or b"").hex() or None,
-            "attributes": [name for name in _FLAGS if values[name] == b"\x01"],
-            "unknown": [name for name in _FLAGS if values[name] is None],
+            "attributes": attributes,
+            "unknown": unknown,
             "material": _material(kind, [values[name] for name in parts], values["check_value"]),
         }
 
-    def _values(self, handle: int) -> dict[str, bytes | None] | None:
-        """Every attribute of the template, None where the object has none or it did not fit; None if it is gone."""
-        ctypes.memmove(self._template, self._pristine, len(self._pristine))
-        if self._get(handle, self._template, len(_TEMPLATE)) == _CKR_OBJECT_HANDLE_INVALID:
-            return None
-        lengths, data = self._template[2::3], self._buffer.raw
-        if lengths[-1] == _ROOM:
-            return {name: self._single(handle, code) for name, code in _TEMPLATE.items()}
-        return {
-            name: data[place * _ROOM : place * _ROOM + lengths[place]] if lengths[place] <= _ROOM else None
-            for place, name in enumerate(_TEMPLATE)
-        }
+    def _filled(self, handle: int) -> bool:
+        """Whether the object is there; its attributes are in the buffer then, if need be asked for one by one."""
+        self._asked[:] = self._pristine
+        if self._get(handle, self._template, len(_FLAGS) + len(_VALUES)) == _CKR_OBJECT_HANDLE_INVALID:
+            return False
+        if self._template[-1] == _ROOM:
+            for place in range(2, len(self._template), 3):
+                if self._get(handle, ctypes.byref(self._template, (place - 2) * ctypes.sizeof(_WORD)), 1):
+                    self._template[place] = _UNAVAILABLE
+        return True
+
+    def _values(self) -> dict[str, bytes | None]:
+        """The attributes that are no flags, None where the object has none or it did not fit."""
+        place, values = len(_FLAGS), {}
+        for name, length in zip(_VALUES, self._template[_WORDS + 2 :: 3]):  # noqa: B905 - `strict` is newer
+            values[name] = self._data[place : place + length].tobytes() if length <= _ROOM else None
+            place += _ROOM
+        return values
+
+    def _booleans(self) -> tuple[int, int]:
+        """Which flags are set, and which are not told; worked out once for all objects that say the same."""
+        data = self._data[: len(_FLAGS)].tobytes()
+        said = self._asked[: _WORDS * ctypes.sizeof(_WORD)].tobytes() + data
+        if said not in self._flags:
+            silent = sum(bit for bit, length in zip(BITS.values(), self._template[2:_WORDS:3]) if length != 1)  # noqa: B905
+            self._flags[said] = sum(bit for bit, byte in zip(BITS.values(), data) if byte == 1) & ~silent, silent  # noqa: B905
+        return self._flags[said]
 
     def _single(self, handle: int, code: int) -> bytes | None:
         """An attribute of any length, asked for by itself; None where the object has none or does not hand it out."""
@@ -457,9 +434,12 @@ class Reader:
         attribute[1] = ctypes.addressof(buffer)
         return None if self._get(handle, attribute, 1) else buffer.raw[: attribute[2]]
 
-    def _get(self, handle: int, template: ctypes.Array[ctypes.c_ulong], count: int) -> int:
+    def _get(self, handle: int, template: object, count: int) -> int:
         """C_GetAttributeValue; return values that concern single attributes or this object are answers."""
-        return self._call("C_GetAttributeValue", self._session, handle, template, count, expected=_ABOUT_THE_OBJECT)
+        value = self._function(self._session, handle, template, count)
+        if value not in _ABOUT_THE_OBJECT:
+            raise Refused(ckr_name(value), "C_GetAttributeValue failed")
+        return value
 
 
 def _number(value: bytes | None) -> int | None:

@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from hsmctl.agent.inventory import Listing, Module, Reader, Refused, Session
+from hsmctl.agent.inventory import BITS, Listing, Module, Reader, Refused, Session
 
 BATCH = 100
 """Keys of one frame: fewer than of a listing, because using a key takes longer than looking at it."""
@@ -120,8 +120,8 @@ class _Prover:
             return _none("it is nothing that can be used")
         if self._only is not None and _name(key) not in self._only:
             return _none("it was not asked for")
-        ways = [way for way in _WAYS.get((key["class"], key["key_type"]), ()) if way.attribute in key["attributes"]]
-        if not ways or "always_authenticate" in key["attributes"]:
+        ways = [way for way in _WAYS.get((key["class"], key["key_type"]), ()) if _is(key, way.attribute)]
+        if not ways or _is(key, "always_authenticate"):
             return _none(_why_not(key))
         if self.pause:
             self._sleep(self.pause)
@@ -188,6 +188,11 @@ def _name(key: Mapping[str, Any]) -> Name:
     return key["class"], key["id"], key["label"]
 
 
+def _is(key: Mapping[str, Any], attribute: str) -> bool:
+    """Whether a listed key has a flag set."""
+    return bool(key["attributes"] & BITS[attribute])
+
+
 def _given(kind: str, value: bytes, how: str = "") -> dict[str, str]:
     return {"kind": kind, "value": value.hex(), "how": how, "reason": ""}
 
@@ -198,11 +203,11 @@ def _none(reason: str) -> dict[str, str]:
 
 def _why_not(key: Mapping[str, Any]) -> str:
     """Why a key cannot prove itself, whoever asks."""
-    if "always_authenticate" in key["attributes"]:
+    if _is(key, "always_authenticate"):
         return "it asks for the PIN at every use"
     if (key["class"], key["key_type"]) not in _WAYS:
         return "there is no proof for keys of its type"
-    uses = [use for use in _USES if use in key["attributes"]]
+    uses = [use for use in _USES if _is(key, use)]
     return f"it can only {' and '.join(uses)}" if uses else "it may not be used for anything"
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from hsmctl import __version__
-from hsmctl.agent.inventory import LIMIT, PROTOCOL, Malformed, read_frame, write_frame
+from hsmctl.agent.frame import LIMIT, PROTOCOL, Malformed, read_frame, write_frame
 from hsmctl.agent.stream import Stream, connect
 from hsmctl.lab.cli_config import Cluster
 

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from hsmctl import __version__
 from hsmctl.agent import stream
-from hsmctl.agent.inventory import Malformed, Module, Operation, Refused, Session, serve
+from hsmctl.agent.frame import Malformed
+from hsmctl.agent.inventory import Module, Operation, Refused, Session, serve
 from hsmctl.agent.proof import LISTINGS
 from hsmctl.lab.black_hole import close_to_clients, open_to_clients, own_side
 from hsmctl.lab.limit import check_size

@@ -10,7 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hsmctl.agent.inventory import LIMIT, Conversation, Refused
+from hsmctl.agent.frame import LIMIT
+from hsmctl.agent.inventory import Conversation, Refused
 from hsmctl.lab import desk, desk_key, desk_policy
 from hsmctl.lab.desk import Guest
 

@@ -17,19 +17,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from hsmctl import __version__
-from hsmctl.agent.inventory import (
-    LIMIT,
-    LOGIN_LIMIT,
-    PROTOCOL,
-    Conversation,
-    Module,
-    ReadExactly,
-    Session,
-    Write,
-    read_frame,
-    serve,
-    write_frame,
-)
+from hsmctl.agent.frame import LIMIT, LOGIN_LIMIT, PROTOCOL, ReadExactly, Write, read_frame, write_frame
+from hsmctl.agent.inventory import Conversation, Module, Session, serve
 from hsmctl.agent.operations import OPERATIONS
 from hsmctl.agent.proof import LISTINGS
 from hsmctl.agent.stream import accept

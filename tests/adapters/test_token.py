@@ -16,7 +16,7 @@ from tls_files import Authority
 from token_world import LOGIN, NOW, PATIENCE, FixedClock, ModuleWorld, NodeWorld, World, module_replica
 
 from hsmctl.adapters.token import AgentTokens
-from hsmctl.agent.inventory import PROTOCOL
+from hsmctl.agent.frame import PROTOCOL
 from hsmctl.domain.key import KeyKind, KeySpec, MaterialKind, ObjectClass, ProofKind
 from hsmctl.domain.sync import Inventory, Replica
 from hsmctl.errors import Denied, DeviceError, Unreachable, UsageError

@@ -10,7 +10,8 @@ import pytest
 from asking import LOGIN, VERSION, Asking
 from softhsm_token import PASSWORD, USER
 
-from hsmctl.agent.inventory import LIMIT, LOGIN_LIMIT, PROTOCOL, Conversation, Malformed, Module, Refused
+from hsmctl.agent.frame import LIMIT, LOGIN_LIMIT, PROTOCOL, Malformed
+from hsmctl.agent.inventory import Conversation, Module, Refused
 from hsmctl.agent.operations import OPERATIONS
 
 

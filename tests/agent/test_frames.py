@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hsmctl.agent.inventory import LIMIT, LOGIN_LIMIT, Malformed, read_frame, write_frame
+from hsmctl.agent.frame import LIMIT, LOGIN_LIMIT, Malformed, read_frame, write_frame
 
 MESSAGES = st.lists(st.dictionaries(st.text(), st.none() | st.booleans() | st.integers() | st.text()), max_size=3)
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from asking import VERSION, Asking
+from asking import VERSION, Asking, flags_of
 from pkcs11 import Attribute, CertificateType, KeyType, ObjectClass, Session
 from softhsm_token import MODULE, PASSWORD, USER, make_token
 
@@ -38,10 +38,10 @@ def test_an_aes_key_is_private_sensitive_and_kept_unless_it_may_leave(asking: As
     (free,) = asking.generate("aes", "128", b"free", extractable=True)
 
     assert (kept["class"], kept["key_type"], kept["bits"], free["bits"]) == (4, 0x1F, 256, 128)
-    assert {"token", "private", "sensitive", "never_extractable"} <= set(kept["attributes"])
-    assert {"token", "private", "extractable"} <= set(free["attributes"])
-    assert "extractable" not in kept["attributes"]
-    assert "sensitive" not in free["attributes"]
+    assert {"token", "private", "sensitive", "never_extractable"} <= flags_of(kept)
+    assert {"token", "private", "extractable"} <= flags_of(free)
+    assert "extractable" not in flags_of(kept)
+    assert "sensitive" not in flags_of(free)
     assert kept["material"]["kind"] == "check-value"
     assert len(bytes.fromhex(kept["material"]["digest"])) == 3
 
@@ -52,7 +52,7 @@ def test_the_halves_of_an_rsa_key_have_one_digest_and_two_kinds(asking: Asking) 
     assert [(key["class"], key["key_type"], key["bits"]) for key in (public, private)] == [(2, 0, 2048), (3, 0, 2048)]
     assert public["material"] == {**private["material"], "kind": "public"}
     assert private["material"]["kind"] == "modulus"
-    assert "private" in public["attributes"]
+    assert "private" in flags_of(public)
 
 
 @pytest.mark.parametrize("curve", CURVES)
@@ -170,10 +170,10 @@ def test_a_module_that_stops_at_an_unknown_attribute_is_asked_one_by_one(asking:
     asking.generate("rsa", "2048", b"stops")
     expected = asking.listing()
     stopping = Module(MODULE)
-    get = stopping._functions["C_GetAttributeValue"]
+    get = stopping.functions["C_GetAttributeValue"]
     type_invalid = 0x12
-    stopping._functions["C_GetAttributeValue"] = lambda session, handle, template, count: (
-        get(session, handle, template, count) if count.value == 1 else type_invalid
+    stopping.functions["C_GetAttributeValue"] = lambda session, handle, template, count: (
+        get(session, handle, template, count) if count == 1 else type_invalid
     )
     session = stopping.open(next(slot.slot_id for slot in module.slots() if slot.label == "replica"))
 

@@ -7,7 +7,7 @@ import hmac
 from typing import Any
 
 import pytest
-from asking import Asking
+from asking import Asking, flags_of
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.keywrap import aes_key_wrap_with_padding
@@ -97,8 +97,8 @@ def test_a_wrapped_key_comes_back_as_what_is_said_and_no_more(asking: Asking) ->
 
     assert bytes.fromhex(data) == aes_key_wrap_with_padding(SECRET, SECRET[::-1])
     assert (back["label"], back["id"]) == (b"again".hex(), "0102")
-    assert {"sign", "sensitive", "token"} <= set(back["attributes"])
-    assert not {"extractable", "encrypt", "wrap", "verify"} & set(back["attributes"])
+    assert {"sign", "sensitive", "token"} <= flags_of(back)
+    assert not {"extractable", "encrypt", "wrap", "verify"} & flags_of(back)
     assert used(asking, "sign", back, DATA, "SHA256_HMAC") == hmac.digest(SECRET[::-1], DATA, "sha256")
 
 
@@ -113,7 +113,7 @@ def test_both_sides_of_a_key_agreement_agree(asking: Asking) -> None:
     kept = asking.ok("derive", **by, key_type=0x1F, bits=256, template={"label": "aa", "encrypt": True})["keys"][0]
 
     assert bytes.fromhex(secret) == other.exchange(ec.ECDH(), peer)
-    assert "sensitive" in kept["attributes"]
+    assert "sensitive" in flags_of(kept)
     sealed = used(asking, "encrypt", kept, DATA, "AES_GCM", **GCM)
     assert AESGCM(bytes.fromhex(secret)).decrypt(bytes(12), sealed, b"\xaa") == DATA
 

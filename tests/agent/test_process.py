@@ -16,7 +16,7 @@ from asking import LOGIN
 from softhsm_token import MODULE, PASSWORD, make_token
 
 from hsmctl import __version__
-from hsmctl.agent.inventory import LIMIT, PROTOCOL, read_frame, write_frame
+from hsmctl.agent.frame import LIMIT, PROTOCOL, read_frame, write_frame
 
 PATIENCE = 30.0
 

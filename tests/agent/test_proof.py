@@ -137,9 +137,9 @@ def watch() -> tuple[Module, list[str]]:
 
     for name in ("Encrypt", "Decrypt", "Sign"):
         for each in (f"C_{name}Init", f"C_{name}"):
-            module._functions[each] = watched(each, module._functions[each])
+            module.functions[each] = watched(each, module.functions[each])
     for each in ("C_WrapKey", "C_CreateObject"):
-        module._functions[each] = watched(each, module._functions[each])
+        module.functions[each] = watched(each, module.functions[each])
     return module, used
 
 
@@ -291,11 +291,11 @@ def test_if_no_key_is_asked_for_none_is_used(original: Token) -> None:
 def test_a_mechanism_the_token_lacks_is_replaced_by_another_use(original: Token, module: Module) -> None:
     original.make(secret(KeyType.AES, 256, "ENCRYPT", "SIGN"))
     lacking = Module(MODULE)
-    lacking._functions["C_EncryptInit"] = lambda *_: 0x70
+    lacking.functions["C_EncryptInit"] = lambda *_: 0x70
     original.module = lacking
     assert original.answer()["how"] == "sign 0x108a"
 
-    lacking._functions["C_SignInit"] = lambda *_: 0x68
+    lacking.functions["C_SignInit"] = lambda *_: 0x68
     assert original.answer()["reason"] == "C_SignInit failed (CKR_KEY_FUNCTION_NOT_PERMITTED)"
     original.module = module
 
