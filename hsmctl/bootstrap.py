@@ -331,9 +331,9 @@ class Hsmctl:
     @cached_property
     def admins(self) -> Admins:
         """Logins of admins, whose passwords are only ever asked for."""
-        from hsmctl.wiring.console import admins
+        from hsmctl.wiring.console import admins, signing_keys
 
-        return admins(self.console, self.clock, self.asked)
+        return admins(self.console, signing_keys(self.context, lambda: self.keys), self.clock, self.asked)
 
     @cached_property
     def readiness(self) -> Readiness:
@@ -389,9 +389,9 @@ class Hsmctl:
     @cached_property
     def signing(self) -> SigningService:
         """Approving off-line."""
-        from hsmctl.wiring.console import signing_service
+        from hsmctl.wiring.console import signing_keys, signing_service
 
-        return signing_service(self.clock, self.asked)
+        return signing_service(self.clock, signing_keys(self.context, lambda: self.keys), self.asked)
 
     @cached_property
     def lab(self) -> LabService:

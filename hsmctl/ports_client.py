@@ -30,8 +30,24 @@ class Clients(Protocol):
         """The text of a file that a configuration names."""
         ...
 
-    def configure(self, host: str, component: str, addresses: Sequence[str]) -> None:
-        """Have the component's own configure tool write these addresses."""
+    def configure(self, host: str, component: str, options: Sequence[str]) -> None:
+        """Run the component's own configure tool with these options of it.
+
+        Raises:
+            UsageError: an option or a value is not one that hsmctl passes on.
+        """
+        ...
+
+    def check_key(self, host: str, path: str) -> None:
+        """Whether this user may read a private key there and it has no passphrase; it stays there.
+
+        Raises:
+            Conflict: there is none, or it is encrypted, at which the client would wait for ever (measured).
+        """
+        ...
+
+    def close_file(self, host: str, path: str) -> None:
+        """Let nobody but its owner change a file."""
         ...
 
     def install_ca(self, host: str, path: str, certificate: str) -> None:

@@ -312,6 +312,9 @@ class MemoryClients:
     errors: dict[str, HsmctlError] = field(default_factory=dict)
     check: bool = True
     mode: int = 0o600
+    retry: str = ""
+    shown: dict[str, str] = field(default_factory=dict)
+    """The path of the client certificate that a host is configured with."""
     skew: timedelta = timedelta()
 
     def names(self) -> tuple[str, ...]:
@@ -320,20 +323,43 @@ class MemoryClients:
     def look(self, host: str) -> ClientState:
         if host in self.errors:
             raise self.errors[host]
-        entry = ConfiguredCluster(addresses=self.hosts[host], ca_file="/ca", availability_check=self.check)
+        entry = ConfiguredCluster(
+            addresses=self.hosts[host],
+            ca_file="/ca",
+            availability_check=self.check,
+            client_certificate=self.shown.get(host, ""),
+        )
         components = tuple(
             Component(
-                name=name, path=f"/etc/{name}.cfg", mode=self.mode, configuration=Configuration(clusters=(entry,))
+                name=name,
+                path=f"/etc/{name}.cfg",
+                mode=self.mode,
+                configuration=Configuration(clusters=(entry,), retry_mode=self.retry),
             )
             for name in ("cli", "pkcs11")
         )
         return ClientState(host=host, components=components, ca_files={"/ca": self.ca}, time=self.now() + self.skew)
 
     def read(self, host: str, path: str) -> str:
+        if host not in self.certificates:
+            raise Conflict(f"{host}: {path}", "there is no such file", "name another")
         return self.certificates[host]
 
-    def configure(self, host: str, component: str, addresses: Sequence[str]) -> None:
-        self.hosts[host] = tuple(addresses)
+    def configure(self, host: str, component: str, options: Sequence[str]) -> None:
+        name, *values = options
+        if name == "-a":
+            self.hosts[host] = tuple(values)
+        elif name == "--default-retry-mode":
+            (self.retry,) = values
+        else:
+            self.shown[host] = values[0]
+
+    def check_key(self, host: str, path: str) -> None:
+        if path != "/k":
+            raise Conflict(f"{host}: {path}", "it has a passphrase", "take another")
+
+    def close_file(self, host: str, path: str) -> None:
+        self.mode &= ~0o022
 
     def install_ca(self, host: str, path: str, certificate: str) -> None:
         self.ca = certificate

@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from ipaddress import ip_address
 from pathlib import PurePosixPath
 
 from hsmctl.adapters.client_files import HostFiles, parse_configuration
 from hsmctl.adapters.console import CONNECT_SECONDS, TerminalHosts
 from hsmctl.domain.client import CLI, CLI_FOLDER, ClientState, Component
 from hsmctl.domain.probe import LOCAL
-from hsmctl.errors import Conflict, Denied, HsmctlError, Unreachable
+from hsmctl.errors import Conflict, Denied, HsmctlError, Unreachable, UsageError
 from hsmctl.ports import Clock
 from hsmctl.settings import ClientEntry
+from hsmctl.words import printable
 
 _LOOK = (
     "sh",
@@ -37,7 +38,11 @@ for c in cli pkcs11 dyn openssl-provider jce; do
 done
 exit 0""",
 )
-_CONFIGURE = ("sh", "-c", 'IFS= read -r tool && IFS= read -r words && exec "$tool" $words')
+_CONFIGURE = ("sh", "-c", 'set -f; IFS= read -r tool && IFS= read -r words && exec "$tool" $words')
+_CLOSE = ("sh", "-c", 'IFS= read -r path && chmod go-w -- "$path"')
+_KEY = ("sh", "-c", 'IFS= read -r path; test -r "$path" || exit 3; ! grep -q ENCRYPTED -- "$path"')
+_OPTIONS = frozenset({"-a", "--client-cert-hsm-tls-file", "--client-key-hsm-tls-file", "--default-retry-mode"})
+_VALUE = re.compile(r"[A-Za-z0-9_./:@+][A-Za-z0-9_./:@+-]*")
 _INSTALL = (
     "sh",
     "-c",
@@ -80,14 +85,31 @@ class HostClients:
         with self._files(host) as (files, _):
             return files.read(path)
 
-    def configure(self, host: str, component: str, addresses: Sequence[str]) -> None:
-        """Have the component's own configure tool write these addresses."""
-        plain = [str(ip_address(address)) for address in addresses]
+    def configure(self, host: str, component: str, options: Sequence[str]) -> None:
+        """Run the component's own configure tool with these options of it."""
+        for word in options:
+            if word not in _OPTIONS and not _VALUE.fullmatch(word):
+                raise UsageError(f"'{printable(word)}'", "hsmctl passes on plain words only", "choose a plainer path")
         with self._files(host) as (files, entry):
             tool = PurePosixPath(entry.cli or CLI).parent / f"configure-{component}"
-            done = files.run(_CONFIGURE, f"{tool}\n-a {' '.join(plain)}\n".encode())
+            done = files.run(_CONFIGURE, f"{tool}\n{' '.join(options)}\n".encode())
             if done.status:
                 raise _refused(host, str(tool), done.stderr.decode(errors="replace"))
+
+    def check_key(self, host: str, path: str) -> None:
+        """Whether a private key can be used by the client."""
+        with self._files(host) as (files, _):
+            status = files.run(_KEY, f"{path}\n".encode()).status
+        if status:
+            why = "this user may not read it, or there is none" if status == 3 else "it has a passphrase"
+            raise Conflict(f"{host}: {path}", why, "the client needs a private key without one, in a mode of 0600")
+
+    def close_file(self, host: str, path: str) -> None:
+        """Let nobody but its owner change a file."""
+        with self._files(host) as (files, _):
+            done = files.run(_CLOSE, f"{path}\n".encode())
+        if done.status:
+            raise _refused(host, path, done.stderr.decode(errors="replace"))
 
     def install_ca(self, host: str, path: str, certificate: str) -> None:
         """Put a CA certificate where configurations look for it."""

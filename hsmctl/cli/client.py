@@ -15,8 +15,9 @@ from hsmctl.cli.view import Case, Check, Level, Page, View
 from hsmctl.domain.client import ClientFinding
 from hsmctl.domain.client import Level as Worth
 from hsmctl.domain.evidence import Failed
-from hsmctl.errors import ExitCode
+from hsmctl.errors import ExitCode, UsageError
 from hsmctl.mark import Mark
+from hsmctl.services.client_step import Pair
 from hsmctl.settings import ClientEntry
 from hsmctl.words import counted
 
@@ -91,14 +92,40 @@ def check(session: Session, hosts: tuple[str, ...], cluster: str | None, deadlin
     return session.show(CHECK, document, region=found.region, code=_code(document))
 
 
-@verb("configure", "hsmctl -c prod client configure app1 --dry-run", "hsmctl --lab client configure app1")
+@verb(
+    "configure",
+    "hsmctl -c prod client configure app1 --dry-run",
+    "hsmctl -c prod client configure app1 --client-cert /etc/hsm/app1.crt --client-key /etc/hsm/app1.key",
+)
 @click.argument("host")
+@click.option("--client-cert", metavar="PATH", help="On that host: the certificate that its client shows to HSMs.")
+@click.option("--client-key", metavar="PATH", help="On that host: its private key, without a passphrase.")
 @click.option("--cluster", metavar="ID", help="The cluster, where there are several.")
 @changes
-def configure(session: Session, host: str, cluster: str | None, wish: Wish) -> int:
-    """Have a host's configure tools write the addresses of the cluster's HSMs, component by component."""
+def configure(
+    session: Session, host: str, client_cert: str | None, client_key: str | None, cluster: str | None, wish: Wish
+) -> int:
+    """Have a host's configure tools write the addresses of the cluster's HSMs, component by component.
+
+    With --client-cert and --client-key also what the components show to HSMs: mutual TLS, before it is enforced.
+    """
     facade = session.hsmctl
-    return carry_out(session, wish, lambda: facade.client.plan_configure(facade.cluster.only(cluster), host))
+    pair = _pair(client_cert, client_key)
+    return carry_out(session, wish, lambda: facade.client.plan_configure(facade.cluster.only(cluster), host, pair))
+
+
+@verb("fix", "hsmctl -c prod client fix app1 --dry-run", "hsmctl -c prod client fix app1 --ca customerCA.crt")
+@click.argument("host")
+@click.option("--ca", metavar="FILE", default="", help="The customer CA; without it the context's customer_ca.")
+@click.option("--cluster", metavar="ID", help="The cluster, where there are several.")
+@changes
+def fix(session: Session, host: str, ca: str, cluster: str | None, wish: Wish) -> int:
+    """Mend what `client check` finds wrong with a host: addresses, CA file, retry mode, file modes.
+
+    The availability check is left as it is, because turning it off can be meant; so is the clock.
+    """
+    facade = session.hsmctl
+    return carry_out(session, wish, lambda: facade.client.plan_fix(facade.cluster.only(cluster), host, ca))
 
 
 @verb(
@@ -114,7 +141,20 @@ def install_ca(session: Session, host: str, ca: str, cluster: str | None, wish: 
     return carry_out(session, wish, lambda: facade.client.plan_install_ca(facade.cluster.only(cluster), host, ca))
 
 
-noun = Noun("client", "The hosts that use the HSMs.", list_clients, check, configure, install_ca)
+noun = Noun("client", "The hosts that use the HSMs.", list_clients, check, configure, install_ca, fix)
+
+
+def _pair(certificate: str | None, key: str | None) -> Pair | None:
+    """The client certificate and its key, if they were typed.
+
+    Raises:
+        UsageError: only one of them was.
+    """
+    if certificate and key:
+        return Pair(certificate, key)
+    if certificate or key:
+        raise UsageError("--client-cert and --client-key", "they go together", "name both, by their paths on the host")
+    return None
 
 
 def _host(entry: ClientEntry) -> ClientHostRow:

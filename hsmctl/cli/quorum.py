@@ -16,12 +16,14 @@ from hsmctl.cli.view import Page, View
 from hsmctl.cli.way import Reach, through
 from hsmctl.domain.plan import Plan
 from hsmctl.domain.quorum import Bundle, QuorumToken, Service, approvers, largest
+from hsmctl.domain.uri import SCHEME
 from hsmctl.domain.user import HsmUser, check_name
 from hsmctl.errors import ExitCode
 from hsmctl.mark import Mark
 from hsmctl.services.quorum import QuorumState
 from hsmctl.words import instant
 
+KEY = "Their private RSA-2048 key: a PEM file, or the pkcs11: URI of a key on a token of the context; it stays there."
 _SERVICES = click.Choice(list(map(str, Service)))
 
 
@@ -99,7 +101,7 @@ def status(session: Session, cluster: str | None, client: str | None) -> int:
 
 @verb("register", "hsmctl -c prod quorum register alice --key alice.pem")
 @click.argument("name")
-@click.option("--key", metavar="FILE", required=True, help="Their private RSA-2048 key, PEM; it stays here.")
+@click.option("--key", metavar="KEY", required=True, help=KEY)
 @through(approved=False, admin=False)
 @changes
 def register(session: Session, name: str, key: str, reach: Reach, wish: Wish) -> int:
@@ -127,13 +129,17 @@ def set_value(session: Session, service: str, value: int, reach: Reach, wish: Wi
     return carry_out(session, wish, plan)
 
 
-@verb("sign", "hsmctl quorum sign approve-bob.json --user alice --key alice.pem")
+@verb(
+    "sign",
+    "hsmctl quorum sign approve-bob.json --user alice --key alice.pem",
+    "hsmctl -c prod quorum sign approve-bob.json --user alice --key 'pkcs11:token=alice;object=approval'",
+)
 @click.argument("bundle")
 @click.option("--user", metavar="NAME", required=True, help="The admin who approves.")
-@click.option("--key", metavar="FILE", required=True, help="Their private RSA-2048 key, PEM.")
+@click.option("--key", metavar="KEY", required=True, help=KEY)
 def sign(session: Session, bundle: str, user: str, key: str) -> int:
-    """Approve what a bundle asks for, off-line: neither AWS nor an HSM is needed. What it is for is said first."""
-    signing = session.unbound.signing
+    """Approve what a bundle asks for, off-line: neither AWS nor the cluster is needed. What it is for is said first."""
+    signing = session.hsmctl.signing if key.startswith(SCHEME) else session.unbound.signing
     asked = signing.read(bundle)
     session.out.say(f"{asked.asked_by} asks on {asked.cluster_id}: {asked.says}")
     return session.show_local(SIGN, _signed(signing.sign(bundle, user, key)))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import click
 
 from hsmctl.cli.plan import Wish, carry_out, changes
+from hsmctl.cli.quorum import KEY
 from hsmctl.cli.session import Session
 from hsmctl.cli.table import Column, table
 from hsmctl.cli.verb import Noun, verb
@@ -131,7 +132,7 @@ def repair_user(session: Session, name: str, role: str | None, reach: Reach, wis
 
 @verb("enrol", "hsmctl -c prod user mfa enrol alice --key alice.pem")
 @click.argument("name")
-@click.option("--key", metavar="FILE", required=True, help="Their private RSA-2048 key, PEM.")
+@click.option("--key", metavar="KEY", required=True, help=KEY)
 @through()
 @changes
 def enrol(session: Session, name: str, key: str, reach: Reach, wish: Wish) -> int:

@@ -85,6 +85,7 @@ class Action(OpenEnum):
     SET_ENFORCEMENT = "set-mtls-enforcement"
     CONFIGURE_CLIENT = "configure-client"
     INSTALL_CA = "install-customer-ca"
+    CLOSE_FILE = "close-client-file"
     CHECK_CLIENT = "check-client"
     DELETE_KEY = "delete-key"
     CHANGE_KEY = "change-key"

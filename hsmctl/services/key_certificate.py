@@ -103,6 +103,14 @@ class KeyCertificates:
 
         return self.door.change(replicas, seconds, work)
 
+    def public(self, replicas: Sequence[Replica], name: KeyName, *, seconds: float) -> tuple[Key, bytes]:
+        """The private key of a name, and its public half, PEM.
+
+        Raises:
+            Conflict: as for `request`.
+        """
+        return self.door.look(replicas, seconds, lambda replica, token: self._pair(replica, token, name, "pem"))
+
     def beside(self, replicas: Sequence[Replica], name: KeyName, *, seconds: float) -> str:
         """The one certificate with the id of a private key, PEM.
 
@@ -138,14 +146,14 @@ class KeyCertificates:
 
         return self.door.look(replicas, seconds, look)
 
-    def _pair(self, replica: Replica, token: Token, name: KeyName) -> tuple[Key, bytes]:
-        """The private key of a name and its public half, DER."""
+    def _pair(self, replica: Replica, token: Token, name: KeyName, encoding: str = "der") -> tuple[Key, bytes]:
+        """The private key of a name and its public half."""
         private = only(token, name, (ObjectClass.PRIVATE,), replica.name)
         values = token.objects.values(private)
         if "modulus" in values and "public_exponent" in values:
-            return private, self.formats.public(private, values, "der")
+            return private, self.formats.public(private, values, encoding)
         public = _other_half(token, private)
-        return private, self.formats.public(public, token.objects.values(public), "der")
+        return private, self.formats.public(public, token.objects.values(public), encoding)
 
     def _signer(self, token: Token, private: Key) -> Sign:
         def sign(data: bytes, algorithm: str, digest: str) -> bytes:

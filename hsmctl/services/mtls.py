@@ -58,7 +58,7 @@ _WAYS_OUT: Mapping[str, str] = {
     KMS: "mTLS cannot be enforced on a cluster that KMS uses",
     ANCHORS: "hsmctl mtls register FILE",
     LASTING: "register an anchor that lasts longer, then its certificates on the clients",
-    HOSTS: "configure-cli --client-cert-hsm-tls-file … --client-key-hsm-tls-file …, on each host; hsmctl mtls status",
+    HOSTS: "hsmctl client configure HOST --client-cert PATH --client-key PATH, for each; hsmctl mtls status",
     ADMIN: "hsmctl user list",
 }
 

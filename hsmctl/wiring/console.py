@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +11,10 @@ from hsmctl.settings import Context
 if TYPE_CHECKING:
     from hsmctl.adapters.machine import Machines
     from hsmctl.domain.cluster import Cluster
+    from hsmctl.domain.sync import Replica
     from hsmctl.ports import Clock, Identity, Login
     from hsmctl.ports_activation import Activation
-    from hsmctl.ports_cli import Consoles
+    from hsmctl.ports_cli import Consoles, SigningKeys
     from hsmctl.ports_client import Clients
     from hsmctl.ports_interlock import KeyStores, Metrics
     from hsmctl.secret import Secret
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from hsmctl.services.client import ClientService
     from hsmctl.services.console import ConsoleService
     from hsmctl.services.evidence import EvidenceService
+    from hsmctl.services.key_services import KeyServices
     from hsmctl.services.mtls import MtlsService
     from hsmctl.services.quorum import QuorumService
     from hsmctl.services.readiness import Readiness
@@ -58,15 +60,29 @@ def readiness(
     return Readiness(console=console, cluster=cluster, key_stores=key_stores)
 
 
-def admins(console: ConsoleService, clock: Clock, ask: Ask) -> Admins:
+def signing_keys(context: Context, keys: Callable[[], KeyServices]) -> SigningKeys:
+    """Keys of approvers and second factors, in files and on the context's tokens."""
+    from hsmctl.adapters.signing_key import FileSigningKeys
+    from hsmctl.services.signing_place import SigningPlaces
+    from hsmctl.wiring.sync import token_replicas
+
+    def tokens() -> Mapping[str, Replica]:
+        found = {replica.name: replica for replica in token_replicas(context)} if context.tokens else {}
+        return {**found, **{entry.label: found[entry.name] for entry in context.tokens if entry.label}}
+
+    return SigningPlaces(
+        files=FileSigningKeys(), certificates=lambda: keys().certificates, use=lambda: keys().use, tokens=tokens
+    )
+
+
+def admins(console: ConsoleService, keys: SigningKeys, clock: Clock, ask: Ask) -> Admins:
     """Logins of admins, and the approvals they ask for."""
     from hsmctl.adapters.bundle import FileBundles
-    from hsmctl.adapters.signing_key import FileSigningKeys
     from hsmctl.services.admin import Admins
     from hsmctl.services.approval import Approvals
 
     approvals = Approvals(clock=clock, bundles=FileBundles())
-    return Admins(console=console, approvals=approvals, keys=FileSigningKeys(), ask=ask)
+    return Admins(console=console, approvals=approvals, keys=keys, ask=ask)
 
 
 def user_service(admins: Admins, readiness: Readiness, identity: Identity, clock: Clock) -> UserService:
@@ -93,13 +109,12 @@ def quorum_service(admins: Admins, readiness: Readiness, identity: Identity, clo
     )
 
 
-def signing_service(clock: Clock, ask: Ask) -> SigningService:
+def signing_service(clock: Clock, keys: SigningKeys, ask: Ask) -> SigningService:
     """Approving off-line."""
     from hsmctl.adapters.bundle import FileBundles
-    from hsmctl.adapters.signing_key import FileSigningKeys
     from hsmctl.services.signing import SigningService
 
-    return SigningService(clock=clock, keys=FileSigningKeys(), bundles=FileBundles(), ask=ask)
+    return SigningService(clock=clock, keys=keys, bundles=FileBundles(), ask=ask)
 
 
 def clients(context: Context, clock: Clock) -> Clients:

@@ -91,6 +91,29 @@ def test_configure_writes_every_component_and_looks_again(tmp_path: Path) -> Non
     assert made.clients.hosts["app1"] == made.consoles.cluster.addresses
 
 
+def test_a_client_certificate_is_configured_after_the_addresses(tmp_path: Path) -> None:
+    made = world()
+    made.clients.certificates["app1"] = certificates.root("client", NOW).pem
+    words = ("client", "configure", "app1", "--client-cert", "/c", "--client-key")
+    ran = hsmctl(made, *words, "/k", folder=tmp_path)
+    assert (ran.code, made.clients.shown) == (ExitCode.OK, {"app1": "/c"})
+    assert ran.err.index("configure-cli -a") < ran.err.index("configure-cli --client-cert-hsm-tls-file /c")
+    assert hsmctl(made, *words, "/sealed", folder=tmp_path).code == ExitCode.CONFLICT
+    assert hsmctl(made, *words[:-1], folder=tmp_path).code == ExitCode.USAGE
+
+
+def test_what_is_wrong_with_a_host_is_mended_by_one_plan(tmp_path: Path) -> None:
+    ca = tmp_path / "ca.pem"
+    ca.write_text(CA)
+    made = world("another")
+    made.clients.hosts["app1"], made.clients.mode, made.clients.retry = ("10.9.9.9",), 0o666, "off"
+    words = ("client", "fix", "app1")
+    assert hsmctl(made, *words, folder=tmp_path, context=context(ca)).code == ExitCode.OK
+    assert hsmctl(made, "client", "check", "app1").code == ExitCode.OK
+    again = hsmctl(made, *words, folder=tmp_path, context=context(ca))
+    assert (again.code, "nothing is wrong" in again.err) == (ExitCode.CONFLICT, True)
+
+
 def test_the_ca_is_installed_only_if_it_is_one(tmp_path: Path) -> None:
     ca = tmp_path / "ca.pem"
     ca.write_text("nothing")
