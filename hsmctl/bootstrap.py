@@ -277,7 +277,7 @@ class Hsmctl:
         from hsmctl.wiring.key import key_services
 
         access = self.clock, self.tokens, self.login, self.journal
-        return key_services(*access, self.check_may_write, self._replica)
+        return key_services(*access, self.check_may_write, self._replica, lambda: self.console, lambda: self.hold.holds)
 
     @cached_property
     def tokens(self) -> Tokens:

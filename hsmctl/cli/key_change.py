@@ -92,7 +92,7 @@ def enable_keys(session: Session, place: Place, wish: Wish, key: str | None, ter
 @changes
 @at_token
 def set_attributes(session: Session, place: Place, wish: Wish, key: str, attributes: tuple[str, ...]) -> int:
-    """Change attributes of one object; on a cluster the plan names the cloudhsm-cli commands that do it."""
+    """Change attributes of one object; on a cluster through cloudhsm-cli on a client host."""
     pick, name = _picked(key, "")
     wanted = {attribute.rpartition(".")[2]: value for attribute, value in parse_attributes(attributes).items()}
     return carry_out(
@@ -108,7 +108,7 @@ def set_attributes(session: Session, place: Place, wish: Wish, key: str, attribu
 @changes
 @at_token
 def rename_key(session: Session, place: Place, wish: Wish, key: str, label: str) -> int:
-    """Give one object another label; on a cluster the plan names the cloudhsm-cli command that does it."""
+    """Give one object another label; on a cluster through cloudhsm-cli on a client host."""
     pick, name = _picked(key, "")
     wanted = {"label": label.encode(errors="surrogateescape")}
     return carry_out(

@@ -70,6 +70,15 @@ def wanted_of(inputs: Mapping[str, str]) -> dict[str, bool | bytes]:
     }
 
 
+def called_after(identity: Identity, wanted: Mapping[str, object]) -> Identity:
+    """What an object is called once these attributes are set."""
+    label, key_id = wanted.get("label"), wanted.get("id")
+    return identity._replace(
+        label=label if isinstance(label, bytes) else identity.label,
+        key_id=key_id if isinstance(key_id, bytes) else identity.key_id,
+    )
+
+
 def disabled(records: Iterable[Mapping[str, Any]], key: Key) -> Disabled | None:
     """When and from what the key was disabled, unless it was enabled since."""
     found: Disabled | None = None

@@ -7,13 +7,16 @@ is not touched. PKCS#11 changes no attribute of a cluster's keys, and the plan s
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from hsmctl.domain.evidence import Grade
+from hsmctl.domain.evidence import Failed, Grade, Ok, Outcome
+from hsmctl.domain.hold import Hold
+from hsmctl.domain.interlock import Interlock, no_hold
 from hsmctl.domain.key import Key, ObjectClass, text
 from hsmctl.domain.key_change import (
     QUARANTINE,
+    called_after,
     change_step,
     delete_step,
     disabled,
@@ -29,9 +32,10 @@ from hsmctl.domain.sync import Replica
 from hsmctl.domain.uri import uri_of
 from hsmctl.errors import Conflict
 from hsmctl.ports import Clock, Journal, Token
-from hsmctl.ports_key import Value
+from hsmctl.ports_hold import Holds
+from hsmctl.services.key_attribute import KeyAttributes
 from hsmctl.services.key_door import KeyDoor
-from hsmctl.services.operation import Playbook, Runner
+from hsmctl.services.operation import Reader, Runner
 from hsmctl.services.wait import Wait
 
 T = TypeVar("T")
@@ -60,6 +64,8 @@ class KeyChange:
     clock: Clock
     door: KeyDoor
     journal: Journal
+    attributes: KeyAttributes
+    holds: Callable[[], Holds]
     place: Callable[[str, str | None], Replica]
     """The replica of this name, in this cluster if there is one."""
 
@@ -78,8 +84,9 @@ class KeyChange:
                     "wrap those keys anew under another key first",
                 )
         steps = tuple(delete_step(key, replica.name) for key in chosen)
-        rested = tuple(self._rested(key, now) for key in chosen)
-        return self._plan(f"delete {_counted(chosen)}", scope, replica, steps, rested, (scope.way_back,))
+        held = (self._held(scope.cluster_id),) if scope.cluster_id else ()
+        must = (*held, *(self._rested(key, now) for key in chosen))
+        return self._plan(f"delete {_counted(chosen)}", scope, replica, steps, must, (scope.way_back,))
 
     def plan_disable(self, scope: Scope, choose: Choose, *, seconds: float) -> Plan:
         """Take all uses from keys, so that who needs them cries out; what they were is kept.
@@ -101,7 +108,7 @@ class KeyChange:
             )
             for key in usable
         )
-        return self._plan(f"disable {_counted(usable)}", scope, replica, steps, (_changes(replica, steps),))
+        return self._changed(f"disable {_counted(usable)}", scope, replica, steps)
 
     def plan_enable(self, scope: Scope, choose: Choose, *, seconds: float) -> Plan:
         """Give disabled keys back the uses they had.
@@ -118,7 +125,7 @@ class KeyChange:
                 raise Conflict(f"{key.identity} not enabled", why, "hsmctl key set KEY sign=true")
             says = f"enable {key.identity.object_class} {uri_of(key.identity)}: {', '.join(known.uses)}"
             steps.append(change_step(key, replica.name, dict.fromkeys(known.uses, True), says, "enable"))
-        return self._plan(f"enable {_counted(chosen)}", scope, replica, tuple(steps), (_changes(replica, steps),))
+        return self._changed(f"enable {_counted(chosen)}", scope, replica, tuple(steps))
 
     def plan_set(self, scope: Scope, choose: Choose, wanted: Mapping[str, bool | bytes], *, seconds: float) -> Plan:
         """Give one object other attributes, or another label.
@@ -132,7 +139,7 @@ class KeyChange:
             for name, value in wanted.items()
         )
         steps = tuple(change_step(key, replica.name, wanted, f"set {told} of {uri_of(key.identity)}") for key in chosen)
-        return self._plan(f"change {_counted(chosen)}", scope, replica, steps, (_changes(replica, steps),))
+        return self._changed(f"change {_counted(chosen)}", scope, replica, steps)
 
     @property
     def runners(self) -> Mapping[Action, Runner]:
@@ -143,9 +150,9 @@ class KeyChange:
         }
 
     @property
-    def playbook(self) -> Playbook:
-        """How these plans are carried out."""
-        return Playbook(runners=self.runners)
+    def readers(self) -> Mapping[str, Reader]:
+        """How it is looked again whether a deletion may begin."""
+        return {Interlock.HOLD: lambda before, _: self._held(before.inputs["cluster_id"])}
 
     def _chosen(self, scope: Scope, choose: Choose, seconds: float) -> tuple[Replica, tuple[Key, ...], tuple[Key, ...]]:
         """The replica that answered, everything on it, and what is meant."""
@@ -158,6 +165,15 @@ class KeyChange:
         if not chosen:
             raise Conflict("no key", f"none on {replica.name} is like that", "hsmctl key list")
         return replica, keys, chosen
+
+    def _held(self, cluster_id: str) -> Precondition:
+        """Whether a hold forbids to take anything from the cluster."""
+        hold: Outcome[Hold | None]
+        try:
+            hold = Ok(self.holds().of(cluster_id))
+        except Conflict as error:
+            hold = Failed(error)
+        return replace(no_hold(cluster_id, hold), inputs={"cluster_id": cluster_id})
 
     def _rested(self, key: Key, now: str) -> Precondition:
         """Whether nobody can have used the key for a week."""
@@ -172,6 +188,15 @@ class KeyChange:
         )
         way_out = "hsmctl key disable KEY, or --now REASON"
         return Precondition(what=what, holds=False, grade=Grade.REPORTED, why=why, way_out=way_out, waived=now)
+
+    def _changed(self, title: str, scope: Scope, replica: Replica, steps: tuple[Step, ...]) -> Plan:
+        """A plan that changes attributes: over PKCS#11, or a cluster's through cloudhsm-cli."""
+        if replica.realm:
+            steps, must = self.attributes.through(replica, steps)
+            return self._plan(title, scope, replica, steps, must)
+        what = f"{replica.name} changes attributes over PKCS#11"
+        offered = Precondition(what=what, holds=True, grade=Grade.INFERRED, why="it is no CloudHSM")
+        return self._plan(title, scope, replica, steps, (offered,))
 
     def _plan(
         self,
@@ -207,19 +232,21 @@ class KeyChange:
 
     def _change(self, step: Step, found: Found) -> Wait[Found]:
         key, wanted = meant(step.inputs), wanted_of(step.inputs)
-        yield step.says
+        yield f"setting {', '.join(wanted)}"
         why = step.inputs["why"]
         if why:
             at = self.clock.now().isoformat()
             self.journal.append(f"key-{why}d", {**named(key), "at": at, "uses": step.inputs["uses"]})
-        self._on(step, found, lambda token: token.objects.change(key, wanted))
+        if "reference" in step.inputs:
+            replica = self.place(step.inputs["on"], found.get("cluster_id"))
+            self.attributes.set(replica, step.inputs["reference"], key.identity, wanted)
+        else:
+            self._on(step, found, lambda token: token.objects.change(key, wanted))
         return {}
 
     def _look_changed(self, step: Step, found: Found) -> Found | None:
         wanted, key = wanted_of(step.inputs), meant(step.inputs)
-        identity = key.identity._replace(
-            label=_bytes(wanted.get("label"), key.identity.label), key_id=_bytes(wanted.get("id"), key.identity.key_id)
-        )
+        identity = called_after(key.identity, wanted)
         same = self._same(step, found, Key(identity=identity, key_type="", material=key.material))
         flags = {name: value for name, value in wanted.items() if isinstance(value, bool)}
         done = same and all((name in same.attributes) is value for name, value in flags.items())
@@ -239,34 +266,6 @@ class KeyChange:
     def _on(self, step: Step, found: Found, work: Callable[[Token], T]) -> T:
         replica = self.place(step.inputs["on"], found.get("cluster_id"))
         return self.door.change([replica], _SECONDS, lambda _, token: work(token))
-
-
-def _changes(replica: Replica, steps: Sequence[Step]) -> Precondition:
-    """Whether the token lets attributes be changed over PKCS#11; if not, what does it."""
-    what = f"{replica.name} changes attributes over PKCS#11"
-    if not replica.realm:
-        return Precondition(what=what, holds=True, grade=Grade.INFERRED, why="it is no CloudHSM")
-    commands = [_command(step) for step in steps[:3]] + (["…"] if len(steps) > 3 else [])
-    why = "CloudHSM's library has no C_SetAttributeValue for keys"
-    return Precondition(what=what, holds=False, why=why, way_out="on a client host: " + "; ".join(commands))
-
-
-def _command(step: Step) -> str:
-    """The same change by cloudhsm-cli, attribute by attribute."""
-    key, wanted = meant(step.inputs), wanted_of(step.inputs)
-    which = f"attr.label={text(key.identity.label)} attr.class={key.identity.object_class}"
-    return "; ".join(
-        f"cloudhsm-cli key set-attribute --filter {which} --name {name.replace('_', '-')} --value {_said(value)}"
-        for name, value in wanted.items()
-    )
-
-
-def _said(value: Value) -> str:
-    return text(value) if isinstance(value, bytes) else str(value).lower()
-
-
-def _bytes(value: Value | None, usual: bytes) -> bytes:
-    return value if isinstance(value, bytes) else usual
 
 
 def _counted(keys: Sequence[Key]) -> str:

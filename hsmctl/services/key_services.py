@@ -35,4 +35,4 @@ class KeyServices:
     @property
     def playbook(self) -> Playbook:
         """How all plans of keys are carried out."""
-        return Playbook(runners={**self.change.runners, **self.copy.playbook.runners})
+        return Playbook(runners={**self.change.runners, **self.copy.playbook.runners}, readers=self.change.readers)

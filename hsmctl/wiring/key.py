@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from hsmctl.domain.key import Key
     from hsmctl.domain.sync import Replica
     from hsmctl.ports import Clock, Journal, Login, Tokens
+    from hsmctl.ports_hold import Holds
+    from hsmctl.services.console import ConsoleService
     from hsmctl.services.key_services import KeyServices
 
 
@@ -19,10 +21,13 @@ def key_services(
     journal: Journal,
     guard: Callable[[], str | None],
     place: Callable[[str, str | None], Replica],
+    console: Callable[[], ConsoleService],
+    holds: Callable[[], Holds],
 ) -> KeyServices:
     """Work on single keys; `guard` refuses a change that the context forbids, `place` finds a replica by its name."""
     from hsmctl.adapters.key_certificate import CryptographyCertificates
     from hsmctl.adapters.key_format import CryptographyFormats
+    from hsmctl.services.key_attribute import KeyAttributes
     from hsmctl.services.key_bench import KeyBench
     from hsmctl.services.key_certificate import KeyCertificates
     from hsmctl.services.key_change import KeyChange
@@ -53,6 +58,13 @@ def key_services(
         move=KeyMove(door=door, journal=journal, formats=formats, transport=transport, guard=guard),
         copy=KeyCopy(clock=clock, door=door, transport=transport, verifier=new_verifier, place=place),
         bench=KeyBench(door=door, journal=journal, guard=guard),
-        change=KeyChange(clock=clock, door=door, journal=journal, place=place),
+        change=KeyChange(
+            clock=clock,
+            door=door,
+            journal=journal,
+            attributes=KeyAttributes(console=console, login=login),
+            holds=holds,
+            place=place,
+        ),
         certificates=KeyCertificates(door=door, formats=formats, maker=CryptographyCertificates(clock)),
     )

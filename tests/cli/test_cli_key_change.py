@@ -13,7 +13,9 @@ from key_token import TokenWorld
 from transcript import hsmctl
 from world import HSMS, World
 
+from hsmctl.domain.coverage import ReportedKey
 from hsmctl.domain.key import Key
+from hsmctl.domain.key_purpose import USES
 from hsmctl.domain.sync import Replica
 from hsmctl.errors import ExitCode
 from hsmctl.ports import Login, Tokens
@@ -106,6 +108,58 @@ def test_a_cluster_is_told_what_cloudhsm_cli_does_and_what_a_backup_holds(tmp_pa
     assert gone.code == 0, gone.err
     assert "backup-q2w3e4r5t6y of 2026-11-22" in gone.err
     assert all(len(world.tokens.held[name]) == 4 for name in HSMS)
+
+
+def reported(name: str, **changes: Any) -> ReportedKey:
+    """The key of this label of the world in memory, as cloudhsm-cli lists it."""
+    key = next(each for each in World().keys if each.identity.label == name.encode())
+    names = {"class": key.identity.object_class.value, "label": name, "id": f"0x{key.identity.key_id.hex()}"}
+    told = {"reference": "0x00000000000027c1", "label": name, "coverage": "full", "attributes": names}
+    return ReportedKey(**{**told, **changes})
+
+
+def test_a_clusters_key_is_changed_through_cloudhsm_cli(tmp_path: Path) -> None:
+    world = World()
+    world.consoles.cluster.keys = (reported("db-kek-001"),)
+    uses = {key.identity.label: key.attributes & {*USES} for key in world.keys}[b"db-kek-001"]
+    assert hsmctl(world, "key", "disable", "db-kek-001", folder=tmp_path).code == 0
+    assert {name: world.consoles.cluster.keys[0].attributes[name.replace("_", "-")] for name in uses} == dict.fromkeys(
+        uses, False
+    )
+    renamed = hsmctl(world, "key", "rename", "db-kek-001", "db-kek-old", folder=tmp_path)
+    assert renamed.code == 0, renamed.err
+    assert world.consoles.cluster.keys[0].label == "db-kek-old"
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"coverage": "inconsistent"}, "its coverage is inconsistent"),
+        ({"manage_quorum": 2}, "needs approvals"),
+        ({"manage_quorum": None}, "needs approvals"),
+        ({"label": "another"}, "cloudhsm-cli lists 0 keys like it"),
+    ],
+)
+def test_a_clusters_key_that_is_not_everywhere_or_not_ones_own_stays(
+    tmp_path: Path, changes: dict[str, Any], why: str
+) -> None:
+    world = World()
+    world.consoles.cluster.keys = (before,) = (reported("db-kek-001", **changes),)
+    ran = hsmctl(world, "key", "disable", "db-kek-001", folder=tmp_path)
+    assert ran.code == ExitCode.CONFLICT
+    assert why in ran.err
+    assert world.consoles.cluster.keys == (before,)
+
+
+def test_nothing_is_deleted_from_a_cluster_that_is_held(tmp_path: Path) -> None:
+    world, cluster = World(), "cluster-a2b3c4d5e6f"
+    hsmctl(world, "sync", "hold", "set", cluster, "--reason", "the only copy", folder=tmp_path)
+    words = ("key", "delete", "db-kek-001", "--now", "x", "--confirm", cluster[-6:])
+    held = hsmctl(world, *words, folder=tmp_path)
+    assert held.code == ExitCode.CONFLICT
+    assert "the only copy" in held.err
+    assert "sync hold release" in held.err
+    assert all(len(world.tokens.held[name]) == len(world.keys) for name in HSMS)
 
 
 @pytest.mark.parametrize("key", ["data", "rsa", "ec", "hmac"])
