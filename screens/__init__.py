@@ -11,9 +11,10 @@ if TYPE_CHECKING:
 
     from .app import HsmctlApp
     from .elsewhere import Elsewhere
+    from .forms import Forms
 
 
-def run(hsmctl: Hsmctl, ui: Ui, elsewhere: Elsewhere) -> int:
+def run(hsmctl: Hsmctl, ui: Ui, elsewhere: Elsewhere, forms: Forms) -> int:
     """The exit code of an interactive session over these services.
 
     Raises:
@@ -33,7 +34,7 @@ def run(hsmctl: Hsmctl, ui: Ui, elsewhere: Elsewhere) -> int:
 
     encoding = (sys.stdout.encoding or "").lower()
     ascii_only = "utf" not in encoding or os.environ.get("TERM") in ("linux", "vt100", "vt220")
-    app = _app(hsmctl, ui, fitting(Console().color_system), elsewhere, ascii_only=ascii_only, heeds=True)
+    app = _app(hsmctl, ui, fitting(Console().color_system), elsewhere, forms, ascii_only=ascii_only, heeds=True)
     hsmctl.ask = asker(app)
     app.run()
     if app.bug is not None:
@@ -41,7 +42,9 @@ def run(hsmctl: Hsmctl, ui: Ui, elsewhere: Elsewhere) -> int:
     return _exit_code(app.return_code or 0)
 
 
-def screenshot(hsmctl: Hsmctl, ui: Ui, line: str, *, size: tuple[int, int], keys: Sequence[str] = ()) -> str:
+def screenshot(
+    hsmctl: Hsmctl, ui: Ui, line: str, *, size: tuple[int, int], keys: Sequence[str] = (), forms: Forms | None = None
+) -> str:
     """A screen as SVG, drawn without a terminal once everything it asks for has been answered.
 
     Raises:
@@ -52,7 +55,7 @@ def screenshot(hsmctl: Hsmctl, ui: Ui, line: str, *, size: tuple[int, int], keys
     from .shot import drawn
     from .theme import DARK
 
-    return asyncio.run(drawn(_app(hsmctl, ui, DARK.name), line, size, keys))
+    return asyncio.run(drawn(_app(hsmctl, ui, DARK.name, forms=forms), line, size, keys))
 
 
 def _app(
@@ -60,6 +63,7 @@ def _app(
     ui: Ui,
     theme: str,
     elsewhere: Elsewhere | None = None,
+    forms: Forms | None = None,
     *,
     ascii_only: bool = False,
     heeds: bool = False,
@@ -71,7 +75,13 @@ def _app(
 
     chosen = checked_theme(ui.theme) or theme
     return HsmctlApp(
-        hsmctl, theme=chosen, ascii_only=ascii_only, elsewhere=elsewhere, keymap=checked(ui.keys), heeds=heeds
+        hsmctl,
+        theme=chosen,
+        ascii_only=ascii_only,
+        elsewhere=elsewhere,
+        forms=forms,
+        keymap=checked(ui.keys),
+        heeds=heeds,
     )
 
 

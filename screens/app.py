@@ -23,6 +23,7 @@ from .command import declared_as
 from .elsewhere import Elsewhere, Nowhere
 from .estate import Estate
 from .fleet import FleetScreen
+from .forms import Forms, NoForms
 from .glyph import Ascii
 from .heed import heed
 from .lines import Lines
@@ -59,6 +60,7 @@ class HsmctlApp(App[None]):
         ascii_only: bool = False,
         every: float | None = None,
         elsewhere: Elsewhere | None = None,
+        forms: Forms | None = None,
         keymap: Mapping[str, str] | None = None,
         heeds: bool = False,
     ) -> None:
@@ -76,6 +78,7 @@ class HsmctlApp(App[None]):
         self.theme = theme or (self.remembered.theme if known else DARK.name)
         self.changed: Signal[Estate] = Signal(self, "estate")
         self.elsewhere: Elsewhere = elsewhere or Nowhere()
+        self.forms: Forms = forms or NoForms()
         self.survey = Survey(hsmctl, self.changed.publish)
         self.every = self._rate() if every is None else every
         """Seconds between two looks; 0 is by hand."""

@@ -22,6 +22,8 @@ def candidates(place: Place, takes: Takes) -> Sequence[str]:
             return [name.lower() for name in place.table.rows.names if name]
         case Takes.ZONE:
             return sorted(place.cluster.subnets) if place.cluster else ()
+        case Takes.TIME:
+            return ("1h", "24h", "7d", "30d", f"{place.survey.hsmctl.clock.now():%Y-%m-%dT%H:%M}")
         case Takes.SECONDS:
             return ("5", "15", "30", "60", "off")
         case Takes.CONTEXT:

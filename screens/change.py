@@ -29,13 +29,18 @@ def propose_resuming(place: Place, operation: Operation) -> None:
 
 
 async def _propose(place: Place, make: Callable[[], Plan]) -> None:
-    from .confirm import ConfirmScreen
-
     try:
         plan = await call(make, seconds=PLAN_SECONDS)
     except HsmctlError as error:
         place.complain(f"{error} · {error.hint}" if error.hint else str(error))
         return
+    await confirm_and_begin(place, plan)
+
+
+async def confirm_and_begin(place: Place, plan: Plan) -> None:
+    """Show a plan and, once it is confirmed, have it carried out."""
+    from .confirm import ConfirmScreen
+
     if await place.app.push_screen_wait(ConfirmScreen(plan)) and _still_armed(place):
         place.hsmctl_app.begin(place.survey.apply(plan))
 

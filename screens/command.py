@@ -40,6 +40,7 @@ class Takes(StrEnum):
     IN_FORCE = "id"
     SCENARIO = "scenario"
     USER = "name"
+    TIME = "time"
 
 
 def always(_: Place) -> bool:
@@ -87,6 +88,8 @@ class Command:
     """Whether it is the app that does it, and not the place."""
     changes: bool = False
     """Whether it changes an estate, which takes arming first."""
+    form: tuple[str, ...] = ()
+    """The command of the command line whose form it opens, such as `key generate`."""
     early: bool = False
     """Whether its key counts before the next one is looked at: what is typed right after it is for what it opens."""
 
@@ -98,6 +101,8 @@ class Command:
         """The Textual action that runs it."""
         if self.noun:
             return f"go({self.name!r}, {argument!r})"
+        if self.form:
+            return f"form({self.name!r})"
         name = f"app.{self.name}" if self.of_app else self.name
         return f"{name}({argument!r})" if self.takes else name
 
@@ -138,7 +143,7 @@ def bindings(commands: Iterable[Command]) -> list[BindingType]:
 
 def declared_as(action: str, parameters: tuple[object, ...]) -> str:
     """The name of the command that a Textual action runs."""
-    return str(parameters[0]) if action == "go" and parameters else action
+    return str(parameters[0]) if action in ("go", "form") and parameters else action
 
 
 def completions(line: str, commands: Sequence[Command], arguments: Callable[[Takes], Sequence[str]]) -> tuple[str, ...]:
@@ -167,9 +172,12 @@ NET = Command(
 USER = Command(
     name="user", help="show a cluster's users and its quorum", key="u", label="users", noun=True, takes=Takes.CLUSTER
 )
+TIMELINE = Command(
+    name="timeline", help="show what happened to a cluster, and by whom", key="t", noun=True, takes=Takes.CLUSTER
+)
 LAB = Command(name="lab", help="show the lab and have it go wrong", key="L", noun=True, available=emulated)
 LOG = Command(name="log", help="show the journal of this machine", key="l", noun=True)
-NOUNS = (FLEET, CLUSTER, SYNC, KEY, NET, USER, OPERATION, LAB, LOG)
+NOUNS = (FLEET, CLUSTER, SYNC, KEY, NET, USER, TIMELINE, OPERATION, LAB, LOG)
 """The places."""
 
 OPEN = Command(name="open", help="open what the cursor is on", key="enter")
@@ -228,6 +236,10 @@ NEXT_HSM = Command(name="next_hsm", help="draw the way to the next HSM", key="h"
 PROBE = Command(name="probe", help="try from every client host whether the HSMs answer", key="c")
 CLIENT = Command(name="client", help="ask about one more client", takes=Takes.CLIENT)
 FIX = Command(name="fix", help="copy the command that mends the way", key="f")
+SINCE = Command(name="since", help="look so far back: 24h, 7d, or from a time on", takes=Takes.TIME)
+UNTIL = Command(name="until", help="look no further than a time; without one until now, live", takes=Takes.TIME)
+SESSIONS = Command(name="sessions", help="show logins and logouts, or no longer", key="e")
+ALARMS = Command(name="alarms", help="show only what takes away, opens or failed, or all", key="w")
 INJECT = Command(name="inject", help="have something go wrong at this HSM", key="i", takes=Takes.FAULT)
 CLEAR = Command(name="clear", help="end a fault, or all", key="C", takes=Takes.IN_FORCE)
 PLAY = Command(name="play", help="play a scenario", key="P", takes=Takes.SCENARIO)

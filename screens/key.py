@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import ClassVar
 
 from textual import on, work
@@ -10,19 +12,25 @@ from textual.app import ComposeResult
 from textual.geometry import Size
 
 from hsmctl.domain.cluster import Cluster
-from hsmctl.domain.key import Key
+from hsmctl.domain.form import Filled, Form
+from hsmctl.domain.key import Identity, Key
+from hsmctl.domain.key_rule import Finding, Severity, lint
+from hsmctl.domain.uri import Uri, uri_of
 from hsmctl.errors import HsmctlError
 from hsmctl.mark import Mark
 from hsmctl.services.key import Listing
 from hsmctl.words import age
 
 from .column import Column
-from .command import COPY, DESCRIBE, FILTER, HELP, LINE, REFRESH, SYNC, Command
+from .command import COPY, DESCRIBE, FILTER, HELP, LINE, SYNC, Command, bindings
 from .detail import Detail, facts
-from .facts import of_error
+from .estate import Estate
+from .facts import Fact, of_error
 from .glyph import Role, Spans, sign
-from .key_facts import of_key
+from .key_command import KEYS, MARK
+from .key_facts import of_finding, of_key
 from .lines import Lines
+from .offload import call
 from .place import Description, Place
 from .survey import Survey
 from .words import cluster_name
@@ -37,18 +45,29 @@ _USES = ("extractable", "encrypt", "decrypt", "sign", "verify", "wrap", "unwrap"
 """Attributes worth a column: whether a key may leave, and what it may do."""
 
 
+_TOLD = 6
+"""Keys that a form names; the others are counted."""
+SEVERE = tuple(Severity)
+SEVERITIES = {Severity.HIGH: Mark.BAD, Severity.MEDIUM: Mark.ATTENTION, Severity.LOW: Mark.ATTRIBUTES}
+"""The sign of a finding."""
+
+
 class KeyScreen(Place):
     """The key browser."""
 
-    commands: ClassVar[tuple[Command, ...]] = Place.commands
-    offered: ClassVar[tuple[Command, ...]] = (DESCRIBE, COPY, SYNC, REFRESH, FILTER, LINE, HELP)
+    commands: ClassVar[tuple[Command, ...]] = (*Place.commands, *KEYS)
+    BINDINGS = bindings(KEYS)
+    offered: ClassVar[tuple[Command, ...]] = (DESCRIBE, MARK, COPY, SYNC, FILTER, LINE, HELP)
 
     def __init__(self, survey: Survey, cluster: Cluster) -> None:
         self._cluster = cluster
         self._listing: Listing | None = None
         self._error: HsmctlError | None = None
         self._asking = False
-        self.keys_table: Lines[Key] = Lines(_COLUMNS, lambda key: key.identity, id="keys", empty=_READING)
+        self._ended = 0
+        """How many changes of this session had ended when the keys were asked for."""
+        self._findings: Mapping[Identity, tuple[Finding, ...]] = {}
+        self.keys_table: Lines[Key] = Lines(self._columns(), lambda key: key.identity, id="keys", empty=_READING)
         self.verdict = Detail(id="verdict")
         super().__init__(survey, ("fleet", cluster_name(cluster), "keys"), self.keys_table)
 
@@ -84,12 +103,60 @@ class KeyScreen(Place):
         """The key under the cursor, or why there is none."""
         key = self.keys_table.current
         if key:
-            return str(key.identity), facts(of_key(key), width)
+            return str(key.identity), facts(self._facts(key), width)
         return of_error(self._error) if self._error else None
 
     def action_refresh(self) -> None:
         """Ask again."""
         self.ask_keys()
+
+    def hear(self, estate: Estate) -> None:
+        """Ask again after a change."""
+        ended = sum(not run.running for run in estate.runs)
+        if self._ended != ended:
+            self._ended = ended
+            self.ask_keys()
+        super().hear(estate)
+
+    def action_mark(self) -> None:
+        """Mark the key under the cursor, or no longer, and go on to the next."""
+        if self.keys_table.current:
+            self.keys_table.mark([self.keys_table.current])
+            self.keys_table.action_move(1)
+            self.verdict.refresh()
+
+    def action_mark_all(self) -> None:
+        """Mark every key that the filter keeps; again, none of them."""
+        self.keys_table.mark(self.keys_table.rows.shown)
+        self.verdict.refresh()
+
+    @property
+    def chosen(self) -> tuple[Key, ...]:
+        """The marked keys, or else the one under the cursor."""
+        current = self.keys_table.current
+        return self.keys_table.picked or ((current,) if current else ())
+
+    def preset(self, form: Form) -> Filled | None:
+        """The cluster, and the keys that are meant."""
+        known, field = dict(super().preset(form) or {}), form.field("keys") or form.field("key")
+        if field is None:
+            return known
+        if not self.chosen or (len(self.chosen) > 1 and not field.several):
+            self.complain(f"{form.path[-1]} takes one key" if self.chosen else "there is no key under the cursor")
+            return None
+        known[field.name] = tuple(_name(key, exact=form.changes) for key in self.chosen)
+        return known | ({"terms": ()} if form.field("terms") else {})
+
+    def told(self, form: Form) -> Sequence[Spans]:
+        """The keys that are meant, by name."""
+        if not (form.field("keys") or form.field("key")):
+            return ()
+        more = len(self.chosen) - _TOLD
+        lines = [
+            ((f"  {key.identity.object_class}  ", Role.MUTED), (str(key.identity), Role.STRONG))
+            for key in self.chosen[:_TOLD]
+        ]
+        return [*lines, *(((("  ", Role.PLAIN), (f"and {more:,} more", Role.STRONG)),) if more > 0 else ())]
 
     @work(group="keys", exclusive=True)
     async def ask_keys(self) -> None:
@@ -98,6 +165,7 @@ class KeyScreen(Place):
         self._redraw()
         try:
             self._listing, self._error = await self.survey.keys(self._cluster), None
+            self._findings = await call(partial(_judged, self._listing.inventory.keys))
             self.keys_table.teach(_NO_KEY)
             self.keys_table.show(sorted(self._listing.inventory.keys, key=_order))
         except HsmctlError as error:
@@ -126,11 +194,37 @@ class KeyScreen(Place):
         when = age(self.survey.hsmctl.clock.now(), inventory.taken_at)
         seen = f"{len(inventory.keys):,}{total} objects as {inventory.user}"
         words = f"{seen} on {self._listing.replica.name}, {when} old"
-        return *(failed or (sign(Mark.REPORTED), (f" {words}", Role.PLAIN))), ("  ", Role.PLAIN), *pending
+        picked = len(self.keys_table.picked)
+        marked: Spans = ((f"   • {picked:,} marked", Role.ACCENT),) if picked else ()
+        return *(failed or (sign(Mark.REPORTED), (f" {words}", Role.PLAIN))), *marked, ("  ", Role.PLAIN), *pending
 
     def _detail(self, room: Size) -> list[Spans]:
         key = self.keys_table.current
-        return facts(of_key(key), room.width)[: room.height] if key else []
+        return facts(self._facts(key), room.width)[: room.height] if key else []
+
+    def _facts(self, key: Key) -> Iterable[Fact]:
+        """What is listed about a key, and before it what speaks against that."""
+        yield from map(of_finding, self._findings.get(key.identity, ()))
+        yield from of_key(key)
+
+    def _columns(self) -> tuple[Column[Key], ...]:
+        """The columns, which ask for the newest findings."""
+
+        def found(key: Key) -> tuple[Finding, ...]:
+            return self._findings.get(key.identity, ())
+
+        def drawn(key: Key) -> Spans:
+            worst = next(iter(found(key)), None)
+            return (sign(SEVERITIES[worst.rule.severity]), (f" {_rules(found(key))}", Role.PLAIN)) if worst else ()
+
+        lint = Column(
+            heads=("LINT",),
+            text=lambda key: _rules(found(key)),
+            draw=drawn,
+            order=lambda key: [SEVERE.index(each.rule.severity) for each in found(key)] or [len(SEVERE)],
+            width=11,
+        )
+        return (*_COLUMNS[:3], lint, *_COLUMNS[3:])
 
 
 def _failure(error: HsmctlError) -> tuple[Spans, ...]:
@@ -139,6 +233,26 @@ def _failure(error: HsmctlError) -> tuple[Spans, ...]:
 
 def _order(key: Key) -> tuple[bytes, str, bytes]:
     return key.identity.label, key.identity.object_class, key.identity.key_id
+
+
+def _judged(keys: Sequence[Key]) -> Mapping[Identity, tuple[Finding, ...]]:
+    """What speaks against each key by its attributes, the worst first."""
+    found: dict[Identity, tuple[Finding, ...]] = {}
+    for finding in lint(keys):
+        found[finding.key.identity] = (*found.get(finding.key.identity, ()), finding)
+    return found
+
+
+def _rules(found: Sequence[Finding]) -> str:
+    """The rules that are broken: the worst, and how many more."""
+    rules = list(dict.fromkeys(finding.rule.rule_id for finding in found))
+    return "".join(rules[:1]) + (f" +{len(rules) - 1}" if len(rules) > 1 else "")
+
+
+def _name(key: Key, *, exact: bool) -> str:
+    """How a command is told which key: by its URI; with its class only where that one object is meant."""
+    identity = key.identity
+    return uri_of(identity) if exact else str(Uri(label=identity.label or None, key_id=identity.key_id or None))
 
 
 def _uses(key: Key) -> str:

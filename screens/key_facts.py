@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hsmctl.domain.key import Key, MaterialKind, text
+from hsmctl.domain.key_rule import Finding
 
 from .facts import Fact
 
@@ -14,6 +15,11 @@ MATERIALS = {
     MaterialKind.CHECK_VALUE: "check value it lists (24 bits)",
 }
 """What a fingerprint was computed from, in words."""
+
+
+def of_finding(finding: Finding) -> Fact:
+    """What speaks against a key, and what mends it."""
+    return finding.rule.rule_id, f"{finding.saw}; {finding.rule.fix}"
 
 
 def of_key(key: Key) -> Iterable[Fact]:

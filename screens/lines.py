@@ -7,6 +7,7 @@ of them and in what order, `rows` says. It does not know what the values are, an
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from itertools import chain, repeat
 from typing import Any, ClassVar, Generic, TypeVar
 
 from rich.segment import Segment
@@ -28,6 +29,9 @@ from .offload import call
 from .rows import Order, Rows
 
 Item = TypeVar("Item")
+
+_SPACE: Span = (" ", Role.PLAIN)
+_MARKED: Span = ("•", Role.ACCENT)
 
 
 class Lines(ScrollView, Generic[Item], can_focus=True):
@@ -75,6 +79,8 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
         """`identity` is what makes two items the same across refreshes; `empty` is shown where there are none."""
         super().__init__(id=id)
         self.rows: Rows[Item] = Rows(tuple(columns))
+        self.marked: frozenset[Hashable] = frozenset()
+        """The identities of the items that the operator has picked for something."""
         self.hidden: frozenset[str] = frozenset()
         """The names of columns that the operator does not want to see."""
         self.arranged: Callable[[Lines[Item]], None] = lambda _: None
@@ -90,6 +96,17 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
     def current(self) -> Item | None:
         """The item under the cursor."""
         return self._shown[self.cursor] if self.cursor < len(self._shown) else None
+
+    @property
+    def picked(self) -> tuple[Item, ...]:
+        """The marked items that are still there, also those a filter hides."""
+        return tuple(item for item in self.rows.items if self._identity(item) in self.marked) if self.marked else ()
+
+    def mark(self, items: Iterable[Item]) -> None:
+        """Mark these items; where all of them are, no longer."""
+        identities = frozenset(map(self._identity, items))
+        self.marked = self.marked - identities if identities <= self.marked else self.marked | identities
+        self.renew()
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -118,6 +135,14 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
         self.rows.sift()
         self._place_cursor(current)
         self.arranged(self)
+
+    def select(self, identity: Hashable) -> bool:
+        """Put the cursor on the item with this identity; whether there is one."""
+        place = self._place(identity, -1)
+        if place >= 0:
+            self._moved = True
+            self.cursor = place
+        return place >= 0
 
     def hide(self, hidden: Iterable[str]) -> None:
         """Show all columns but these."""
@@ -281,13 +306,18 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
         if strip is None:
             item = self._shown[row]
             cells = (fitted(column.spans(item), width, right=column.right) for column, width in self._layout)
-            strip = self._strip(cells, "lines--cursor" if at_cursor else "")
+            picked = bool(self.marked) and self._identity(item) in self.marked
+            strip = self._strip(cells, "lines--cursor" if at_cursor else "", _MARKED if picked else _SPACE)
             self._strips[row, at_cursor] = strip
         return strip
 
-    def _strip(self, cells: Iterable[Iterable[Span]], over: str = "") -> Strip:
-        """The cells, a space before each, as a line as wide as the table; `over` is the component laid over it."""
-        spans = joined(span for cell in cells for span in ((" ", Role.PLAIN), *cell))
+    def _strip(self, cells: Iterable[Iterable[Span]], over: str = "", first: Span = _SPACE) -> Strip:
+        """The cells, `first` and then a space before each, as a line as wide as the table.
+
+        `over` is the component laid over it.
+        """
+        leads = chain((first,), repeat(_SPACE))
+        spans = joined(span for lead, cell in zip(leads, cells, strict=False) for span in (lead, *cell))
         segments = [Segment(text, self._style(role, over)) for text, role in spans]
         return Strip(segments).adjust_cell_length(self.size.width, self._style(Role.PLAIN, over))
 

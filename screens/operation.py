@@ -109,6 +109,7 @@ class OperationScreen(Place):
     def __init__(self, survey: Survey) -> None:
         self._journaled: tuple[Operation, ...] = ()
         self._error: HsmctlError | None = None
+        self._wanted = ""
         self.operations: Lines[Line] = Lines(self._columns(), lambda line: line.operation_id, id="operations")
         super().__init__(survey, ("fleet", "operation"), self.operations)
 
@@ -147,6 +148,8 @@ class OperationScreen(Place):
         """Show what runs here over what the journal has, the newest first."""
         self.operations.teach(_NONE if self._error is None else _failure(self._error))
         self.operations.show(self._lines())
+        if self._wanted and self.operations.select(self._wanted):
+            self._wanted = ""
         self.detail.draw(self._detail)
 
     def tick(self) -> None:
@@ -155,6 +158,11 @@ class OperationScreen(Place):
         if any(run.running for run in self.survey.estate.runs):
             self.operations.renew()
             self.detail.refresh()
+
+    def point_at(self, operation_id: str) -> None:
+        """Have the cursor on this operation, as soon as it is known."""
+        self._wanted = operation_id
+        self.operations.select(operation_id)
 
     def action_refresh(self) -> None:
         """Read the journal again."""

@@ -31,6 +31,8 @@ from .prompt import CommandLine, FilterLine
 from .survey import Survey
 
 if TYPE_CHECKING:
+    from hsmctl.domain.form import Filled, Form
+
     from .app import HsmctlApp
 
 Description = tuple[str, Sequence[Spans]]
@@ -88,6 +90,15 @@ class Place(Screen[None]):
     def describe(self, width: int) -> Description | None:  # noqa: ARG002 - for the places that have something to tell
         """Everything known about what the cursor is on, in lines of this width."""
         return None
+
+    def preset(self, form: Form) -> Filled | None:
+        """What a form is filled in with before anybody types; None where it cannot be opened here, which is told."""
+        known = {"cluster": (self.cluster.cluster_id,)} if self.cluster else {}
+        return {name: value for name, value in known.items() if form.field(name)}
+
+    def told(self, form: Form) -> Sequence[Spans]:  # noqa: ARG002 - for the places that have something to tell
+        """What a form is about to be done to."""
+        return ()
 
     def body(self) -> ComposeResult:
         """What stands between the header and the line of keys."""
@@ -160,6 +171,13 @@ class Place(Screen[None]):
             self.complain(f"no cluster is called {name}")
         else:
             self.hsmctl_app.go(noun, cluster)
+
+    def action_form(self, name: str) -> None:
+        """Open the form of a command of the command line."""
+        from .fill import open_form
+
+        path = next(command.form for command in self.commands if command.name == name)
+        open_form(self, self.hsmctl_app.forms, path)
 
     def action_open(self) -> None:
         """Nothing lies deeper, unless a place says otherwise: describe it."""

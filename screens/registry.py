@@ -59,6 +59,10 @@ def _of_cluster(noun: str, survey: Survey, cluster: Cluster) -> Place:
             from .net import NetScreen
 
             return NetScreen(survey, cluster)
+        case "timeline":
+            from .timeline import TimelineScreen
+
+            return TimelineScreen(survey, cluster)
         case "user":
             from .user import UserScreen
 

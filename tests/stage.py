@@ -16,6 +16,7 @@ from textual.pilot import Pilot
 from world import World
 
 from hsmctl.bootstrap import Hsmctl
+from hsmctl.cli import form
 from hsmctl.settings import Context
 
 _PIECE = re.compile(r'<text class="[^"]*" x="([\d.]+)" y="([\d.]+)" textLength[^>]*>([^<]*)</text>')
@@ -108,7 +109,7 @@ async def staged(
     **options: Any,  # noqa: ANN401 - of the app's constructor
 ) -> AsyncIterator[Stage]:
     """The app over a façade, with more of its options."""
-    app = HsmctlApp(facade, **options)
+    app = HsmctlApp(facade, forms=form, **options)
     async with app.run_test(size=size, notifications=True) as pilot:
         stage = Stage(app, pilot)
         if settled:

@@ -34,7 +34,7 @@ _FILTER = "Every key for which these terms hold, shown before anything is done."
 def _which(function: Callable[..., int]) -> Callable[..., int]:
     """The argument and option that say which keys are meant."""
     click.option("--filter", "terms", metavar="TERMS", default="", help=_FILTER)(function)
-    click.argument("key", required=False)(function)
+    click.argument("keys", nargs=-1, metavar="[KEY]...")(function)
     return function
 
 
@@ -48,9 +48,9 @@ def _which(function: Callable[..., int]) -> Callable[..., int]:
 @click.option("--now", metavar="REASON", default="", help="Although it was not disabled for 7 days.")
 @changes
 @at_token
-def delete_keys(session: Session, place: Place, wish: Wish, key: str | None, terms: str, now: str) -> int:
+def delete_keys(session: Session, place: Place, wish: Wish, keys: tuple[str, ...], terms: str, now: str) -> int:
     """Destroy exactly the objects that are shown; only a backup brings them back, and the plan says which."""
-    pick, name = _picked(key, terms)
+    pick, name = _picked(keys, terms)
     return carry_out(
         session,
         wish,
@@ -58,13 +58,13 @@ def delete_keys(session: Session, place: Place, wish: Wish, key: str | None, ter
     )
 
 
-@verb("disable", "hsmctl key disable old-kek", "hsmctl key disable --filter 'tmp-*' --dry-run")
+@verb("disable", "hsmctl key disable old-kek older-kek", "hsmctl key disable --filter 'tmp-*' --dry-run")
 @_which
 @changes
 @at_token
-def disable_keys(session: Session, place: Place, wish: Wish, key: str | None, terms: str) -> int:
+def disable_keys(session: Session, place: Place, wish: Wish, keys: tuple[str, ...], terms: str) -> int:
     """Take every use from keys, so that whoever needs them cries out in time; `key enable` undoes it."""
-    pick, name = _picked(key, terms)
+    pick, name = _picked(keys, terms)
     return carry_out(
         session,
         wish,
@@ -76,9 +76,9 @@ def disable_keys(session: Session, place: Place, wish: Wish, key: str | None, te
 @_which
 @changes
 @at_token
-def enable_keys(session: Session, place: Place, wish: Wish, key: str | None, terms: str) -> int:
+def enable_keys(session: Session, place: Place, wish: Wish, keys: tuple[str, ...], terms: str) -> int:
     """Give keys back the uses that `key disable` took, as the journal of this machine has them."""
-    pick, name = _picked(key, terms)
+    pick, name = _picked(keys, terms)
     return carry_out(
         session,
         wish,
@@ -93,7 +93,7 @@ def enable_keys(session: Session, place: Place, wish: Wish, key: str | None, ter
 @at_token
 def set_attributes(session: Session, place: Place, wish: Wish, key: str, attributes: tuple[str, ...]) -> int:
     """Change attributes of one object; on a cluster through cloudhsm-cli on a client host."""
-    pick, name = _picked(key, "")
+    pick, name = _picked((key,), "")
     wanted = {attribute.rpartition(".")[2]: value for attribute, value in parse_attributes(attributes).items()}
     return carry_out(
         session,
@@ -109,7 +109,7 @@ def set_attributes(session: Session, place: Place, wish: Wish, key: str, attribu
 @at_token
 def rename_key(session: Session, place: Place, wish: Wish, key: str, label: str) -> int:
     """Give one object another label; on a cluster through cloudhsm-cli on a client host."""
-    pick, name = _picked(key, "")
+    pick, name = _picked((key,), "")
     wanted = {"label": label.encode(errors="surrogateescape")}
     return carry_out(
         session,
@@ -123,7 +123,7 @@ def rename_key(session: Session, place: Place, wish: Wish, key: str, label: str)
     "hsmctl key copy data-2027 --from alpha --to beta --confirm beta",
     "hsmctl key copy --filter 'app-* class:secret' --from hsm-aaaaaaaaaaa --to vault --dry-run",
 )
-@click.argument("key", required=False)
+@click.argument("keys", nargs=-1, metavar="[KEY]...")
 @click.option("--filter", "terms", metavar="TERMS", default="", help=_FILTER)
 @click.option("--from", "source", metavar="TOKEN", required=True, help="The token or HSM that has it.")
 @click.option("--to", "target", metavar="TOKEN", required=True, help="The token or HSM that gets it.")
@@ -132,7 +132,7 @@ def rename_key(session: Session, place: Place, wish: Wish, key: str, label: str)
 def copy_keys(
     session: Session,
     wish: Wish,
-    key: str | None,
+    keys: tuple[str, ...],
     terms: str,
     source: str,
     target: str,
@@ -143,7 +143,7 @@ def copy_keys(
     Attributes come along, public halves too. Keys of an HSM never go to software or to a lab, and none goes to a token
     whose serial number the context does not pin.
     """
-    pick, _ = _picked(key, terms)
+    pick, _ = _picked(keys, terms)
 
     def plan() -> Plan:
         here, there = (_end(session, name, cluster) for name in (source, target))
@@ -171,24 +171,23 @@ def rotate_key(session: Session, place: Place, key: str, label: str, break_glass
     return session.show(ROTATED, document(made), code=ExitCode.PARTIAL if made.missing_on else ExitCode.OK)
 
 
-def _picked(key: str | None, terms: str) -> tuple[Choose, KeyName | None]:
-    """Which of a token's objects are meant: the one that is named, or all that a filter keeps."""
-    if (key is None) == (not terms.strip()):
-        raise UsageError("which keys?", "name one, or give --filter, and not both", "hsmctl key delete old-kek")
-    if key is not None:
-        name = KeyName.parse(key)
-        classes = (ObjectClass.SECRET, ObjectClass.PRIVATE)
-
-        def one(keys: Sequence[Key]) -> Sequence[Key]:
-            fitting = [each for each in keys if name.fits(each)]
-            alone = len(fitting) == 1 or name.uri.object_class is not None
-            return [choose(name, keys, () if alone else classes)]
-
-        return one, name
+def _picked(names: Sequence[str], terms: str) -> tuple[Choose, KeyName | None]:
+    """Which of a token's objects are meant: those that are named, or all that a filter keeps; the first name, too."""
+    if bool(names) == bool(terms.strip()):
+        raise UsageError("which keys?", "name some, or give --filter, and not both", "hsmctl key delete old-kek")
+    if names:
+        wanted_keys = [KeyName.parse(name) for name in names]
+        return lambda keys: list(dict.fromkeys(_one(name, keys) for name in wanted_keys)), wanted_keys[0]
     wanted = Filter.parse(terms, COLUMNS)
     if not wanted:
         raise UsageError(f"--filter {terms}", "it asks for nothing", "--filter 'tmp-* class:secret'")
     return (lambda keys: [each for each in keys if wanted.keeps(searchable(cells(row(each))))]), None
+
+
+def _one(name: KeyName, keys: Sequence[Key]) -> Key:
+    """The one object a name means; of several, the private or secret one, unless the name itself says which."""
+    alone = name.uri.object_class is not None or sum(name.fits(each) for each in keys) == 1
+    return choose(name, keys, () if alone else (ObjectClass.SECRET, ObjectClass.PRIVATE))
 
 
 def _scope(place: Place, name: KeyName | None) -> Scope:

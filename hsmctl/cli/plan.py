@@ -132,6 +132,9 @@ def carry_out(session: Session, wish: Wish, make: Callable[[], Plan]) -> int:
     plan = session.hsmctl.timeline.warned(make())
     if wish.dry_run:
         return session.show(PLAN, shown(plan), region=plan.region, code=_readiness(plan))
+    if session.hand_over is not None:
+        session.hand_over(plan)
+        return ExitCode.OK
     for line in _lines(shown(plan)):
         session.out.say(line)
     from hsmctl.services.operation import check_met

@@ -133,12 +133,12 @@ def _invoke(arguments: Sequence[str], session: Session) -> int:
         session.out.text_on_stderr(error.format_message())
         return ExitCode.USAGE
     except click.ClickException as error:
-        raise _explained(error) from error
+        raise complaint(error) from error
     return int(code or ExitCode.OK)
 
 
-def _explained(error: click.ClickException) -> UsageError:
-    """A complaint of click's as ours."""
+def complaint(error: click.ClickException) -> UsageError:
+    """What click has to complain about, as our error."""
     context = error.ctx if isinstance(error, click.UsageError) else None
     path = context.command_path if context else "hsmctl"
     message = error.message if isinstance(error, NoSuchOption | NoSuchCommand) else error.format_message()

@@ -16,6 +16,7 @@ from hsmctl.settings import ContextKind, Flags, Settings
 
 if TYPE_CHECKING:
     from hsmctl.bootstrap import Hsmctl
+    from hsmctl.domain.plan import Plan
     from hsmctl.domain.sync import Replica
 
 T = TypeVar("T")
@@ -32,6 +33,10 @@ class Session:
     """Makes the façade; None is the real one."""
     typed: dict[str, object] = field(default_factory=dict)
     """The shared options that were typed, by name; the one nearest to the verb wins."""
+    logs: bool = True
+    """Whether log records go where this run's narration goes."""
+    hand_over: Callable[[Plan], None] | None = None
+    """Takes a plan that would otherwise be confirmed and run here."""
     _account: str | None = None
 
     @cached_property
@@ -92,7 +97,8 @@ class Session:
         self.out.format = Format(self._text("output") or usual)
         self.out.colour = "no_color" not in self.typed
         self.out.check(may_check=may_check)
-        self.log_to(self.out.stderr)
+        if self.logs:
+            self.log_to(self.out.stderr)
 
     def log_to(self, stream: TextIO) -> None:
         """Send log records there."""

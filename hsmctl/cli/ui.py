@@ -57,13 +57,14 @@ def noun(session: Session, line: str | None, file: Path | None, size: tuple[int,
     ui = replace(found, theme=theme or found.theme)
     if (line is None) != (file is None):
         raise UsageError("ui", "--screenshot and -o go together", "--screenshot fleet -o fleet.svg")
+    forms = import_module("hsmctl.cli.form")
     # By name only: the packaging seam is what keeps commands free of Textual.
     screens: Any = import_module("hsmctl.screens")
     if line is not None and file is not None:
         if file.exists():
             raise Conflict(str(file), "it exists", "name another file")
         drawn: str = screens.screenshot(
-            session.hsmctl, ui, line, size=size, keys=[key for key in keys.split(",") if key]
+            session.hsmctl, ui, line, size=size, keys=[key for key in keys.split(",") if key], forms=forms
         )
         write_private(file, drawn.encode())
         return ExitCode.OK
@@ -72,7 +73,7 @@ def noun(session: Session, line: str | None, file: Path | None, size: tuple[int,
     facade = session.hsmctl
     with _log(facade.settings.state_folder) as stream:
         session.log_to(stream)
-        return int(screens.run(facade, ui, _Elsewhere(session)))
+        return int(screens.run(facade, ui, _Elsewhere(session), forms))
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from hsmctl.screens.palette import Commands
 from hsmctl.screens.place import Place
 from hsmctl.screens.prompt import CommandLine
 from hsmctl.screens.sync import SyncScreen
+from hsmctl.screens.timeline import TimelineScreen
 from hsmctl.screens.user import UserScreen
 from stage import Stage, opened
 from textual.binding import Binding
@@ -35,6 +36,7 @@ PLACES = (
     KeyScreen,
     NetScreen,
     UserScreen,
+    TimelineScreen,
     OperationScreen,
     LabScreen,
     LogScreen,
@@ -49,7 +51,7 @@ async def test_each_command_of_each_place_is_one_action_by_key_by_palette_and_by
             active, palette = place.active_bindings, dict(await _palette(place))
             assert len(place.offered) <= 7
             for command in place.available_commands():
-                method = "action_go" if command.noun else f"action_{command.name}"
+                method = "action_go" if command.noun else f"action_{'form' if command.form else command.name}"
                 assert callable(getattr(stage.app if command.of_app else place, method)), command.name
                 assert palette[command.name].args == (command,)
                 assert completions(command.name, place.available_commands(), place.arguments)[0] == command.name

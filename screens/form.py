@@ -1,0 +1,232 @@
+"""A command of the command line as a window: a line for each thing it takes, and the same as one would type it.
+
+What is typed stays until the command has taken it: where it refuses, the window says why and can be corrected.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.events import DescendantFocus
+from textual.message import Message
+from textual.reactive import reactive
+from textual.screen import ModalScreen
+from textual.widget import Widget
+from textual.widgets import Button, Input, Static
+
+from hsmctl.domain.form import Answer, Field, Filled, Form, Kind, command_line, title
+from hsmctl.errors import HsmctlError, UsageError
+from hsmctl.mark import Mark
+
+from .glyph import ROLES, Role, Spans, content, sign
+from .offload import call
+
+FORM_SECONDS = 300.0
+"""How long a command may take, with the time an operator needs to type a password."""
+_NO, _YES = "no", "yes"
+
+
+class Choice(Widget, can_focus=True):
+    """One of several words: the arrows go through them, a letter goes to the next that begins so."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("right,space,l", "turn(1)", "the next one", show=False),
+        Binding("left,h", "turn(-1)", "the one before", show=False),
+    ]
+    value: reactive[str] = reactive("")
+
+    class Changed(Message):
+        """Another word is chosen."""
+
+    def __init__(self, choices: Sequence[str], value: str) -> None:
+        super().__init__()
+        self._choices = tuple(choices)
+        self.set_reactive(Choice.value, value)
+
+    def render(self) -> Content:
+        """The word, and which of how many it is."""
+        place = self._choices.index(self.value) + 1
+        spans: Spans = (("‹ ", Role.MUTED), (self.value or "–", Role.STRONG), (" ›", Role.MUTED))
+        return content([(*spans, (f"   {place} of {len(self._choices)}", Role.MUTED))])
+
+    def action_turn(self, by: int) -> None:
+        """Go on through the words."""
+        self.value = self._choices[(self._choices.index(self.value) + by) % len(self._choices)]
+
+    def watch_value(self) -> None:
+        """Tell the window."""
+        self.post_message(self.Changed())
+
+
+class FormScreen(ModalScreen[Answer | None]):
+    """The window; escape is the harmless answer."""
+
+    CSS_PATH = "window.tcss"
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLES)
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "leave it", show=False),
+        Binding("down", "app.focus_next", "the next line", show=False),
+        Binding("up", "app.focus_previous", "the line before", show=False),
+        Binding("ctrl+j", "send", "send it off", show=False, priority=True),
+    ]
+
+    def __init__(
+        self,
+        form: Form,
+        filled: Filled,
+        run: Callable[[Filled], Answer],
+        *,
+        begin: Sequence[str] = (),
+        about: Sequence[Spans] = (),
+    ) -> None:
+        """`filled` is what is known already, and not asked again.
+
+        `run` is called on a thread; `begin` stands before the noun in the line for a shell, `about` above the fields.
+        """
+        super().__init__()
+        self._form, self._given, self._run, self._begin = form, dict(filled), run, begin
+        self._about = tuple(about)
+        asked = [field for field in form.fields if field.name not in filled]
+        self._fields = sorted(asked, key=lambda field: not field.required)
+        self.controls = {field.name: _control(field) for field in self._fields}
+        self._help = Static("", classes="help", markup=False)
+        self._line = Static("", classes="line", markup=False)
+        self._wrong = Static("", classes="wrong", markup=False)
+        self._go = Button(form.path[-1].capitalize(), id="apply", compact=True, variant="primary")
+
+    def compose(self) -> ComposeResult:
+        """What it does, the fields, what the one at hand means, the line for a shell, the two answers."""
+        with Vertical() as window:
+            window.border_title = Content(" ".join(self._form.path))
+            window.border_subtitle = "↑↓ fields · ^j sends · esc leaves"
+            yield Static(content([((self._form.help, Role.MUTED),), *self._about]), markup=False)
+            with VerticalScroll(can_focus=False):
+                for field in self._fields:
+                    with Horizontal(classes="field"):
+                        yield Static(content([_label(field)]), classes="label", markup=False)
+                        yield self.controls[field.name]
+            yield self._help
+            yield self._line
+            yield self._wrong
+            with Horizontal(id="answers"):
+                yield Button("Cancel", id="cancel", compact=True)
+                yield self._go
+
+    def on_mount(self) -> None:
+        """Begin with the first field."""
+        self.set_focus(next(iter(self.controls.values()), self._go))
+        self._draw_line()
+
+    @property
+    def filled(self) -> Filled:
+        """What is filled in now.
+
+        Raises:
+            UsageError: a quotation mark is not closed.
+        """
+        typed = {field.name: _values(field, self.controls[field.name]) for field in self._fields}
+        return {**self._given, **typed}
+
+    def action_send(self) -> None:
+        """Have the command look at it."""
+        if not self._go.disabled:
+            self.send()
+
+    @work(group="send", exclusive=True, exit_on_error=True, description="")
+    async def send(self) -> None:
+        """Run the command on a thread; where it refuses, say why."""
+        self._busy(busy=True)
+        try:
+            self.dismiss(await call(partial(self._run, self.filled), seconds=FORM_SECONDS))
+        except HsmctlError as error:
+            self._refuse(f"{error} · {error.hint}" if error.hint else str(error))
+        finally:
+            self._busy(busy=False)
+
+    @on(DescendantFocus)
+    def _focused(self) -> None:
+        field = next((each for each in self._fields if self.controls[each.name] is self.focused), None)
+        self._help.update(content([((_help(field), Role.MUTED),)]) if field else "")
+
+    @on(Input.Changed)
+    @on(Choice.Changed)
+    def _changed(self) -> None:
+        self._draw_line()
+
+    @on(Input.Submitted)
+    def _entered(self) -> None:
+        self.focus_next()
+
+    @on(Button.Pressed, "#cancel")
+    def _cancelled(self) -> None:
+        self.dismiss(None)
+
+    @on(Button.Pressed, "#apply")
+    def _sent(self) -> None:
+        self.action_send()
+
+    def _refuse(self, why: str) -> None:
+        self._wrong.update(content([(sign(Mark.BAD), (f" {why}", Role.PLAIN))]))
+
+    def _busy(self, *, busy: bool) -> None:
+        self._go.disabled = busy
+        if busy:
+            self._wrong.update(content([(sign(Mark.PENDING), (" asking", Role.ACCENT))]))
+
+    def _draw_line(self) -> None:
+        """The same for a shell; what nobody may see is left out of it."""
+        try:
+            shown = {name: values for name, values in self.filled.items() if name not in self._secret}
+            line = command_line(self._form, shown, self._begin)
+        except UsageError as error:
+            line = str(error)
+        self._line.update(content([(("$ ", Role.MUTED), (line, Role.ACCENT))]))
+
+    @property
+    def _secret(self) -> Iterable[str]:
+        return {field.name for field in self._fields if field.secret}
+
+
+def _control(field: Field) -> Input | Choice:
+    """What one fills the field in with."""
+    if field.kind is Kind.FLAG:
+        return Choice((_NO, _YES), _NO)
+    if field.kind is Kind.CHOICE and not field.several:
+        choices = field.choices if field.required or field.default else ("", *field.choices)
+        return Choice(choices, field.default or choices[0])
+    return Input(field.default, password=field.secret, compact=True, select_on_focus=False)
+
+
+def _values(field: Field, control: Input | Choice) -> tuple[str, ...]:
+    """What is filled in.
+
+    Raises:
+        UsageError: a quotation mark is not closed.
+    """
+    if field.kind is Kind.FLAG:
+        return (_YES,) if control.value == _YES else ()
+    if field.several:
+        try:
+            return tuple(shlex.split(control.value))
+        except ValueError as error:
+            raise UsageError(title(field), str(error).lower(), "close it, or put a backslash before it") from None
+    return (control.value,) if control.value else ()
+
+
+def _label(field: Field) -> Spans:
+    return (title(field), Role.STRONG if field.required else Role.PLAIN), (" *" if field.required else "", Role.WARN)
+
+
+def _help(field: Field) -> str:
+    """What the field means, and how it is filled in."""
+    ways = {Kind.FILE: "a file", Kind.CHOICE: "← → choose", Kind.FLAG: "← → choose"}
+    parts = (field.help, ways.get(field.kind, ""), "several, with spaces between" if field.several else "")
+    return " · ".join(part for part in parts if part)

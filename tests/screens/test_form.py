@@ -1,0 +1,174 @@
+"""Proves that a command of the command line is filled in, refused, corrected, confirmed and answered in the screens."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from hsmctl.screens.command import Command
+from hsmctl.screens.confirm import ConfirmScreen
+from hsmctl.screens.form import Choice, FormScreen
+from hsmctl.screens.key_command import KEYS
+from stage import Stage, opened
+from textual.widgets import Input
+from world import World, aes
+
+from hsmctl.cli import form as forms
+from hsmctl.domain.form import Field, Form, Kind, command_line, words
+from hsmctl.errors import Conflict, UsageError
+
+
+@pytest.mark.parametrize("command", [command for command in KEYS if command.form], ids=lambda each: each.name)
+def test_a_form_has_what_the_command_takes_and_changes_only_what_that_changes(command: Command) -> None:
+    form = forms.form(command.form)
+    assert form.changes == command.changes
+    assert form.help
+    assert not {"dry_run", "confirm", "break_glass", "context", "output"} & {field.name for field in form.fields}
+
+
+def test_there_is_no_form_of_what_is_no_command() -> None:
+    for path in (("key", "nothing"), ("key",), ("cluster", "init", "nothing")):
+        with pytest.raises(Conflict):
+            forms.form(path)
+
+
+def test_values_are_never_taken_for_options() -> None:
+    key, label = _field("key", required=True), _field("label", option="--label")
+    form = Form(path=("key", "rename"), help="", fields=(key, label), changes=True, plans=True)
+    assert words(form, {"key": ["--all"], "label": ["-x"]}) == ("--label=-x", "--", "--all")
+    assert command_line(form, {}, ("--lab",)) == "hsmctl --lab key rename KEY"
+    with pytest.raises(UsageError, match="required"):
+        words(form, {"label": ["x"]})
+
+
+def test_standard_input_is_nobodys() -> None:
+    with pytest.raises(UsageError, match="standard input"):
+        forms.fill(World().hsmctl(), forms.form(("key", "sign")), {"key": ["a"], "file": ["-"]})
+
+
+async def test_nothing_is_made_before_arming() -> None:
+    async with opened() as stage:
+        await stage.press("K")
+        for name in ("generate", "delete", "import", "wrap", "rotate"):
+            await stage.enter(name)
+            await stage.sees("no such command here")
+            await stage.pilot.press("escape")
+
+
+async def test_a_key_is_made_with_what_was_corrected() -> None:
+    world = World()
+    async with _at_keys(world) as stage:
+        await stage.enter("generate")
+        await stage.sees("key generate", "$ hsmctl --lab key generate")
+        await _fill(stage, label="db-kek-000", size="256")
+        await stage.sees_line("$ hsmctl --lab", "--label=db-kek-000", "aes", "cluster-a2b3c4d5e6f")
+        await stage.pilot.press("ctrl+j")
+        await stage.sees_line("✖", "is taken")
+        await _fill(stage, label="brand-new")
+        await stage.pilot.press("ctrl+j")
+        await stage.sees("◍ seen on 3 replicas", "brand-new")
+        await stage.pilot.press("escape")
+        await stage.sees("6 objects as crypto_user", "brand-new")
+
+
+async def test_the_arrows_choose_and_say_what_a_field_means() -> None:
+    async with _at_keys(World()) as stage:
+        await stage.enter("generate")
+        await stage.sees("‹ aes ›", "1 of")
+        assert isinstance(stage.app.focused, Choice)
+        await stage.pilot.press("right")
+        await stage.sees("‹ generic ›", "2 of")
+        await stage.pilot.press("left", "left", "down")
+        await stage.sees("CKA_LABEL, by which people find it.")
+
+
+async def test_what_is_missing_is_said_and_escape_does_nothing() -> None:
+    world = World()
+    async with _at_keys(world) as stage:
+        await stage.enter("generate")
+        await stage.sees("label *")
+        await stage.pilot.press("ctrl+j")
+        await stage.sees_line("✖ label: it is required")
+        await stage.pilot.press("escape")
+        await stage.misses("label *")
+        assert all(len(held) == 5 for held in world.tokens.held.values())
+
+
+async def test_marks_are_what_a_change_is_about_and_the_plan_names_them() -> None:
+    world = World([aes("a-one"), aes("b-two"), aes("c-three")])
+    async with _at_keys(world) as stage:
+        await stage.pilot.press("space", "space")
+        await stage.sees("• 2 marked", "•a-one", "•b-two", " c-three")
+        await stage.enter("rename")
+        await stage.sees("rename takes one key")
+        await stage.enter("disable")
+        await stage.sees("key disable", "a-one", "b-two")
+        await stage.pilot.press("ctrl+j")
+        await stage.sees("disable 2 keys", "Cancel")
+        assert isinstance(stage.app.screen, ConfirmScreen)
+
+
+async def test_all_that_a_filter_keeps_is_marked_and_again_none() -> None:
+    async with _at_keys(World([aes("tls-1"), aes("tls-2"), aes("kek")])) as stage:
+        await stage.press("slash", *"tls", "enter", "asterisk", "slash", "escape")
+        await stage.sees("• 2 marked")
+        await stage.press("asterisk")
+        await stage.sees("• 3 marked")
+        await stage.press("asterisk")
+        await stage.misses("marked")
+
+
+async def test_a_label_that_looks_like_markup_or_an_option_is_a_label_in_a_form() -> None:
+    async with _at_keys(World([aes("[/x] --all")])) as stage:
+        await stage.enter("disable")
+        await stage.sees("secret-key  [/x] --all", "object=[%2Fx]%20--all;type=secret-key")
+        await stage.pilot.press("ctrl+j")
+        await stage.sees("disable [/x] --all", "before")
+
+
+async def test_what_uses_a_key_needs_no_arming_and_says_what_the_command_says(tmp_path: Path) -> None:
+    file = tmp_path / "message"
+    file.write_text("words")
+    async with opened(World([aes("mac-key")]), size=(120, 40)) as stage:
+        await stage.press("K")
+        await stage.enter("mac")
+        await stage.sees("key mac", "secret-key  mac-key")
+        await _fill(stage, file=str(file), out=str(tmp_path / "mac.bin"))
+        await stage.pilot.press("ctrl+j")
+        await stage.sees("◍ cmac by", "mac.bin")
+        assert (tmp_path / "mac.bin").exists()
+
+
+async def test_what_speaks_against_a_key_stands_beside_it() -> None:
+    async with opened(World([aes("leaky", extractable=True), aes("fine")]), size=(120, 40)) as stage:
+        await stage.press("K")
+        await stage.sees_line("leaky", "✖ KY-01")
+        await stage.pilot.press("down")
+        await stage.sees("make a new key without --extractable")
+        assert "KY-" not in stage.line("fine")
+
+
+@asynccontextmanager
+async def _at_keys(world: World) -> AsyncIterator[Stage]:
+    """The key browser, with changes allowed."""
+    async with opened(world, size=(120, 40)) as stage:
+        await stage.enter("arm")
+        await stage.press("K")
+        yield stage
+
+
+def _field(name: str, option: str = "", *, required: bool = False) -> Field:
+    return Field(name=name, option=option, kind=Kind.TEXT, required=required)
+
+
+async def _fill(stage: Stage, **values: str) -> None:
+    """Type into the fields of these names."""
+    window = stage.app.screen
+    assert isinstance(window, FormScreen)
+    for name, value in values.items():
+        control = window.controls[name]
+        assert isinstance(control, Input)
+        control.value = value
+    await stage.pilot.pause()
