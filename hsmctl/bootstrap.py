@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from hsmctl.services.quorum import QuorumService
     from hsmctl.services.readiness import Readiness
     from hsmctl.services.signing import SigningService
+    from hsmctl.services.status import StatusService
     from hsmctl.services.sync import SyncService
     from hsmctl.services.timeline import TimelineService
     from hsmctl.services.user import UserService
@@ -186,6 +187,14 @@ class Hsmctl:
         from hsmctl.wiring.cluster import hardware_identity
 
         return hardware_identity(self.context.hardware_roots, self.clock)
+
+    @cached_property
+    def status(self) -> StatusService:
+        """How clusters stand."""
+        from hsmctl.wiring.status import status_service
+
+        known = self.interlocks, self.evidence, self.history, self.operations
+        return status_service(self.context, *known, lambda: self.net)
 
     @cached_property
     def timeline(self) -> TimelineService:

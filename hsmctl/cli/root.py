@@ -17,6 +17,7 @@ from hsmctl.cli.verb import SHARED, write_examples, write_shared_options
 from hsmctl.errors import ExitCode, HsmctlError, UsageError
 
 NOUNS: Mapping[str, str] = {
+    "status": "How clusters stand, for whoever is on call: one verdict, worst first.",
     "cluster": "Clusters: what there is, and changing it.",
     "hsm": "The HSMs of clusters.",
     "backup": "What clusters leave behind.",

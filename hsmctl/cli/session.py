@@ -63,6 +63,13 @@ class Session:
 
         return self.connected(load(replace(self.flags, context=context, lab=context == "lab"), self.environ))
 
+    def in_region(self, facade: Hsmctl, region: str) -> Hsmctl:
+        """The façade over the same context in another region."""
+        from dataclasses import replace
+
+        context = replace(facade.context, region=region)
+        return self.connected(replace(facade.settings, context=context))
+
     @cached_property
     def unbound(self) -> Hsmctl:
         """The façade without a context: the clock, and the lab whether it exists or not."""

@@ -8,6 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+HSMS = 28
+"""HSMs of a cluster."""
+
+SESSIONS = 2_048
+"""Open sessions of an HSM (user guide, hsm-metrics-cw)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:

@@ -1,4 +1,4 @@
-"""The control plane's bad days, as its callers feel them: throttled, failing, slow, a region down, a CSR swapped.
+"""The control plane's bad days, as its callers feel them: throttled, failing, slow, a region down, denied, a CSR swapped.
 
 The router asks before each call; what becomes of it follows from the faults in the book. Knows AWS's words
 for these refusals in each of its protocols. Refuses to know what a call does.
@@ -16,6 +16,13 @@ from hsmctl.lab.wire import Answer, AwsError, Call, Service
 
 _THROTTLING: Mapping[str, str] = {"ec2": "RequestLimitExceeded"}
 """EC2's own word (EC2 API reference, error codes); the others say ThrottlingException or, in XML, Throttling."""
+_DENIED: Mapping[str, str] = {
+    "kms-denied": "kms",
+    "metrics-denied": "monitoring",
+    "trail-denied": "cloudtrail",
+    "logs-denied": "logs",
+}
+"""The signing name of the service that a fault has IAM deny."""
 _XML_SERVICES = frozenset({"sts", "iam", "monitoring", "s3"})
 
 
@@ -42,6 +49,9 @@ class Weather:
                     raise _throttled(service, operation)
                 case "cloud-failing":
                     raise AwsError("InternalFailure", f"{operation} failed: an internal error has occurred.", 500)
+                case name if _DENIED.get(name) == service:
+                    said = f"User is not authorized to perform: {operation} because no policy allows it"
+                    raise AwsError("AccessDenied" if service in _XML_SERVICES else "AccessDeniedException", said, 400)
                 case "region-down" if region == (fault.region or self._home):
                     raise AwsError("ServiceUnavailable", f"The service is unavailable in {region}.", 503)
 
