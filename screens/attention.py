@@ -5,15 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from hsmctl.domain.cluster import Cluster, ClusterState, Hsm, HsmState
+from hsmctl.domain.cluster import Cluster, Hsm, HsmState
 from hsmctl.domain.evidence import Failed
+from hsmctl.domain.status_cluster import of_hsms, of_state
+from hsmctl.domain.status_finding import Severity
 from hsmctl.mark import CELLS, VERDICTS, Mark
 
-from .estate import CHECKABLE, Check, Estate, Problem
+from .estate import Check, Estate, Problem
 from .glyph import rank, troubled
 
 _PROVED, _IN_SYNC = "proved", "in sync"
 """Words of `domain.sync`, which the first frame need not load."""
+
+
+_MARKS = {
+    Severity.CRITICAL: Mark.BAD,
+    Severity.UNKNOWN: Mark.UNREADABLE,
+    Severity.WARNING: Mark.ATTENTION,
+    Severity.PENDING: Mark.PENDING,
+}
 
 
 def attention(estate: Estate) -> tuple[Problem, ...]:
@@ -27,8 +37,7 @@ def attention(estate: Estate) -> tuple[Problem, ...]:
 def problems(cluster: Cluster, estate: Estate) -> tuple[Problem, ...]:
     """The problems of one cluster, worst first."""
     found = [
-        *_of_state(cluster),
-        *_of_hsms(cluster),
+        *_of_cluster(cluster),
         *_of_check(cluster, estate.check(cluster)),
         *_of_hold(cluster, estate),
     ]
@@ -73,36 +82,11 @@ def replica_mark(name: str, check: Check) -> Mark:
     return Mark.PROVED if check.judgement.report.verdict == _IN_SYNC else Mark.REPORTED
 
 
-def _of_state(cluster: Cluster) -> Iterator[Problem]:
-    state = cluster.state
-    why = f": {cluster.message}" if cluster.message else ""
-    if state is ClusterState.INITIALIZED:
-        text = "initialized but not activated: whoever reaches an HSM can claim it"
-        yield Problem(mark=Mark.BAD, brief="not activated", text=text, cluster=cluster)
-    elif state is ClusterState.DEGRADED:
-        yield Problem(mark=Mark.BAD, brief="degraded", text=f"the cluster is degraded{why}", cluster=cluster)
-    elif state is not ClusterState.ACTIVE:
-        words = state.replace("_", " ")
-        yield Problem(mark=Mark.PENDING, brief=words, text=f"the cluster is {words}{why}", cluster=cluster)
-
-
-def _of_hsms(cluster: Cluster) -> Iterator[Problem]:
-    for hsm in cluster.hsms:
-        why = f": {hsm.message}" if hsm.message else ""
-        if hsm.state is HsmState.DEGRADED:
-            text = f"{hsm.hsm_id} is degraded{why}"
-            yield Problem(mark=Mark.BAD, brief="HSM degraded", text=text, cluster=cluster)
-        elif hsm.state is not HsmState.ACTIVE:
-            words = hsm.state.replace("_", " ")
-            yield Problem(mark=Mark.PENDING, brief=words, text=f"{hsm.hsm_id}: {words}{why}", cluster=cluster)
-    if cluster.state not in CHECKABLE:
-        return
-    if not cluster.active_hsms:
-        text = "no HSM is active: nothing can be signed or decrypted"
-        yield Problem(mark=Mark.BAD, brief="no active HSM", text=text, cluster=cluster)
-    elif len(cluster.active_hsms) == 1:
-        text = f"only {cluster.active_hsms[0].hsm_id} is active: one failure from standing still"
-        yield Problem(mark=Mark.ATTENTION, brief="one HSM only", text=text, cluster=cluster)
+def _of_cluster(cluster: Cluster) -> Iterator[Problem]:
+    """What DescribeClusters alone tells, by the rules of `hsmctl status`."""
+    for finding in (*of_state(cluster), *of_hsms(cluster)):
+        if finding.severity is not Severity.OK:
+            yield Problem(mark=_MARKS[finding.severity], brief=finding.brief, text=finding.says, cluster=cluster)
 
 
 def _of_hold(cluster: Cluster, estate: Estate) -> Iterator[Problem]:

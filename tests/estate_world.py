@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from hsmctl.domain.hold import Hold
 from hsmctl.domain.interlock import KeyStore, Sample, Samples
 from hsmctl.domain.preflight import Quota, Subnet
 from hsmctl.errors import HsmctlError
-from hsmctl.services.interlock import COUNTED, Interlocks
+from hsmctl.services.interlock import COUNTED, UNHEALTHY, Interlocks
 
 if TYPE_CHECKING:
     from world import FakeClock, FakePlane
@@ -30,6 +30,8 @@ class FakeEstate:
     sick: set[str] = field(default_factory=set)
     """HSMs that CloudWatch calls unhealthy."""
     sick_error: HsmctlError | None = None
+    others: dict[str, float] = field(default_factory=lambda: {"HsmUsersAvailable": 1_020.0, "HsmSessionCount": 3.0})
+    """What every HSM says of other metrics."""
     held: dict[str, Hold] = field(default_factory=dict)
     hold_error: HsmctlError | None = None
     ca_error: HsmctlError | None = None
@@ -71,7 +73,11 @@ class FakeMetrics:
         return {name: self._values(name, metric) for name in hsm_ids}
 
     def _values(self, name: str, metric: str) -> list[Sample]:
-        values = self.estate.keys.get(name, (5.0,)) if metric == COUNTED else (float(name in self.estate.sick),)
+        known: Mapping[str, Sequence[float]] = {
+            COUNTED: self.estate.keys.get(name, (5.0,)),
+            UNHEALTHY: (float(name in self.estate.sick),),
+        }
+        values = known.get(metric, (self.estate.others[metric],) if metric in self.estate.others else ())
         count = len(values)
         return [
             Sample(self.estate.now() - timedelta(minutes=count - place), value) for place, value in enumerate(values)

@@ -54,7 +54,8 @@ class FindingRow:
     """critical, unknown, warning, pending or ok."""
     brief: str
     says: str
-    grade: str
+    grade: str | None
+    """How it is known; null where it is that something is not."""
     at: datetime | None
     """Since when it is known, where that is not now."""
     way_out: str | None
@@ -133,9 +134,10 @@ def noun(
 ) -> int:
     """Say how clusters stand, worst first, each with the sentence why.
 
-    State, HSMs and their health, zones, keys, users, KMS key stores, backups, reach, certificates, capacity, the end of
-    hsm1 and the clock of a migration, holds, operations that were cut off. No key is used, nobody logs in and nobody knocks at an HSM. What could not be read is unknown, never ok. Exit 1
-    where something is critical or a warning, 6 where something is unknown, 3 or 4 where everything is.
+    State, HSMs and their health, zones, keys, users, KMS key stores, backups, reach, certificates, capacity, the end
+    of hsm1 and the clock of a migration, holds, operations that were cut off. No key is used, nobody logs in and nobody
+    knocks at an HSM. What could not be read is unknown, never ok. Exit 1 where something is critical or a warning, 6
+    where something is unknown, 3 or 4 where everything is.
     """
     wish = StatusWish(
         ids=clusters, oldest_backup=timedelta(seconds=max_age), host=host, reach=not no_reach, seconds=deadline
@@ -235,7 +237,7 @@ def _finding(each: Finding) -> FindingRow:
 
 def _mark(row: FindingRow) -> Mark:
     """What is well is no better than how it is known."""
-    return _MARKS.get(row.severity) or _GRADES[row.grade]
+    return _MARKS.get(row.severity) or _GRADES[row.grade or Grade.INFERRED]
 
 
 def _lines(shown: StatusShown, page: Page) -> Iterator[str]:
@@ -294,7 +296,7 @@ def _findings(told: Sequence[tuple[StandingRow, FindingRow]], page: Page, *, alo
         Column(title="", cell=lambda pair: _mark(pair[1]).glyph),
         Column(title="CLUSTER", cell=lambda pair: "" if alone else pair[0].cluster_id, shrinks=True),
         Column(title="ABOUT", cell=lambda pair: pair[1].topic),
-        Column(title="GRADE", cell=lambda pair: pair[1].grade),
+        Column(title="GRADE", cell=lambda pair: pair[1].grade or "–"),
         Column(title="AGE", cell=lambda pair: age(page.now, pair[1].at) if pair[1].at else "", right=True),
         Column(title="WHY", cell=lambda pair: pair[1].says),
     )

@@ -199,9 +199,17 @@ def _lines(shown: TimelineShown, page: Page) -> Iterator[str]:
         yield "nothing happened that could be seen"
     if shown.left_out:
         yield f"{counted(shown.left_out, 'login or session event')} left out: --sessions"
-    for each in shown.looked:
+    yield from _unknown(shown.looked)
+
+
+def _unknown(looked: Sequence[LookedRow]) -> Iterator[str]:
+    """What could not be read, places with one reason on one line."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for each in looked:
         if not each.whole:
-            yield f"{Mark.UNREADABLE.glyph} UNKNOWN: {each.source} ({each.name}): {each.why}"
+            reasons.setdefault((each.source, each.why or ""), []).append(each.name)
+    for (source, why), names in reasons.items():
+        yield f"{Mark.UNREADABLE.glyph} UNKNOWN: {source} ({', '.join(names)}): {why}"
 
 
 @dataclass(frozen=True, slots=True)

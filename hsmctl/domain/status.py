@@ -152,7 +152,7 @@ def _health(cluster: Cluster, seen: Samples) -> Iterator[Finding]:
         )
     for name in silent:
         says = f"{name} has published no HsmUnhealthy lately: whether it is well is not known"
-        yield Finding(topic=Topic.HSM, severity=Severity.UNKNOWN, brief="no metric", says=says, about=name)
+        yield Finding(topic=Topic.HSM, severity=Severity.UNKNOWN, brief="no metric", says=says, about=name, grade=None)
     if active and not silent and not sick:
         at = min(seen[name][-1].at for name in active)
         says = f"HsmUnhealthy is 0 on {len(active)} of {len(active)}"
@@ -195,7 +195,9 @@ def _counted(cluster: Cluster, evidence: Evidence) -> Iterator[Finding]:
         silent = sorted(set(evidence.active) - set(counts))
         if silent:
             says = f"{', '.join(silent)} published no {metric} lately: its {noun} are not known"
-            yield Finding(topic=topic, severity=Severity.UNKNOWN, brief="no metric", says=says, about=metric)
+            yield Finding(
+                topic=topic, severity=Severity.UNKNOWN, brief="no metric", says=says, about=metric, grade=None
+            )
         elif len(set(counts.values())) == 1:
             number = next(iter(counts.values()))
             held = limits(cluster.hsm_type).users - number if metric == USER_METRIC else number
@@ -356,6 +358,7 @@ def _asked(
         yield Finding(
             topic=topic,
             severity=Severity.UNKNOWN,
+            grade=None,
             brief="unknown",
             says=f"{about}: {error}",
             about=about,

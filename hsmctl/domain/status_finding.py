@@ -50,7 +50,8 @@ class Finding:
     """In a sentence that names the thing and its cause."""
     about: str = ""
     """The HSM, key store, certificate or limit it is about; empty where it is the cluster."""
-    grade: Grade = Grade.REPORTED
+    grade: Grade | None = Grade.REPORTED
+    """How it is known; None where it is that something is not."""
     at: datetime | None = None
     """Since when it is known, where that is not now."""
     way_out: str = ""

@@ -1,4 +1,4 @@
-"""The control plane's bad days, as its callers feel them: throttled, failing, slow, a region down, denied, a CSR swapped.
+"""The control plane's bad days, as its callers feel them: throttled, failing, slow, down, denied, a CSR swapped.
 
 The router asks before each call; what becomes of it follows from the faults in the book. Knows AWS's words
 for these refusals in each of its protocols. Refuses to know what a call does.

@@ -46,6 +46,7 @@ COMMANDS = {
     "operation.list@1": ["operation", "list"],
     "operation.show@1": ["operation", "show", BEGUN],
     "timeline@1": ["timeline"],
+    "status@1": ["status"],
     "key.list@1": ["key", "list"],
     "key.generate@1": ["key", "generate", "EC", "--label", "tls"],
     "key.find@1": ["key", "find", "db-*"],
