@@ -6,14 +6,13 @@ Nothing is changed, no key is used, nobody knocks at an HSM and nobody logs in.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from hsmctl.domain.cluster import Cluster, ClusterState
 from hsmctl.domain.coverage import Source
-from hsmctl.domain.evidence import Failed, Ok, Outcome
-from hsmctl.domain.interlock import KeyStore
+from hsmctl.domain.evidence import Failed, Outcome
 from hsmctl.domain.operation import Operation, OperationState
 from hsmctl.domain.status import Facts, LastCheck, Paper, Reach, Standing, standing, worst_first
 from hsmctl.domain.status_cluster import RUNNING
@@ -99,17 +98,14 @@ class StatusService:
         deadline = self.clock.monotonic() + wish.seconds
         clusters = within(lambda: self._clusters(wish.ids), "CloudHSM", clock=self.clock, deadline=deadline)
         now = self.clock.now()
-        facts = {cluster.cluster_id: Facts(cluster=cluster, at=now) for cluster in clusters}
+        told: dict[str, dict[str, Any]] = {cluster.cluster_id: {} for cluster in clusters}
         asks = [ask for cluster in clusters for ask in self._asks(cluster, wish)]
         asks.append(_Ask("", "stores", self.key_stores.all))
-        stores: Outcome[tuple[KeyStore, ...]] = Ok(())
+        everywhere: dict[str, Any] = {}
         for ask, outcome in each(asks, lambda ask: ask.ask(), clock=self.clock, deadline=deadline):
-            if ask.cluster_id:
-                facts[ask.cluster_id] = replace(facts[ask.cluster_id], **{ask.field: outcome})
-            else:
-                stores = outcome
-        known = (replace(each, stores=stores) for each in facts.values())
-        return worst_first([standing(each, wish.oldest_backup) for each in known])
+            told.get(ask.cluster_id, everywhere)[ask.field] = outcome
+        known = (Facts(cluster=one, at=now, **everywhere, **told[one.cluster_id]) for one in clusters)
+        return worst_first([standing(facts, wish.oldest_backup) for facts in known])
 
     def _clusters(self, ids: Sequence[str]) -> list[Cluster]:
         found = [
