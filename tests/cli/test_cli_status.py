@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from operation_world import OTHER, with_operation
 from prometheus_client.parser import text_string_to_metric_families
-from transcript import Ran, hsmctl
+from transcript import SCRATCH, Ran, hsmctl
 from world import CLUSTER, NOW, World, customer_ca, three_hsms
 
 from hsmctl.domain.cluster import Certificates
@@ -26,8 +26,8 @@ def world() -> World:
     return found
 
 
-def status(here: World, *words: str, folder: Path | None = None) -> Ran:
-    return hsmctl(here, "status", *words, **({"folder": folder} if folder else {}))
+def status(here: World, *words: str, folder: Path = SCRATCH) -> Ran:
+    return hsmctl(here, "status", *words, folder=folder)
 
 
 def test_nothing_is_the_matter() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from world import CLUSTER, HSMS, NOW, three_hsms
@@ -74,7 +75,8 @@ def test_a_healthy_cluster_has_no_problems_and_an_answer_to_everything() -> None
 
 @pytest.mark.parametrize("name", [each.name for each in fields(Facts) if each.name not in ("cluster", "at")])
 def test_a_fact_that_could_not_be_read_is_unknown_and_never_well(name: str) -> None:
-    found = judged(replace(WELL, **{name: Failed(Denied("kms:X denied", "no policy", "have it allowed"))}))
+    denied: dict[str, Any] = {name: Failed(Denied("kms:X denied", "no policy", "have it allowed"))}
+    found = judged(replace(WELL, **denied))
     (problem,) = found.problems
     assert (problem.severity, problem.grade, problem.way_out) == (Severity.UNKNOWN, None, "have it allowed")
     assert "kms:X denied: no policy" in problem.says
