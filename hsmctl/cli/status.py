@@ -111,7 +111,7 @@ class StatusShown:
     "hsmctl -c prod status -o nagios",
     "hsmctl -c prod status cluster-a2b3c4d5e6f --max-age 26h --host -o wide",
     "hsmctl -c prod status --regions eu-central-1,us-east-1 --deadline 10s",
-    "hsmctl status --contexts prod,dr -o json --query 'clusters[?severity!=`ok`].[cluster_id,why]'",
+    'hsmctl -c prod status -o json --query "clusters[*].[severity,cluster_id,why]"',
     checks=True,
 )
 @click.argument("clusters", nargs=-1, metavar="[CLUSTER]...")
