@@ -7,9 +7,12 @@ import io
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 from hsmctl import __version__
+
+_BEGAN = time.monotonic()
 
 
 def main() -> None:
@@ -28,11 +31,20 @@ def main() -> None:
         # A label in letters that this terminal lacks is escaped, not an error.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        sys.exit(run(sys.argv[1:]))
+        sys.exit(run(sys.argv[1:], lived=_lived))
     except BrokenPipeError:
         # The reader has left: end as every Unix program does then.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGPIPE)
+
+
+def _lived() -> float:
+    """Seconds since this process was started; without the interpreter's own start where the system does not tell."""
+    try:
+        told = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - int(told[19]) / os.sysconf("SC_CLK_TCK")
+    except (AttributeError, OSError):
+        return time.monotonic() - _BEGAN
 
 
 if __name__ == "__main__":

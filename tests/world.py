@@ -393,6 +393,8 @@ class FakeAws:
     account: str = ACCOUNT
     error: HsmctlError | None = None
     """What STS answers with, if not the caller."""
+    requests: int = 2
+    """As if each command had asked who it is and what there is."""
 
     def plane_in(self, region: str, tries: int) -> FakePlane:
         """The plane of another region, which is this one again."""

@@ -70,6 +70,9 @@ class Aws:
         self._tries = tries
         self._local = endpoint_url is not None and is_loopback(endpoint_url)
         self._making = Lock()  # boto3 makes clients in one thread at a time only
+        self._counting = Lock()
+        self.requests = 0
+        """How many requests were sent, every page and every retry counted."""
 
     @cached_property
     def plane(self) -> CloudHsmPlane:
@@ -110,7 +113,13 @@ class Aws:
                 config=self._config(tries),
             )
         self._check_endpoint(service, client.meta.endpoint_url)
+        client.meta.events.register("before-send.*.*", self._count)
         return client
+
+    def _count(self, **_: object) -> None:
+        """Count one request; what is returned, None, lets botocore send it."""
+        with self._counting:
+            self.requests += 1
 
     def _check_endpoint(self, service: str, endpoint_url: str) -> None:
         """Refuse this machine's address from AWS_ENDPOINT_URL_* or a profile: only a lab context goes there."""

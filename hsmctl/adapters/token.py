@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -313,7 +312,7 @@ def _key(raw: Mapping[str, Any], vendor: str) -> Key:
         (raw["attributes"], raw["unknown"]),
         (material.get("kind"), material.get("digest"), vendor),
     )
-    return replace(key, proof=_proof(raw["proof"])) if "proof" in raw else key
+    return key.answering(_proof(raw["proof"])) if "proof" in raw else key
 
 
 @lru_cache(maxsize=50_000)
@@ -346,7 +345,11 @@ def _material(kind: str, digest: str, vendor: str) -> Material:
 def _proof(raw: Mapping[str, str]) -> Proof:
     """What one object answered; ways and reasons are few, and exist once."""
     how, reason = sys.intern(raw["how"]), sys.intern(raw["reason"])
-    return Proof(ProofKind(raw["kind"]), bytes.fromhex(raw["value"]), how, reason)
+    return Proof(_PROOF_KINDS[raw["kind"]], bytes.fromhex(raw["value"]), how, reason)
+
+
+_PROOF_KINDS = {str(kind): kind for kind in ProofKind}
+"""By word; asking the enumeration takes longer."""
 
 
 @lru_cache(maxsize=256)

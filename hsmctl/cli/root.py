@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 
 import click
@@ -91,8 +91,13 @@ root = Root(
 root = click.version_option(__version__, message="hsmctl %(version)s")(root)
 
 
-def run(arguments: Sequence[str], connect: Connect | None = None, environ: Mapping[str, str] = os.environ) -> int:
-    """Run one command line; the exit code.
+def run(
+    arguments: Sequence[str],
+    connect: Connect | None = None,
+    environ: Mapping[str, str] = os.environ,
+    lived: Callable[[], float] = lambda: 0.0,
+) -> int:
+    """Run one command line; the exit code. `lived` says how old the process is, in seconds.
 
     Raises:
         BrokenPipeError: the reader of the answer has left.
@@ -104,7 +109,7 @@ def run(arguments: Sequence[str], connect: Connect | None = None, environ: Mappi
         format=_typed_format(arguments),
         service=next((word.upper() for word in arguments if word in NOUNS), "HSMCTL"),
     )
-    session = Session(out=out, connect=connect, environ=environ)
+    session = Session(out=out, connect=connect, environ=environ, lived=lived)
     try:
         code = _invoke(arguments, session)
         out.flush()

@@ -31,6 +31,8 @@ class Session:
     environ: Mapping[str, str]
     connect: Connect | None = None
     """Makes the façade; None is the real one."""
+    lived: Callable[[], float] = lambda: 0.0
+    """Seconds since the process was started: whoever types a deadline waits from there."""
     typed: dict[str, object] = field(default_factory=dict)
     """The shared options that were typed, by name; the one nearest to the verb wins."""
     logs: bool = True

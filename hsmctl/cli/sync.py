@@ -86,12 +86,14 @@ def check_sync(
     if asked := levels(session, wanted):
         return check_evidence(session, cluster, asked, wanted, deadline if typed("deadline") else None)
     earlier = _baseline(then)
-    report = checked(session, cluster, names, deadline, lambda: _nonce(session, yes=yes) if deep else None)
+    report = checked(
+        session, cluster, names, deadline, lambda: _nonce(session, yes=yes) if deep else None, spent=session.lived()
+    )
     drift = _since(earlier, report)
     if keep:
         _save(keep, report, session)
     demand = Demand(proved=bool(require), full_scope=bool(require_scope), copies=min_copies or 0)
-    answer = document(report, demand, drift)
+    answer = document(report, demand, drift, session.hsmctl.aws.requests)
     return session.show(CHECK, answer, warnings=answer.warnings, code=answer.exit)
 
 

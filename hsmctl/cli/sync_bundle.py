@@ -50,7 +50,7 @@ def evidence_sync(session: Session, cluster: str | None, file: Path, deadline: f
     Keys are numbered and users are not named. It holds no certificate, no key material and no account.
     """
     check_new(file)
-    report = checked(session, cluster, (), deadline)
+    report = checked(session, cluster, (), deadline, spent=session.lived())
     found = write(file.absolute(), report, _made(session, cluster, report), names=with_names)
     written = SyncEvidence(
         file=str(file), sha256=found.sha256, verdict=report.verdict, keys=found.keys, names=with_names

@@ -12,14 +12,14 @@ from hsmctl.cli.sync_run import checked
 from hsmctl.cli.table import Column, table
 from hsmctl.cli.verb import Seconds, verb
 from hsmctl.cli.view import Page, View
-from hsmctl.domain.cluster import Cluster
 from hsmctl.domain.evidence import Failed
 from hsmctl.domain.key import text
 from hsmctl.domain.sync import Cell, Reading, Row
-from hsmctl.domain.sync_diff import Difference, Fact, difference, facts
-from hsmctl.errors import ExitCode, HsmctlError
+from hsmctl.domain.sync_diff import Difference, difference, grade
+from hsmctl.domain.sync_parity import Fact
+from hsmctl.errors import ExitCode
 from hsmctl.mark import Mark
-from hsmctl.settings import ContextKind
+from hsmctl.services.sync_parity import compared
 from hsmctl.words import counted
 
 
@@ -50,16 +50,23 @@ class KeyRow:
     """The attributes in which they differ."""
     renamed: str | None
     """What the other side calls a key of the same material."""
+    grade: str
+    """proved or reported."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactRow:
-    """Something else that is compared: a property of the clusters, or a user's role on them."""
+    """Something else that is compared."""
 
+    kind: str
+    """cluster, cluster CA, user, quorum, trust anchor or mTLS."""
     what: str
-    first: str
-    second: str
-    same: bool
+    first: str | None
+    """Null where it was not seen; a dash where there is no such thing."""
+    second: str | None
+    same: bool | None
+    """Null where that is unknown."""
+    grade: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,14 +93,18 @@ class SyncDiff:
 @click.argument("second")
 @click.option("--deadline", type=Seconds(), default="10s", show_default=True, help="Give up on who has not answered.")
 def diff_sync(session: Session, first: str, second: str, deadline: float) -> int:
-    """Say what only one of two sides has: replicas, tokens or clusters, as sync check names them."""
+    """Say what only one of two sides has: replicas, tokens or clusters, as sync check names them.
+
+    Clusters are compared in more than keys: type, mode, backups and CA as AWS tells them, users, quorum values and
+    trust anchors as a client host does. What nobody told is unknown, and makes the answer incomplete.
+    """
     names = (first, second)
-    report = checked(session, None, names, deadline)
+    report = checked(session, None, names, deadline, spent=session.lived())
     sides = tuple([each for each in report.readings if _of_side(each, name)] for name in names)
     found = difference(names, (sides[0], sides[1]))
-    known, warnings = _facts(session, names)
+    known, warnings = _facts(session, sides, deadline)
     answer = _document(found, sides, known)
-    return session.show(DIFF, answer, warnings=warnings, code=answer.exit)
+    return session.show(DIFF, answer, warnings=tuple(warnings), code=answer.exit)
 
 
 def _of_side(reading: Reading, name: str) -> bool:
@@ -101,56 +112,58 @@ def _of_side(reading: Reading, name: str) -> bool:
     return name in (replica.name, replica.realm) or ("=" in name and replica.name == name.partition("=")[0])
 
 
-def _facts(session: Session, names: tuple[str, str]) -> tuple[tuple[Fact, ...], tuple[str, ...]]:
+def _cluster(side: Sequence[Reading]) -> str:
+    """The cluster that a side is, as a whole; empty where it is one HSM or no cluster."""
+    realms = {each.replica.realm for each in side}
+    alone = len(side) == 1 and side[0].replica.name.startswith("hsm-")
+    return realms.pop() if len(realms) == 1 and not alone else ""
+
+
+def _facts(
+    session: Session, sides: Sequence[Sequence[Reading]], seconds: float
+) -> tuple[Sequence[Fact], Sequence[str]]:
     """What is known of two clusters beside their keys, and why something is not."""
-    if session.hsmctl.context.kind is not ContextKind.LAB and not all(name.startswith("cluster-") for name in names):
+    first, second = map(_cluster, sides)
+    if not (first and second):
         return (), ()
-    known = {cluster.cluster_id: cluster for cluster in session.hsmctl.cluster.list()}
-    clusters = [known[name] for name in names if name in known]
-    if len(clusters) != len(names):
-        return (), ()
-    warnings: list[str] = []
-    properties = [{**_properties(each), **_users(session, each, warnings)} for each in clusters]
-    return facts(*properties), tuple(warnings)
-
-
-def _properties(cluster: Cluster) -> Mapping[str, str]:
-    return {
-        "HSM type": cluster.hsm_type,
-        "mode": cluster.mode,
-        "network type": cluster.network_type,
-        "active HSMs": str(len(cluster.active_hsms)),
-        "backups kept": f"{cluster.backup_retention_days or '–'} days",
-    }
-
-
-def _users(session: Session, cluster: Cluster, warnings: list[str]) -> Mapping[str, str]:
-    """The users a client host sees on a cluster, if one can be asked."""
-    try:
-        users = session.hsmctl.user.list(cluster).users
-    except HsmctlError as error:
-        warnings.append(f"users of {cluster.cluster_id} not compared: {error}")
-        return {}
-    return {f"user {user.name}": user.role for user in users}
+    facade = session.hsmctl
+    ask = facade.cluster.show, facade.evidence.policies
+    return compared((first, second), *ask, clock=facade.clock, seconds=seconds)
 
 
 def _document(found: Difference, sides: Sequence[Sequence[Reading]], known: Sequence[Fact]) -> SyncDiff:
     first, second = (_side(reading, side, found) for reading, side in zip(found.report.readings, sides, strict=True))
     keys = tuple(map(_key, found.report.differences))
-    unlike = [fact for fact in known if not fact.same]
-    code = found.report.exit_code
+    unlike, unknown = (sum(fact.same is word for fact in known) for word in (False, None))
     return SyncDiff(
-        says=_says(found, len(unlike)),
-        exit=ExitCode.NO if unlike and code is ExitCode.OK else code,
+        says=_says(found, unlike, unknown),
+        exit=_exit(found.report.exit_code, unlike, unknown),
         first=first,
         second=second,
         common=len(found.report.rows) - len(keys),
         keys=keys,
-        facts=tuple(FactRow(what=each.what, first=each.first, second=each.second, same=each.same) for each in known),
+        facts=tuple(
+            FactRow(
+                kind=each.kind,
+                what=each.name,
+                first=each.first,
+                second=each.second,
+                same=each.same,
+                grade=each.grade,
+            )
+            for each in known
+        ),
     )
 
 
-def _says(found: Difference, unlike: int) -> str:
+def _exit(keys: ExitCode, unlike: int, unknown: int) -> ExitCode:
+    """What the keys say, unless something else is worse."""
+    if unlike and keys in (ExitCode.OK, ExitCode.PARTIAL):
+        return ExitCode.NO
+    return ExitCode.PARTIAL if unknown and keys is ExitCode.OK else keys
+
+
+def _says(found: Difference, unlike: int, unknown: int) -> str:
     """The figures as a sentence."""
     if found.report.unreadable:
         return found.report.words
@@ -161,7 +174,8 @@ def _says(found: Difference, unlike: int) -> str:
         "unlike": len(found.unlike),
     }
     says = [f"{counted(count, 'key')} {words}" for words, count in counts.items() if count]
-    says += [f"{unlike} other {'thing' if unlike == 1 else 'things'} unlike"] if unlike else []
+    for count, words in ((unlike, "unlike"), (unknown, "unknown")):
+        says += [f"{count} other {'thing' if count == 1 else 'things'} {words}"] if count else []
     alike = len(found.report.rows) - len(found.report.differences)
     return "; ".join([*says, f"{counted(alike, 'key')} alike"])
 
@@ -184,6 +198,7 @@ def _key(row: Row) -> KeyRow:
         found=row.worst if missing is None else places[missing],
         drift=row.drift,
         renamed=str(row.renamed) if row.renamed else None,
+        grade=grade(row),
     )
 
 
@@ -211,6 +226,7 @@ def _key_table(found: SyncDiff, page: Page) -> list[str]:
         Column(title="CLASS", cell=lambda row: row.object_class),
         Column(title="ID", cell=lambda row: row.key_id.hex() or "–", wide=True),
         Column(title="FOUND", cell=lambda row: _found(row, sides), shrinks=True),
+        Column(title="GRADE", cell=lambda row: row.grade),
     )
     return table(columns, found.keys, wide=page.wide, width=page.width)
 
@@ -223,12 +239,16 @@ def _found(row: KeyRow, sides: Mapping[str, str]) -> str:
 
 def _fact_table(found: SyncDiff, rows: Sequence[FactRow], page: Page) -> list[str]:
     columns: tuple[Column[FactRow], ...] = (
-        Column(title="", cell=lambda row: (Mark.REPORTED if row.same else Mark.DIFFERENT).glyph),
-        Column(title="WHAT", cell=lambda row: row.what),
-        Column(title=found.first.name.upper(), cell=lambda row: row.first),
-        Column(title=found.second.name.upper(), cell=lambda row: row.second),
+        Column(title="", cell=lambda row: _MARKS[row.same].glyph),
+        Column(title="WHAT", cell=lambda row: f"{row.kind} {row.what}"),
+        Column(title=found.first.name.upper(), cell=lambda row: row.first or "unknown", shrinks=True),
+        Column(title=found.second.name.upper(), cell=lambda row: row.second or "unknown", shrinks=True),
+        Column(title="GRADE", cell=lambda row: "unknown" if row.same is None else row.grade),
     )
     return table(columns, rows, wide=page.wide, width=page.width)
+
+
+_MARKS = {True: Mark.REPORTED, False: Mark.DIFFERENT, None: Mark.UNREADABLE}
 
 
 DIFF: View[SyncDiff] = View(

@@ -12,6 +12,7 @@ from hsmctl.domain.sync import Reading, Report, Row
 from hsmctl.domain.sync_baseline import Since
 from hsmctl.domain.sync_remark import remarks, scarce
 from hsmctl.errors import ExitCode
+from hsmctl.services.sync_check import LISTINGS
 from hsmctl.words import counted
 
 _NAMED = 3
@@ -147,7 +148,13 @@ class SyncReport:
     """What became of the baseline's keys; null where none was given."""
     remarks: tuple[RemarkRow, ...]
     reads: int
-    """How often a replica was read: each time one connection, one login and one listing."""
+    """How often a replica was asked: each time one connection and one login at most."""
+    reads_limit: int
+    """How often that may be in one check."""
+    uses: int
+    """How often a key was used, on whichever replica."""
+    aws_requests: int
+    """Requests sent to AWS, retries counted."""
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -155,7 +162,9 @@ class SyncReport:
         return (*_hidden(self.scope), *map(_remark, self.remarks))
 
 
-def document(report: Report, demand: Demand | None = None, drift: Since | None = None) -> SyncReport:
+def document(
+    report: Report, demand: Demand | None = None, drift: Since | None = None, aws_requests: int = 0
+) -> SyncReport:
     """The report as it is written, with the exit code that what was demanded makes of it."""
     wanted = demand or Demand()
     names = [reading.replica.name for reading in report.readings]
@@ -179,6 +188,9 @@ def document(report: Report, demand: Demand | None = None, drift: Since | None =
             RemarkRow(kind=each.kind, says=each.says, keys=tuple(map(str, each.keys))) for each in remarks(report)
         ),
         reads=report.reads,
+        reads_limit=LISTINGS * sum(not reading.replica.absent for reading in report.readings),
+        uses=report.uses,
+        aws_requests=aws_requests,
     )
 
 

@@ -15,6 +15,7 @@ from hsmctl.errors import ExitCode, UsageError
 from hsmctl.mark import VERDICTS, Mark
 from hsmctl.services.fanout import within
 from hsmctl.settings import ContextKind
+from hsmctl.words import counted
 
 LAB_NODE = "lab-node"
 _MARKS = {
@@ -68,6 +69,8 @@ class Coverage:
     keys: int | None
     counts: Mapping[str, Mapping[str, int]]
     """CloudWatch's last numbers by metric and HSM."""
+    aws_requests: int
+    """Requests sent to AWS, retries counted."""
     findings: tuple[EvidenceRow, ...]
 
 
@@ -124,14 +127,15 @@ def check_evidence(
     if seconds is None:
         found, report = look()
     else:
-        found, report = within(look, "the cluster", clock=facade.clock, deadline=facade.clock.monotonic() + seconds)
+        until = facade.clock.monotonic() + seconds - session.lived()
+        found, report = within(look, "the cluster", clock=facade.clock, deadline=until)
     code = report.exit_code
     if wanted.full_scope and not report.full_scope and code is ExitCode.OK:
         code = ExitCode.PARTIAL
-    return session.show(COVERAGE, _document(report, asked), region=found.region, code=code)
+    return session.show(COVERAGE, _document(report, asked, facade.aws.requests), region=found.region, code=code)
 
 
-def _document(report: CoverageReport, levels: frozenset[Source]) -> Coverage:
+def _document(report: CoverageReport, levels: frozenset[Source], requests: int) -> Coverage:
     evidence = report.evidence
     return Coverage(
         cluster_id=evidence.cluster_id,
@@ -145,6 +149,7 @@ def _document(report: CoverageReport, levels: frozenset[Source]) -> Coverage:
         users=None if evidence.users is None else len(evidence.users),
         keys=None if evidence.keys is None else len(evidence.keys),
         counts=evidence.counts,
+        aws_requests=requests,
         findings=tuple(map(_row, report.findings)),
     )
 
@@ -164,6 +169,7 @@ def _row(finding: CoverageFinding) -> EvidenceRow:
 def _lines(found: Coverage, page: Page) -> Iterator[str]:
     yield f"{VERDICTS[found.verdict].glyph} {_says(found)}"
     yield f"  {found.scope}"
+    yield f"  {counted(found.aws_requests, 'AWS request')}"
     columns: tuple[Column[EvidenceRow], ...] = (
         Column(title="", cell=lambda row: _MARKS[Severity(row.severity)].glyph),
         Column(title="WHAT", cell=lambda row: row.kind),

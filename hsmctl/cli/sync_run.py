@@ -16,10 +16,11 @@ def checked(
     names: Sequence[str],
     seconds: float,
     nonce: Callable[[], bytes | None] = lambda: None,
+    spent: float = 0.0,
 ) -> Report:
-    """The check; what is asked of AWS before it begins counts against its time, and what is typed does not."""
+    """The check; `spent` seconds of its time are gone, and so is what AWS is asked before; what is typed is not."""
     facade = session.hsmctl
-    deadline = facade.clock.monotonic() + seconds
+    deadline = facade.clock.monotonic() + seconds - spent
 
     def find() -> tuple[Replica, ...]:
         session.check_account(cluster)

@@ -43,6 +43,7 @@ def _lines(report: SyncReport, page: Page) -> Iterator[str]:
     yield from (f"  {count:,} unproven: {reason}" for reason, count in report.reasons.items())
     yield ""
     yield from _replica_table(report.replicas, page)
+    yield f"  {_cost(report)}"
     if found := (*report.differences, *report.unsettled):
         yield ""
         yield from _difference_table(found, page)
@@ -65,6 +66,13 @@ def _scope(report: SyncReport) -> str:
     # The sentence of this verdict has the figures already.
     told = report.verdict == Verdict.NO_DIFFERENCE_SEEN
     return seen if told else f"{seen}; {report.proved:,} proved, {report.unproven:,} unproven"
+
+
+def _cost(report: SyncReport) -> str:
+    """What the check took from others, and how much it may take."""
+    used = [f"{counted(report.uses, 'key')} used"] if report.uses else []
+    logins = f"{counted(report.reads, 'login')} (at most {report.reads_limit:,})"
+    return ", ".join([logins, *used, counted(report.aws_requests, "AWS request")])
 
 
 def _replica_table(replicas: Sequence[ReplicaRow], page: Page) -> list[str]:

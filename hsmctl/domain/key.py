@@ -147,6 +147,20 @@ class Key:
     proof: Proof | None = None
     """Its answer, where keys were used. It stands beside the fingerprint: a check that uses keys knows no less."""
 
+    def answering(self, proof: Proof | None) -> Key:
+        """The key with this answer; `replace` takes ten times as long, and a large check does it 50,000 times."""
+        return Key(
+            identity=self.identity,
+            key_type=self.key_type,
+            bits=self.bits,
+            curve=self.curve,
+            attributes=self.attributes,
+            unknown=self.unknown,
+            session=self.session,
+            material=self.material,
+            proof=proof,
+        )
+
     @property
     def algorithm(self) -> str:
         """The type with its size or curve: AES-256, RSA-2048, EC P-256."""

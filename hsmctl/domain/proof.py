@@ -18,6 +18,8 @@ from hsmctl.domain.key import Identity, Key, ObjectClass, Proof, ProofKind, text
 from hsmctl.domain.sync import Inventory, Reading, Replica
 
 NONCE_BYTES = 32
+USED = (ProofKind.DIGEST, ProofKind.SIGNATURE)
+"""The answers for which a key was used; the others are public bytes, or none."""
 USES_PER_SECOND = 20.0
 """How fast the keys of one replica are used outside the lab."""
 
@@ -89,7 +91,7 @@ def refused(inventory: Inventory, why: Mapping[Identity, str]) -> Inventory:
     return replace(
         inventory,
         keys=tuple(
-            replace(key, proof=Proof(ProofKind.NONE, reason=why[key.identity])) if key.identity in why else key
+            key.answering(Proof(ProofKind.NONE, reason=why[key.identity])) if key.identity in why else key
             for key in inventory.keys
         ),
     )
@@ -150,7 +152,7 @@ def _public_halves(inventories: Iterable[Inventory], certify: Certify) -> _Halve
     halves: dict[tuple[bytes | None, bytes | None], dict[bytes, None]] = {}
     for inventory in inventories:
         for key in inventory.keys:
-            if point := _point(key, certify):
+            if key.proof is not None and (point := _point(key, certify)):
                 for place in _places(key.identity):
                     halves.setdefault(place, {})[point] = None
     return {place: tuple(points) for place, points in halves.items()}
@@ -194,16 +196,18 @@ class _Settling:
 
     def conclude(self, key: Key) -> Key:
         """The key with what remains open decided, once the signatures of all replicas were tried."""
+        if key.proof is None or key.proof.kind is ProofKind.DIGEST:
+            return key
         match key.proof:
             case Proof(kind=ProofKind.PUBLIC | ProofKind.CERTIFICATE):
-                return replace(key, proof=None)
+                return key.answering(None)
             case Proof(kind=ProofKind.SIGNATURE, value=signature) as proof if key.identity in self._fitted:
                 return self._proved(key, proof, signature)
             case Proof(kind=ProofKind.SIGNATURE):
                 seen = (
                     "its signature fits no public half" if self._candidates(key.identity) else "it has no public half"
                 )
-                return replace(key, proof=Proof(ProofKind.NONE, reason=f"{seen} that any replica shows"))
+                return key.answering(Proof(ProofKind.NONE, reason=f"{seen} that any replica shows"))
         return key
 
     def _candidates(self, identity: Identity) -> list[bytes]:
@@ -212,4 +216,4 @@ class _Settling:
 
     def _proved(self, key: Key, proof: Proof, output: bytes) -> Key:
         digest = hmac.digest(self._nonce, output, "sha256")
-        return replace(key, proof=Proof(ProofKind.DIGEST, digest, proof.how))
+        return key.answering(Proof(ProofKind.DIGEST, digest, proof.how))

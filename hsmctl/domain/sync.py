@@ -117,7 +117,9 @@ class Report:
     sessions: int = 0
     """Keys of sessions that were seen: each is on one HSM by design, and none is compared."""
     reads: int = 0
-    """How often a replica was read for this: each time one connection, one login and one listing."""
+    """How often a replica was asked for this: each time one connection and one login at most."""
+    uses: int = 0
+    """How often a key was used for this, on whichever replica."""
 
     @property
     def exit_code(self) -> ExitCode:

@@ -83,4 +83,4 @@ def _recast(report: Report, recast: Callable[[Row, int, Cell], Cell]) -> Report:
         for row in differences
     ]
     again = judged(report.readings, [*rows, *report.rows[len(differences) :]]) if rows else report
-    return replace(again, reads=report.reads)
+    return replace(again, reads=report.reads, uses=report.uses)

@@ -6,26 +6,12 @@ question, and is said.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from hsmctl.domain.evidence import Failed, Ok
-from hsmctl.domain.key import Identity, Key
+from hsmctl.domain.evidence import Failed, Grade, Ok
+from hsmctl.domain.key import Identity, Key, MaterialKind
 from hsmctl.domain.sync import Cell, Reading, Replica, Report, Row, compare
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
-    """Something about the sides beside their keys, such as a user or the certificate authority."""
-
-    what: str
-    first: str
-    second: str
-
-    @property
-    def same(self) -> bool:
-        """Whether both sides have it alike."""
-        return self.first == self.second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +46,11 @@ def difference(names: tuple[str, str], sides: tuple[Sequence[Reading], Sequence[
     return Difference(report=compare(merged), torn=torn)
 
 
-def facts(first: Mapping[str, str], second: Mapping[str, str]) -> tuple[Fact, ...]:
-    """What is known of both sides, in order; a dash where one side has no such thing."""
-    return tuple(
-        Fact(what=what, first=first.get(what, "–"), second=second.get(what, "–")) for what in {**first, **second}
-    )
+def grade(row: Row) -> Grade:
+    """How a difference is known: bytes that were handed over or put out prove it, a listing reports it."""
+    keys = [key for held in row.holdings for key in held]
+    shown = any(key.material and key.material.kind is MaterialKind.PUBLIC for key in keys)
+    return Grade.PROVED if row.worst is Cell.DIFFERENT and shown else Grade.REPORTED
 
 
 def _merged(name: str, readings: Sequence[Reading]) -> Reading:

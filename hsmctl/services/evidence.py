@@ -49,6 +49,31 @@ class EvidenceService:
             evidence = self._host(evidence, levels, host, has_anchors=cluster.hsm_type != _FIRST_TYPE)
         return judge(evidence)
 
+    def policies(self, cluster: Cluster) -> Evidence:
+        """What a client host says of users, quorum values and trust anchors; no key is listed.
+
+        Whether mTLS is enforced is told to a crypto user alone: unknown where the context has none.
+        """
+        evidence = Evidence(cluster_id=cluster.cluster_id, active=tuple(hsm.hsm_id for hsm in cluster.active_hsms))
+        has_anchors = cluster.hsm_type != _FIRST_TYPE
+        try:
+            with self.console.open(cluster.cluster_id, None) as console:
+                evidence = _reported(evidence, console, anchors=has_anchors)
+                return self._enforcement(evidence, console) if has_anchors else replace(evidence, enforcement="none")
+        except HsmctlError as error:
+            return _failed(evidence, Source.HOST, error)
+
+    def _enforcement(self, evidence: Evidence, console: Console) -> Evidence:
+        """With whether mTLS is enforced, if there is somebody to log in."""
+        try:
+            login = self.login()
+            if login is None:
+                return _failed(evidence, Source.LOGIN, HsmctlError("the context has no crypto user"))
+            with console.login(login, Role.CRYPTO_USER) as session:
+                return replace(evidence, as_user=login.user, enforcement=session.enforcement())
+        except HsmctlError as error:
+            return _failed(evidence, Source.LOGIN, error)
+
     def _control(self, evidence: Evidence) -> Evidence:
         """With CloudWatch's counts of keys and users, HSM by HSM."""
         try:

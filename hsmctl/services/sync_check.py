@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hsmctl.domain.evidence import Ok, Outcome
+from hsmctl.domain.proof import USED
 from hsmctl.domain.sync import Inventory, Reading, Replica, Report, compare
 from hsmctl.domain.sync_again import Accusation, accusations, accused, standing, with_proofs, witnesses
 from hsmctl.ports import Login
@@ -35,7 +36,7 @@ def checked(
     began = service.clock.monotonic()
     deadline = began + seconds
     run = _Run(service, replicas, logins, deadline, nonce)
-    fan = FanOut(replicas, lambda replica: service.read(replica, logins, deadline, nonce), service.clock)
+    fan = FanOut(replicas, lambda replica: run.read(replica, nonce), service.clock)
     twice: frozenset[Accusation] = frozenset()
     for moment in (began + seconds / 2, deadline):
         for place, outcome in fan.outcomes(moment):
@@ -62,12 +63,23 @@ class _Run:
         self._nonce = nonce
         self._found: dict[int, Reading] = {}
         self._report: Report | None = None
-        self._reads = 0
+        self._asked: list[Replica] = []
+        self._uses = 0
+
+    def read(self, replica: Replica, nonce: bytes | None = None) -> Inventory:
+        """What one replica holds; each attempt counts, whatever becomes of it."""
+        if not replica.absent:
+            self._asked.append(replica)
+        return self._service.read(replica, self._logins, self._deadline, nonce)
 
     def learn(self, place: int, outcome: Outcome[Inventory]) -> Reading:
-        """Take what a replica answered into account; the reading."""
+        """Take what a replica answered at first into account; the reading."""
+        if isinstance(outcome, Ok) and self._nonce:
+            self._uses += sum(key.proof is not None and key.proof.kind in USED for key in outcome.value.keys)
+        return self._take(place, outcome)
+
+    def _take(self, place: int, outcome: Outcome[Inventory]) -> Reading:
         self._report = None
-        self._reads += not self._replicas[place].absent
         self._found[place] = Reading(self._replicas[place], outcome)
         return self._found[place]
 
@@ -76,7 +88,7 @@ class _Run:
         if self._report is None:
             found = [self._found.get(place, Reading(each, late(each))) for place, each in enumerate(self._replicas)]
             report = compare(self._service.settled(found, self._nonce) if self._nonce else found)
-            self._report = replace(report, reads=self._reads)
+            self._report = replace(report, reads=len(self._asked), uses=self._uses)
         return self._report
 
     def confirmed(self, known: Collection[Accusation]) -> frozenset[Accusation]:
@@ -95,16 +107,12 @@ class _Run:
     def _read_again(self, places: Collection[int]) -> frozenset[int]:
         """Read these replicas once more; the places of those that answered or failed in time."""
         targets = sorted(places)
-
-        def read(replica: Replica) -> Inventory:
-            return self._service.read(replica, self._logins, self._deadline)
-
-        fan = FanOut([self._replicas[place] for place in targets], read, self._service.clock)
+        fan = FanOut([self._replicas[place] for place in targets], self.read, self._service.clock)
         seen = set()
         for number, outcome in fan.outcomes(self._deadline):
             if isinstance(outcome, Ok) or self._service.clock.monotonic() < self._deadline:
                 place = targets[number]
-                self.learn(place, self._kept(place, outcome))
+                self._take(place, self._kept(place, outcome))
                 seen.add(place)
         return frozenset(seen)
 

@@ -182,14 +182,15 @@ def test_refusals_become_errors_of_ours(
 
 
 def test_a_question_is_asked_as_often_as_was_said_and_a_change_only_once(emulated: EmulatedAws) -> None:
-    plane = connect(emulated.url, tries=2).plane
+    aws = connect(emulated.url, tries=2)
+    plane = aws.plane
     emulated.instead = Canned(AwsError("CloudHsmInternalFailureException", "try later", 500))
     with pytest.raises(Unreachable, match="after 2 tries: try later"):
         plane.clusters()
     assert emulated.answer_calls == 2
     with pytest.raises(Unreachable, match="after 1 try: try later"):
         plane.create_hsm(NOBODY, ZONES[0])
-    assert emulated.answer_calls == 3
+    assert emulated.answer_calls == aws.requests == 3, "every try is counted"
 
 
 def test_nobody_at_the_endpoint_is_unreachable() -> None:

@@ -178,6 +178,13 @@ def test_outside_the_lab_keys_are_used_only_by_permission_and_on_demand() -> Non
     assert {label for _, label in world.tokens.used} == {b"db-kek-000", b"db-kek-001"}
 
 
+def test_what_a_check_takes_from_others_is_counted_and_bounded() -> None:
+    ran = hsmctl(World(), "sync", "check", "--deep")
+    data = hsmctl(World(), "sync", "check", "-o", "json").document["data"]
+    assert "  3 logins (at most 9), 15 keys used, 2 AWS requests" in ran.out.splitlines()
+    assert [data[name] for name in ("reads", "reads_limit", "uses", "aws_requests")] == [3, 9, 0, 2]
+
+
 def test_keys_that_there_is_no_time_for_are_not_used() -> None:
     world = World(keys=seed_keys(60))
     told = hsmctl(world, "sync", "check", "--deep", "--yes", "--deadline", "2s", context=onprem("db-*"))

@@ -47,6 +47,7 @@ def test_a_real_cluster_is_asked_at_every_level_and_called_reported() -> None:
     assert ran.out.splitlines() == [
         "◍ no difference seen (reported, not proved)",
         "  3 ACTIVE HSMs; app1 reaches 3; 3 users; 5 keys seen as crypto_user",
+        "  2 AWS requests",
     ]
 
 

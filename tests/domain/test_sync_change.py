@@ -9,7 +9,7 @@ from readings import key, reading, unreadable
 from hsmctl.domain.key import Key
 from hsmctl.domain.sync import Reading, compare
 from hsmctl.domain.sync_change import Change, ChangeKind, changes
-from hsmctl.domain.sync_diff import difference, facts
+from hsmctl.domain.sync_diff import difference
 
 
 def news(before: list[Reading] | None, after: list[Reading]) -> list[tuple[str, str, str, str | None, str]]:
@@ -78,8 +78,3 @@ def test_a_side_that_cannot_be_read_lacks_nothing() -> None:
     found = difference(("a", "b"), ([reading("x", key())], [unreadable("y")]))
     assert (found.only_first, found.only_second) == ((), ())
     assert found.report.unreadable
-
-
-def test_facts_of_one_side_only_are_unlike() -> None:
-    found = facts({"mode": "FIPS", "user a": "admin"}, {"mode": "FIPS", "user b": "admin"})
-    assert [(each.what, each.same) for each in found] == [("mode", True), ("user a", False), ("user b", False)]

@@ -112,7 +112,7 @@ def test_a_key_is_used_once_though_its_replica_is_read_again() -> None:
 
     assert [str(row.identity) for row in report.differences] == ["db-kek-002"]
     assert report.reads > len(HSMS)
-    assert len(here.tokens.used) == len(set(here.tokens.used)) == len(here.keys) * len(HSMS)
+    assert len(here.tokens.used) == len(set(here.tokens.used)) == len(here.keys) * len(HSMS) == report.uses
 
 
 def test_the_others_are_judged_in_time_though_one_replica_never_answers() -> None:
