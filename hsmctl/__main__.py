@@ -31,7 +31,9 @@ def main() -> None:
         # A label in letters that this terminal lacks is escaped, not an error.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        sys.exit(run(sys.argv[1:], lived=_lived))
+        code = run(sys.argv[1:], lived=_lived)
+        gc.freeze()  # the interpreter would look once more through all that the process is about to leave
+        sys.exit(code)
     except BrokenPipeError:
         # The reader has left: end as every Unix program does then.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
