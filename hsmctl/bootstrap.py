@@ -11,7 +11,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from hsmctl.errors import Conflict
-from hsmctl.ports import Login
 from hsmctl.secret import Secret, Source, SourceKind, read_secret
 from hsmctl.settings import Context, ContextKind, Settings, TokenEntry, check_may_write
 from hsmctl.settings_loader import with_lab_context
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
         Clock,
         HardwareIdentity,
         Journal,
+        Login,
         Tokens,
     )
     from hsmctl.ports_cli import Consoles
@@ -445,6 +445,8 @@ class Hsmctl:
 
     def login(self, replica: Replica) -> Login:
         """The crypto user of a replica, its password read from where the context says."""
+        from hsmctl.ports import Login
+
         entry = next((entry for entry in self.context.tokens if entry.name == replica.name), None)
         owner: Context | TokenEntry = entry or self.context
         source = owner.password or Source(SourceKind.PROMPT)
@@ -463,6 +465,8 @@ class Hsmctl:
 
     def _checker(self) -> Login | None:
         """The crypto user that checks keys, where the context names one and where its password is."""
+        from hsmctl.ports import Login
+
         user, source = self.context.user, self.context.password
         return Login(user, self.secret(source, f"password of {user}")) if user and source else None
 

@@ -76,6 +76,8 @@ class HsmctlApp(App[None]):
             self.register_theme(ours)
         known = self.remembered.theme in self.available_themes
         self.theme = theme or (self.remembered.theme if known else DARK.name)
+        self.stylesheet.set_variables(self.get_css_variables())
+        self._begun = self.theme
         self.changed: Signal[Estate] = Signal(self, "estate")
         self.elsewhere: Elsewhere = elsewhere or Nowhere()
         self.forms: Forms = forms or NoForms()
@@ -100,17 +102,26 @@ class HsmctlApp(App[None]):
         """The fleet, which is always at the bottom of the stack."""
         return FleetScreen(self.survey)
 
+    def refresh_css(self, animate: bool = True) -> None:  # noqa: FBT001, FBT002 - Textual's signature
+        """Style everything anew; not for the theme that it begins with, which would parse all twice."""
+        begun, self._begun = self._begun, ""
+        if begun != self.theme:
+            super().refresh_css(animate)
+
     def get_line_filters(self) -> list[LineFilter]:
         """What lines pass through on their way to the terminal."""
         return [*super().get_line_filters(), *((self._fallback,) if self._fallback.enabled else ())]
 
     def on_mount(self) -> None:
-        """Look, now and from time to time."""
+        """Take over the keymap, and be told when to leave."""
         self.set_keymap(self._keys)
-        self.look()
-        self._tick_anew()
         if self._heeds:
             heed(self)
+
+    def on_ready(self) -> None:
+        """Look, now and from time to time: after the first frame, which a thread that asks AWS would delay."""
+        self.look()
+        self._tick_anew()
 
     def key_of(self, name: str, declared: str) -> str:
         """The keys of a command: the keymap's, or those it was declared with."""

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from textwrap import wrap
+from typing import Self
 
 from textual.content import Content
-from textual.geometry import Size
+from textual.filter import LineFilter
+from textual.geometry import Region, Size
 from textual.widget import Widget
 
 from hsmctl.mark import Mark
 from hsmctl.words import shortened
 
 from .column import fitted
-from .glyph import Role, Span, Spans, content, rank, role, sign
+from .glyph import Role, Span, Spans, content, needed, rank, role, sign
 from .words import zone_names
 
 _PLENTY = 100
@@ -34,13 +37,31 @@ class Detail(Widget):
         self._lines: Callable[[Size], Iterable[Spans]] = lambda _: ()
         self._given = 0
         """Lines it was laid out for."""
+        self._shown: tuple[Size, Sequence[Spans]] | None = None
+        """What stands there, and the size it was made for; None where it is to be made anew."""
 
     def draw(self, lines: Callable[[Size], Iterable[Spans]]) -> None:
         """Show what `lines` makes for the widget's size, now and after every resize."""
         self._lines = lines
-        height = self.styles.height
-        grows = height is not None and height.is_auto
-        self.refresh(layout=grows and self._needed(self.size.width) != self._given)
+        height, shown = self.styles.height, self._shown
+        if height is not None and height.is_auto and self._needed(self.size.width) != self._given:
+            self.refresh(layout=True)
+        elif shown is None or shown[0] != self.size:
+            self.refresh()
+        else:
+            made = tuple(lines(self.size))
+            self._shown = self.size, made
+            self._redraw(shown[1], made)
+
+    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
+        """Draw it anew: of what may have changed the lines are made again."""
+        if not regions:
+            self._shown = None
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """The filters that roles need."""
+        return needed(super().get_line_filters())
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's
         """As many lines as there are."""
@@ -53,7 +74,15 @@ class Detail(Widget):
 
     def render(self) -> Content:
         """The lines."""
-        return content(self._lines(self.size))
+        if self._shown is None or self._shown[0] != self.size:
+            self._shown = self.size, tuple(self._lines(self.size))
+        return content(self._shown[1])
+
+    def _redraw(self, old: Sequence[Spans], new: Sequence[Spans]) -> None:
+        """Draw the lines anew that are not what they were."""
+        changed = [y for y, pair in enumerate(zip_longest(old, new, fillvalue=())) if pair[0] != pair[1]]
+        if changed:
+            self.refresh(*(Region(0, y, self.size.width, 1) for y in changed))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from hsmctl.private import write_private
 
 from .lines import Lines
 from .offload import call
+from .shot import svg
 
 if TYPE_CHECKING:
     from .place import Place
@@ -35,7 +36,7 @@ async def save_view(place: Place, name: str) -> Path:
     """
     path = await call(lambda: Path(name.strip()).expanduser().absolute())
     form = ending(path)
-    text = place.app.export_screenshot(title="hsmctl") if form == "svg" else None
+    text = svg(place.hsmctl_app, "hsmctl") if form == "svg" else None
     table = place.table
     await call(lambda: save(path, text if text is not None else written(form, records(table))))
     return path

@@ -6,14 +6,14 @@ it has in which theme.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
 from rich.cells import cell_len
 from rich.segment import Segment
 from textual.color import Color
 from textual.content import Content
-from textual.filter import LineFilter
+from textual.filter import ANSIToTruecolor, DimFilter, LineFilter
 
 from hsmctl.mark import Mark, Tone
 from hsmctl.words import printable
@@ -76,6 +76,14 @@ def content(lines: Iterable[Iterable[Span]]) -> Content:
     return Content("\n").join(
         Content.assemble(*((printable(text), f".{role}") for text, role in line if text)) for line in lines
     )
+
+
+def needed(filters: Sequence[LineFilter]) -> Sequence[LineFilter]:
+    """Those of an app's filters that lines of roles need: no role is dim, or has a terminal's colour in our themes.
+
+    Each filter makes every line once more, at every key.
+    """
+    return [each for each in filters if not isinstance(each, ANSIToTruecolor | DimFilter)]
 
 
 _OTHER = {

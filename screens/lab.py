@@ -62,6 +62,7 @@ class LabScreen(Place):
     def __init__(self, survey: Survey) -> None:
         self._world: World | None = None
         self._error: HsmctlError | None = None
+        self._reading = self._stale = False
         self._said: tuple[str, ...] = ()
         """What the scenario says."""
         self.nodes: Lines[LabNode] = Lines(self._columns(), lambda node: node.hsm_id, id="nodes", empty=_ASKING)
@@ -145,13 +146,21 @@ class LabScreen(Place):
         else:
             await self.ask_line("play ")
 
-    @work(group="lab", exclusive=True)
+    @work(group="lab")
     async def read(self) -> None:
-        """Ask the lab in the background."""
+        """Ask the lab in the background; once more where that was asked for meanwhile, never twice at a time."""
+        self._stale = True
+        if self._reading:
+            return
+        self._reading = True
         try:
-            self._world, self._error = await call(self._ask, seconds=LAB_SECONDS), None
+            while self._stale:
+                self._stale = False
+                self._world, self._error = await call(self._ask, seconds=LAB_SECONDS), None
         except HsmctlError as error:
             self._error = error
+        finally:
+            self._reading = False
         self._show()
 
     @work(group="bend")
@@ -186,9 +195,11 @@ class LabScreen(Place):
         self.read()
 
     def _ask(self) -> World:
-        lab = self.survey.hsmctl.lab
-        names = tuple(lab.faults.scenarios())
-        return World(status=lab.status(), faults=lab.faults.faults(), kinds=lab.faults.kinds(), scenarios=names)
+        """The lab now; what can go wrong there never changes, and each question is a process."""
+        lab, known = self.survey.hsmctl.lab, self._world
+        kinds = known.kinds if known else lab.faults.kinds()
+        names = known.scenarios if known else tuple(lab.faults.scenarios())
+        return World(status=lab.status(), faults=lab.faults.faults(), kinds=kinds, scenarios=names)
 
     def _played(self, name: str) -> Iterator[str]:
         from hsmctl.services.scenario import parse

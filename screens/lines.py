@@ -15,7 +15,8 @@ from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.cache import LRUCache
-from textual.geometry import Size
+from textual.filter import LineFilter
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
@@ -24,7 +25,7 @@ from textual.strip import Strip
 from hsmctl.domain.filter import Filter
 
 from .column import Column, fitted, joined
-from .glyph import Role, Span, Spans
+from .glyph import Role, Span, Spans, needed
 from .offload import call
 from .rows import Order, Rows
 
@@ -156,6 +157,10 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
         self._strips.clear()
         self.refresh()
 
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """The filters that roles need."""
+        return needed(super().get_line_filters())
+
     def notify_style_update(self) -> None:
         """Forget what was drawn in other colours."""
         super().notify_style_update()
@@ -174,6 +179,17 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
         self.rows.filter = Filter.parse(query, self.rows.names)
         self.rows.sift()
         self._place_cursor(current)
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The lines as they are kept.
+
+        Textual lays each out again within border and padding, at every key and every scroll; this has neither.
+        """
+        filters, (_, background), width = self.get_line_filters(), self.background_colors, self.region.width
+        strips = [self.render_line(y).adjust_cell_length(width, self.rich_style) for y in crop.line_range]
+        for each in filters:
+            strips = [strip.apply_filter(each, background) for strip in strips]
+        return strips if crop.column_span == (0, width) else [strip.crop(*crop.column_span) for strip in strips]
 
     def render_line(self, y: int) -> Strip:
         """The head, an item, or the words for no items."""

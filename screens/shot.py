@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from textual.app import App
 from textual.pilot import Pilot
 
 from hsmctl.errors import UsageError
@@ -31,7 +32,12 @@ async def drawn(app: HsmctlApp, line: str, size: tuple[int, int], keys: Sequence
         for key in keys:
             await pilot.press(key)
             await _settled(app, pilot)
-        return app.export_screenshot(title=f"hsmctl {line}")
+        return svg(app, f"hsmctl {line}")
+
+
+def svg(app: App[None], title: str) -> str:
+    """What is on the screen; programs that are no browser keep its blanks, too."""
+    return app.export_screenshot(title=title).replace("<svg ", '<svg xml:space="preserve" ', 1)
 
 
 async def _open(app: HsmctlApp, line: str) -> None:
