@@ -22,15 +22,7 @@ if TYPE_CHECKING:
     from hsmctl.adapters.lab import LabProgram
     from hsmctl.domain.cluster import Cluster
     from hsmctl.domain.sync import Replica
-    from hsmctl.ports import (
-        Authority,
-        ClientHosts,
-        Clock,
-        HardwareIdentity,
-        Journal,
-        Login,
-        Tokens,
-    )
+    from hsmctl.ports import Authority, ClientHosts, Clock, HardwareIdentity, Journal, Login, Tokens
     from hsmctl.ports_cli import Consoles
     from hsmctl.ports_client import Clients
     from hsmctl.services.activation import ActivationService
