@@ -172,12 +172,19 @@ NET = Command(
 USER = Command(
     name="user", help="show a cluster's users and its quorum", key="u", label="users", noun=True, takes=Takes.CLUSTER
 )
+CEREMONY = Command(
+    name="ceremony",
+    help="claim a cluster step by step: CSR, hardware, signature, activation",
+    key="I",
+    noun=True,
+    takes=Takes.CLUSTER,
+)
 TIMELINE = Command(
     name="timeline", help="show what happened to a cluster, and by whom", key="t", noun=True, takes=Takes.CLUSTER
 )
 LAB = Command(name="lab", help="show the lab and have it go wrong", key="L", noun=True, available=emulated)
 LOG = Command(name="log", help="show the journal of this machine", key="l", noun=True)
-NOUNS = (FLEET, CLUSTER, SYNC, KEY, NET, USER, TIMELINE, OPERATION, LAB, LOG)
+NOUNS = (FLEET, CLUSTER, SYNC, KEY, NET, USER, CEREMONY, TIMELINE, OPERATION, LAB, LOG)
 """The places."""
 
 OPEN = Command(name="open", help="open what the cursor is on", key="enter")
@@ -240,6 +247,9 @@ SINCE = Command(name="since", help="look so far back: 24h, 7d, or from a time on
 UNTIL = Command(name="until", help="look no further than a time; without one until now, live", takes=Takes.TIME)
 SESSIONS = Command(name="sessions", help="show logins and logouts, or no longer", key="e")
 ALARMS = Command(name="alarms", help="show only what takes away, opens or failed, or all", key="w")
+CREATE = Command(
+    name="create", help="create a cluster, which :ceremony then claims", form=("cluster", "create"), changes=True
+)
 INJECT = Command(name="inject", help="have something go wrong at this HSM", key="i", takes=Takes.FAULT)
 CLEAR = Command(name="clear", help="end a fault, or all", key="C", takes=Takes.IN_FORCE)
 PLAY = Command(name="play", help="play a scenario", key="P", takes=Takes.SCENARIO)

@@ -17,7 +17,7 @@ from hsmctl.words import counted
 
 from .attention import attention, problems, standing
 from .column import Column
-from .command import CHECK, FILTER, HELP, KEY, LINE, OPEN, SYNC, Command, bindings
+from .command import CHECK, CREATE, FILTER, HELP, KEY, LINE, OPEN, SYNC, Command, bindings
 from .detail import Detail, facts, noted, tiles
 from .estate import CHECKABLE, Check, Estate, Problem
 from .facts import of_cluster, of_error, title_of
@@ -45,7 +45,7 @@ _NONE: Sequence[Spans] = (
 class FleetScreen(Place):
     """Where hsmctl opens."""
 
-    commands: ClassVar[tuple[Command, ...]] = (*Place.commands, CHECK)
+    commands: ClassVar[tuple[Command, ...]] = (*Place.commands, CHECK, CREATE)
     BINDINGS = bindings([CHECK])
     offered: ClassVar[tuple[Command, ...]] = (OPEN, SYNC, KEY, CHECK, FILTER, LINE, HELP)
 

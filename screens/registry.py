@@ -59,6 +59,10 @@ def _of_cluster(noun: str, survey: Survey, cluster: Cluster) -> Place:
             from .net import NetScreen
 
             return NetScreen(survey, cluster)
+        case "ceremony":
+            from .ceremony import CeremonyScreen
+
+            return CeremonyScreen(survey, cluster)
         case "timeline":
             from .timeline import TimelineScreen
 

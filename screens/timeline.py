@@ -262,7 +262,7 @@ _COLUMNS: tuple[Column[Happening], ...] = (
         order=lambda event: event.at,
         width=16,
     ),
-    Column(heads=("SOURCE",), text=lambda event: event.source, role=Role.MUTED, width=10),
+    Column(heads=("SOURCE",), text=lambda event: event.source, role=Role.MUTED, width=11),
     Column(heads=("WHO",), text=lambda event: event.who.rpartition("/")[2] or "–", width=14),
     Column(
         heads=("ON",),
@@ -271,5 +271,5 @@ _COLUMNS: tuple[Column[Happening], ...] = (
         width=12,
         room=70,
     ),
-    Column(heads=("WHAT",), text=_what, role=Role.STRONG, width=20, grows=True),
+    Column(heads=("WHAT",), text=_what, width=20, grows=True),
 )

@@ -8,6 +8,7 @@ from itertools import chain
 from typing import cast
 
 import pytest
+from hsmctl.screens.ceremony import CeremonyScreen
 from hsmctl.screens.cluster import ClusterScreen
 from hsmctl.screens.command import ALL_KEYS, CHECK, COMMON, COPY, DESCRIBE, NOUNS, SYNC, Command, Takes, completions
 from hsmctl.screens.fleet import FleetScreen
@@ -36,6 +37,7 @@ PLACES = (
     KeyScreen,
     NetScreen,
     UserScreen,
+    CeremonyScreen,
     TimelineScreen,
     OperationScreen,
     LabScreen,
