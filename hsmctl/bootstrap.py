@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from hsmctl.services.hsm import HsmService
     from hsmctl.services.interlock import Interlocks
     from hsmctl.services.key import KeyService
+    from hsmctl.services.key_repair import KeyRepair
     from hsmctl.services.key_services import KeyServices
     from hsmctl.services.lab import LabService
     from hsmctl.services.lab_tools import LabTools
@@ -223,6 +224,7 @@ class Hsmctl:
             "backup": lambda: self.backup.playbook(),
             "user": lambda: self.user.playbook,
             "quorum": lambda: self.quorum.playbook,
+            "sync": lambda: self.key_repair.playbook,
         }
         if noun not in known:
             raise Conflict(
@@ -386,6 +388,13 @@ class Hsmctl:
         from hsmctl.wiring.console import evidence_service
 
         return evidence_service(self.console, lambda: self.interlocks.metrics, self._checker)
+
+    @cached_property
+    def key_repair(self) -> KeyRepair:
+        """Attributes and sharing of a cluster's keys, made equal again."""
+        from hsmctl.wiring.console import key_repair
+
+        return key_repair(self.readiness, self.hold, self._checker, self.aws.identity(self.context.account_id))
 
     @cached_property
     def signing(self) -> SigningService:

@@ -109,7 +109,8 @@ class KeySession(Protocol):
     def keys(self, only: Mapping[str, str] | None = None) -> tuple[tuple[ReportedKey, ...], int | None]:
         """Every key the user may see, and how many there are by the service's word; no key is used.
 
-        `only` are attributes by cloudhsm-cli's names (`label`, `class`, `id` as `0x…`) that all have to be equal.
+        `only` are attributes by cloudhsm-cli's names (`label`, `class`, `id` as `0x…`), and `key-reference`, that all
+        have to be equal.
         """
         ...
 

@@ -122,7 +122,7 @@ class CliSession:
 
     def keys(self, only: Mapping[str, str] | None = None) -> tuple[tuple[ReportedKey, ...], int | None]:
         """Every key the user may see, or those with these attributes, and how many there are."""
-        filters = "".join(f" attr.{name}={_word(value)}" for name, value in (only or {}).items())
+        filters = "".join(f" {_filter(name)}={_word(value)}" for name, value in (only or {}).items())
         words = f"key list --verbose --max-items {_PAGE}" + (f" --filter{filters}" if filters else "")
         pages, token = read.KeyPages(), ""
         while True:
@@ -160,6 +160,11 @@ class CliSession:
         """The token file signed in place; its path."""
         self._files.write(path, json.dumps(signed_tokens(_token_file(self._files.read(path)), factor.sign)))
         return path
+
+
+def _filter(name: str) -> str:
+    """A name as a filter has it: everything but the reference is an attribute."""
+    return name if name == "key-reference" else f"attr.{name}"
 
 
 def _key(reference: str) -> str:

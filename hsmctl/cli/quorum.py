@@ -145,6 +145,20 @@ def sign(session: Session, bundle: str, user: str, key: str) -> int:
     return session.show_local(SIGN, _signed(signing.sign(bundle, user, key)))
 
 
+@verb("token", "hsmctl -c prod quorum token", "hsmctl -c prod user create bob --role admin --bundle approve-bob.json")
+@click.argument("cluster", required=False)
+@click.option("--client", metavar="NAME", help="Ask this client host; without it the first that answers.")
+def list_tokens(session: Session, cluster: str | None, client: str | None) -> int:
+    """List the open tokens; nobody logs in.
+
+    There is no command that makes one, because a token dies with the session that made it: the command that needs
+    approval makes its own with --bundle FILE, waits while others sign, and goes on in the same session.
+    """
+    facade = session.hsmctl
+    found = facade.quorum.state(facade.cluster.only(cluster), client)
+    return session.show(TOKENS, tuple(map(_token, found.tokens)), region=facade.aws.plane.region)
+
+
 @verb("delete", "hsmctl -c prod quorum delete", "hsmctl -c prod quorum delete --everybody")
 @click.option("--everybody", is_flag=True, help="Everybody's tokens, not only one's own.")
 @through(approved=False)
@@ -159,7 +173,7 @@ def delete_tokens(session: Session, reach: Reach, wish: Wish, *, everybody: bool
     return carry_out(session, wish, plan)
 
 
-noun = Noun("quorum", "Approvals by several admins.", status, register, set_value, sign, delete_tokens)
+noun = Noun("quorum", "Approvals by several admins.", status, register, set_value, sign, list_tokens, delete_tokens)
 
 
 def _document(state: QuorumState) -> QuorumStatus:
@@ -250,6 +264,14 @@ STATUS: View[QuorumStatus] = View(
     lines=_status_lines,
     names=lambda found: [row.name for row in found.admins if row.approves],
     items=lambda found: found.admins,
+)
+TOKENS: View[tuple[TokenRow, ...]] = View(
+    schema="quorum.token@1",
+    document=tuple[TokenRow, ...],
+    lines=lambda found, page: table(_TOKENS, found, wide=page.wide, width=page.width),
+    names=lambda found: [f"{row.user}/{row.service}" for row in found],
+    items=lambda found: found,
+    nothing="no token is open; the command that needs approval makes its own: --bundle FILE",
 )
 SIGN: View[Signed] = View(
     schema="quorum.sign@1",

@@ -14,6 +14,7 @@ from hsmctl.cli.sync_document import Demand, document
 from hsmctl.cli.sync_evidence import LAB_NODE, Wanted, check_evidence, levels
 from hsmctl.cli.sync_history import report_history, show_history
 from hsmctl.cli.sync_hold import noun as hold
+from hsmctl.cli.sync_repair import repair_key
 from hsmctl.cli.sync_run import checked
 from hsmctl.cli.sync_view import CHECK
 from hsmctl.cli.sync_watch import watch_sync
@@ -107,6 +108,7 @@ noun = Noun(
     report_history,
     evidence_sync,
     canary_sync,
+    repair_key,
     hold,
 )
 

@@ -130,6 +130,18 @@ def repair_user(session: Session, name: str, role: str | None, reach: Reach, wis
     return _carried(session, wish, reach, lambda cluster, way: _users(session).plan_repair(cluster, way, name, wanted))
 
 
+@verb("replicate", "hsmctl -c prod user replicate alice", "hsmctl -c prod user replicate alice --bundle approve.json")
+@click.argument("name")
+@through()
+@changes
+def replicate_user(session: Session, name: str, reach: Reach, wish: Wish) -> int:
+    """Make a user on the HSMs that lack it, with its current password; nothing is deleted or changed on the others.
+
+    Another password than the current one would make two users of one name.
+    """
+    return _carried(session, wish, reach, lambda cluster, way: _users(session).plan_replicate(cluster, way, name))
+
+
 @verb("enrol", "hsmctl -c prod user mfa enrol alice --key alice.pem")
 @click.argument("name")
 @click.option("--key", metavar="KEY", required=True, help=KEY)
@@ -152,7 +164,7 @@ def disenrol(session: Session, name: str, reach: Reach, wish: Wish) -> int:
 noun = Noun(
     "user",
     "The users of a cluster's HSMs.",
-    *(list_users, create_user, delete_user, change_password, unlock_user, repair_user),
+    *(list_users, create_user, delete_user, change_password, unlock_user, repair_user, replicate_user),
     Noun("mfa", "Second factors of users.", enrol, disenrol),
 )
 

@@ -56,6 +56,17 @@ class ReportedKey:
     more: Mapping[str, object] = field(default_factory=dict)
 
 
+MENDABLE: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(
+        ("encrypt", "decrypt", "sign", "verify", "wrap", "unwrap", "derive", "destroyable"), ("true", "false")
+    ),
+    **dict.fromkeys(("extractable", "modifiable"), ("false",)),
+    "wrap-with-trusted": ("true",),
+}
+"""The attributes that `key set-attribute` sets anew where HSMs disagree, with the values that every HSM can still take:
+some go one way only (user guide, cloudhsm_cli-key-attributes-table)."""
+
+
 class Kind(StrEnum):
     """What a finding is about."""
 

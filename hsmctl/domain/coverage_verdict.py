@@ -9,7 +9,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from hsmctl.domain.coverage import KEY_METRIC, SESSION, CoverageFinding, Evidence, Kind, ReportedKey, Severity, Source
+from hsmctl.domain.coverage import (
+    KEY_METRIC,
+    MENDABLE,
+    SESSION,
+    CoverageFinding,
+    Evidence,
+    Kind,
+    ReportedKey,
+    Severity,
+    Source,
+)
 from hsmctl.domain.evidence import Grade
 from hsmctl.domain.mtls import Level
 from hsmctl.domain.quorum import Values, approvers, disputed, largest
@@ -136,9 +146,6 @@ def _counts(evidence: Evidence) -> list[CoverageFinding]:
     return found
 
 
-_REPAIRED = frozenset(Trouble) - {Trouble.UNKNOWN}
-
-
 def _users(evidence: Evidence) -> list[CoverageFinding]:
     """Users that are not the same everywhere, or locked."""
     return [
@@ -148,7 +155,7 @@ def _users(evidence: Evidence) -> list[CoverageFinding]:
             says=trouble,
             severity=Severity.UNSEEN if trouble is Trouble.UNKNOWN else Severity.DRIFT,
             source=Source.HOST,
-            repair=f"hsmctl user repair {user.name}" if trouble in _REPAIRED else "",
+            repair="" if trouble is Trouble.UNKNOWN else f"hsmctl {trouble.repair} {user.name}",
         )
         for user in evidence.users or ()
         for trouble in user.troubles
@@ -226,29 +233,30 @@ _MATERIAL = frozenset(
 
 
 def _key(key: ReportedKey) -> list[CoverageFinding]:
-    """What the service says is wrong with a key; there is no repair that does not touch key material."""
-    name = key.label or key.reference
+    """What the service says is wrong with a key; missing or other material has no repair that does not touch it."""
     found = []
     if key.coverage not in (FULL, SESSION):
-        found.append(
-            (
-                f"coverage {key.coverage} ({key.reference})",
-                Severity.UNSEEN if key.coverage == UNKNOWN else Severity.DRIFT,
-            )
-        )
+        says = f"coverage {key.coverage} ({key.reference})"
+        found.append(_of_key(key, says, Severity.UNSEEN if key.coverage == UNKNOWN else Severity.DRIFT))
     for user, coverage in {**key.owners, **key.shared}.items():
         if coverage not in (FULL, SESSION):
-            found.append((f"coverage {coverage} for {user}", Severity.DRIFT))
+            shared = user in key.shared and user not in key.owners
+            repair = f"hsmctl sync repair {key.reference} --share {user}, or --unshare {user}" if shared else ""
+            found.append(_of_key(key, f"coverage {coverage} for {user}", Severity.DRIFT, repair))
     material = [each for each in key.differing if each in _MATERIAL]
     others = [each for each in key.differing if each not in _MATERIAL]
     if material:
-        found.append((f"other material: {', '.join(material)} {INCONSISTENT}", Severity.DRIFT))
+        found.append(_of_key(key, f"other material: {', '.join(material)} {INCONSISTENT}", Severity.DRIFT))
     if others:
-        found.append((f"{', '.join(others)} {INCONSISTENT}", Severity.ATTRIBUTES))
-    return [
-        CoverageFinding(kind=Kind.KEY, name=name, says=says, severity=severity, source=Source.LOGIN)
-        for says, severity in found
-    ]
+        mendable = next((each for each in others if each in MENDABLE), "")
+        repair = f"hsmctl sync repair {key.reference} --set {mendable}=VALUE" if mendable else ""
+        found.append(_of_key(key, f"{', '.join(others)} {INCONSISTENT}", Severity.ATTRIBUTES, repair))
+    return found
+
+
+def _of_key(key: ReportedKey, says: str, severity: Severity, repair: str = "") -> CoverageFinding:
+    name = key.label or key.reference
+    return CoverageFinding(kind=Kind.KEY, name=name, says=says, severity=severity, source=Source.LOGIN, repair=repair)
 
 
 def _scope(evidence: Evidence) -> tuple[str, bool]:

@@ -90,6 +90,10 @@ class Action(OpenEnum):
     DELETE_KEY = "delete-key"
     CHANGE_KEY = "change-key"
     COPY_KEY = "copy-key"
+    HOLD = "hold-cluster"
+    SET_ATTRIBUTE = "set-key-attribute"
+    SHARE_KEY = "share-key"
+    CHECK_KEY = "check-key"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,6 +82,11 @@ class Trouble(StrEnum):
     QUORUM = "quorum registration differs"
     UNKNOWN = "not told"
 
+    @property
+    def repair(self) -> str:
+        """The command, before the user's name, that mends it; nobody registers as an approver for another."""
+        return {"QUORUM": "quorum register", "UNKNOWN": "user list"}.get(self.name, "user repair")
+
 
 _TROUBLED: Mapping[Trouble, Callable[[HsmUser], bool]] = {
     Trouble.ROLE: lambda user: user.role == INCONSISTENT,

@@ -156,6 +156,21 @@ class UserService:
         steps = (*self._repairs(way, user, role), self._check(way, user.name))
         return self._plan(cluster, way, f"repair user {user.name}", steps, _losing(user))
 
+    def plan_replicate(self, cluster: Cluster, way: Way, name: str) -> Plan:
+        """A user made on the HSMs that lack it, with its current password; nothing is deleted or changed anywhere.
+
+        Raises:
+            Conflict: there is no such user, or every HSM has it, or HSMs disagree about its role, or an admin has to be
+                mended first.
+        """
+        users = self.list(cluster, way.host or None).users
+        user = find(users, name)
+        if Trouble.COVERAGE not in user.troubles:
+            raise Conflict(f"user {user.name}", "every HSM that the host reaches has it", "hsmctl user list")
+        _check_order(users, way.admin)
+        steps = (self._completion(way, user.name, _role(user)), self._check(way, user.name))
+        return self._plan(cluster, way, f"replicate user {user.name}", steps, Asks(user=user.name))
+
     def _repairs(self, way: Way, user: HsmUser, role: Role | None) -> Sequence[Step]:
         """The steps for what is wrong; the first that sets everything anew makes the others needless."""
         if Trouble.ROLE in user.troubles and role is not None:
@@ -168,10 +183,8 @@ class UserService:
             return (self._removal(way, user),)
         if {Trouble.LOCKED, Trouble.LOCKED_SOMEWHERE} & set(user.troubles):
             return self._passwords(way, user)[:-1]
-        why = "hsmctl quorum register" if Trouble.QUORUM in user.troubles else "hsmctl user list"
-        raise Conflict(
-            f"user {user.name}", "; ".join(user.troubles) or "nothing is wrong with it", f"{why} {user.name}"
-        )
+        way_out = f"hsmctl {user.troubles[0].repair} {user.name}" if user.troubles else "hsmctl user list"
+        raise Conflict(f"user {user.name}", "; ".join(user.troubles) or "nothing is wrong with it", way_out)
 
     def _passwords(self, way: Way, user: HsmUser) -> tuple[Step, ...]:
         """A new password, without a second factor that would be in its way when the user is locked."""

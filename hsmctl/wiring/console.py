@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from hsmctl.services.client import ClientService
     from hsmctl.services.console import ConsoleService
     from hsmctl.services.evidence import EvidenceService
+    from hsmctl.services.hold import HoldService
+    from hsmctl.services.key_repair import KeyRepair
     from hsmctl.services.key_services import KeyServices
     from hsmctl.services.mtls import MtlsService
     from hsmctl.services.quorum import QuorumService
@@ -139,6 +141,17 @@ def evidence_service(
     from hsmctl.services.evidence import EvidenceService
 
     return EvidenceService(console=console, metrics=metrics, login=login)
+
+
+def key_repair(
+    readiness: Readiness, hold: HoldService, login: Callable[[], Login | None], identity: Identity
+) -> KeyRepair:
+    """Attributes and sharing of a cluster's keys."""
+    from hsmctl.services.key_repair import KeyRepair
+
+    return KeyRepair(
+        clock=hold.clock, identity=identity, console=readiness.console, readiness=readiness, hold=hold, login=login
+    )
 
 
 def mtls_service(

@@ -94,6 +94,7 @@ COMMANDS = {
     "client.check@1": ["client", "check"],
     "mtls.status@1": ["mtls", "status"],
     "quorum.status@1": ["quorum", "status"],
+    "quorum.token@1": ["quorum", "token"],
     "quorum.sign@1": ["quorum", "sign", "{folder}/approve.json", "--user", "alice", "--key", "{folder}/alice.pem"],
     "explain@1": ["explain", "CKR_PIN_LOCKED"],
     "doctor.check@1": ["doctor"],

@@ -129,6 +129,25 @@ def test_a_missing_user_is_repaired_by_making_it_again(tmp_path: Path) -> None:
     assert held(world, "crypto_user") == list(HSMS)
 
 
+def test_a_missing_user_is_replicated_and_nothing_else_is(tmp_path: Path) -> None:
+    world = World()
+    words = ("user", "replicate", "crypto_user")
+    assert hsmctl(world, *words, folder=tmp_path).code == ExitCode.CONFLICT  # every HSM has it
+    before = dict(world.consoles.cluster.users[HSMS[0]])
+    del world.consoles.cluster.users[HSMS[2]]["crypto_user"]
+    ran = hsmctl(world, *words, folder=tmp_path)
+    assert (ran.code, "with its current password" in ran.err) == (ExitCode.OK, True)
+    assert (held(world, "crypto_user"), world.consoles.cluster.users[HSMS[0]]) == (list(HSMS), before)
+
+
+def test_a_registration_that_differs_is_its_owners_business(tmp_path: Path) -> None:
+    world = with_approvers(World(), "bob")
+    users = world.consoles.cluster.users[HSMS[2]]
+    users["bob"] = replace(users["bob"], quorum=False)
+    ran = hsmctl(world, "user", "repair", "bob", folder=tmp_path)
+    assert (ran.code, "hsmctl quorum register bob" in ran.err) == (ExitCode.CONFLICT, True)
+
+
 def test_another_role_somewhere_is_repaired_only_when_the_right_one_is_named_and_confirmed(tmp_path: Path) -> None:
     world = World()
     users = world.consoles.cluster.users[HSMS[2]]
@@ -245,7 +264,9 @@ def test_quorum_values_need_one_approver_more(key: Path, tmp_path: Path) -> None
 
 def test_open_tokens_are_shown_and_deleted(tmp_path: Path) -> None:
     world = World()
+    assert "makes its own: --bundle FILE" in hsmctl(world, "quorum", "token").err
     world.consoles.cluster.tokens["x"] = ("admin", "user")
+    assert "0 of 0" in hsmctl(world, "quorum", "token").out
     assert "0 of 0" in hsmctl(world, "quorum", "status").out
     assert hsmctl(world, "quorum", "delete", "--everybody", folder=tmp_path).code == ExitCode.OK
     assert "open tokens" not in hsmctl(world, "quorum", "status").out

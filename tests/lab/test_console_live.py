@@ -11,6 +11,7 @@ from pathlib import Path
 
 import certificates
 import pytest
+from approval_files import write_key
 from live import SECONDS, LiveLab
 
 from hsmctl.bootstrap import Hsmctl
@@ -71,11 +72,13 @@ class RealLab:
             run(["sync", "check", "--via", via, "-o", "json"], None, self.environ)
         return str(json.loads(answer.getvalue())["data"]["verdict"])
 
-    def on_nodes(self, name: str) -> list[tuple[str, int] | None]:
-        """Role and wrong passwords of a user on each node, by the node's own file."""
+    def on_nodes(self, name: str) -> list[tuple[str, int, bool] | None]:
+        """Role, wrong passwords and second factor of a user on each node, by the node's own file."""
         files = sorted(self.live.folder.glob("nodes/*/users.json"))
         held = [{each["name"]: each for each in json.loads(file.read_text())} for file in files]
-        return [(each[name]["role"], each[name]["failures"]) if name in each else None for each in held]
+        return [
+            (each[name]["role"], each[name]["failures"], each[name]["mfa"]) if name in each else None for each in held
+        ]
 
 
 @pytest.fixture(scope="module")
@@ -125,11 +128,11 @@ def test_an_attribute_is_set_and_a_key_shared_on_every_node(lab: RealLab) -> Non
 def test_a_user_is_made_on_every_node(lab: RealLab) -> None:
     cluster = lab.live.cluster()
     lab.carry_out(lab.hsmctl.user.plan_create(cluster, lab.way, "alice", Role.CRYPTO_USER))
-    assert lab.on_nodes("alice") == [("crypto-user", 0)] * 2
+    assert lab.on_nodes("alice") == [("crypto-user", 0, False)] * 2
     assert lab.verdict() is CoverageVerdict.NO_DIFFERENCE_SEEN
 
 
-@pytest.mark.parametrize("fault", ["user-missing", "user-locked", "user-role"])
+@pytest.mark.parametrize("fault", ["user-missing", "user-locked", "user-role", "user-mfa"])
 def test_drift_is_reported_and_repaired_and_the_nodes_agree(lab: RealLab, fault: str) -> None:
     hsm = lab.live.hsms()[0].hsm_id
     before = lab.on_nodes("ops_cu")
@@ -139,7 +142,16 @@ def test_drift_is_reported_and_repaired_and_the_nodes_agree(lab: RealLab, fault:
     lab.carry_out(lab.hsmctl.user.plan_repair(lab.live.cluster(), lab.way, "ops_cu", Role.CRYPTO_USER))
     lab.live.program.clear(injected.fault_id)
     assert lab.verdict() is CoverageVerdict.NO_DIFFERENCE_SEEN
-    assert lab.on_nodes("ops_cu") == [("crypto-user", 0)] * 2
+    assert lab.on_nodes("ops_cu") == [("crypto-user", 0, False)] * 2
+
+
+def test_a_registration_that_differs_is_mended_by_registering_again(lab: RealLab, tmp_path: Path) -> None:
+    cluster, hsm = lab.live.cluster(), lab.live.hsms()[0].hsm_id
+    injected = lab.live.program.inject(LabFault(name="user-quorum", hsm=hsm, user="admin"), None)
+    assert lab.verdict() is CoverageVerdict.NOT_IN_SYNC
+    lab.carry_out(lab.hsmctl.quorum.plan_register(cluster, lab.way, str(write_key(tmp_path / "admin.pem"))))
+    assert lab.verdict() is CoverageVerdict.NO_DIFFERENCE_SEEN
+    lab.live.program.clear(injected.fault_id)
 
 
 def test_policies_that_differ_are_reported_and_repaired(lab: RealLab, tmp_path: Path) -> None:
@@ -177,7 +189,7 @@ def test_a_wrong_password_costs_one_attempt(lab: RealLab) -> None:
         plan = facade.user.plan_password(lab.live.cluster(), lab.way, "alice")
         with pytest.raises(Denied):
             list(facade.operations.apply(plan, facade.playbook("user")))
-    assert sum(failures for _, failures in filter(None, lab.on_nodes("admin"))) == 1
+    assert sum(failures for _, failures, _ in filter(None, lab.on_nodes("admin"))) == 1
 
 
 def test_the_passwords_are_nowhere_but_in_the_labs_secrets(lab: RealLab) -> None:
