@@ -82,8 +82,9 @@ class KeyRepair:
             raise Conflict(f"sharing {_named(found)} with {user}", f"the HSMs agree: it is shared {says}", "sync check")
         what = "share" if shared else "stop sharing"
         says = f"{what} {_named(found)} with {user} on every HSM"
-        inputs = {"reference": found.reference, "user": user, "shared": "yes" if shared else ""}
-        return self._plan(cluster, way, found, self._step(way, Action.SHARE_KEY, says, **inputs))
+        kept = "yes" if shared else ""
+        step = self._step(way, Action.SHARE_KEY, says, reference=found.reference, user=user, shared=kept)
+        return self._plan(cluster, way, found, step)
 
     def _found(self, cluster: Cluster, way: Way, key: str) -> ReportedKey:
         """The one key of a label or a reference, if it may be mended.
@@ -101,8 +102,8 @@ class KeyRepair:
             why = f"its coverage is {found.coverage}: material is not mended from here"
             raise Conflict(_named(found), why, f"wait for the service, then hsmctl sync check {cluster.cluster_id}")
         if found.manage_quorum != 0:
-            needs = "an unknown number" if found.manage_quorum is None else str(found.manage_quorum)
-            raise Conflict(_named(found), f"a change of it needs {needs} of approvals", "cloudhsm-cli, by hand")
+            needs = "an unknown number of" if found.manage_quorum is None else str(found.manage_quorum)
+            raise Conflict(_named(found), f"a change of it needs {needs} approvals", "cloudhsm-cli, by hand")
         return found
 
     def _hold(self, step: Step, _: Found) -> Wait[Found]:

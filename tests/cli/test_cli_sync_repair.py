@@ -61,7 +61,7 @@ def test_what_is_mended_halfway_is_said(tmp_path: Path) -> None:
     ("key", "words", "code", "says"),
     [
         (replace(KEY, coverage="inconsistent"), ("--set", "wrap=true"), ExitCode.CONFLICT, "material is not mended"),
-        (replace(KEY, manage_quorum=2), ("--set", "wrap=true"), ExitCode.CONFLICT, "needs 2 of approvals"),
+        (replace(KEY, manage_quorum=2), ("--set", "wrap=true"), ExitCode.CONFLICT, "needs 2 approvals"),
         (KEY, ("--set", "sign=true"), ExitCode.CONFLICT, "the HSMs agree: true"),
         (KEY, ("--set", "extractable=true"), ExitCode.USAGE, "that is not mended"),
         (KEY, ("--set", "check-value=0x00"), ExitCode.USAGE, "that is not mended"),
