@@ -216,6 +216,8 @@ class Hsmctl:
         Raises:
             Conflict: this version knows no such noun.
         """
+        from hsmctl.wiring.operation import playbook
+
         known: Mapping[str, Callable[[], Playbook]] = {
             "key": lambda: self.keys.playbook,
             "cluster": lambda: self.cluster.playbook(),
@@ -226,11 +228,7 @@ class Hsmctl:
             "quorum": lambda: self.quorum.playbook,
             "sync": lambda: self.key_repair.playbook,
         }
-        if noun not in known:
-            raise Conflict(
-                f"an operation of {noun}", "this hsmctl does not know how it goes on", "use the newer hsmctl"
-            )
-        return known[noun]()
+        return playbook(noun, known)
 
     @cached_property
     def sync(self) -> SyncService:
@@ -263,16 +261,10 @@ class Hsmctl:
     @cached_property
     def key(self) -> KeyService:
         """Key operations."""
-        from hsmctl.services.key import KeyService
+        from hsmctl.wiring.key import key_service
 
-        return KeyService(
-            clock=self.clock,
-            tokens=self.tokens,
-            login=self.login,
-            sync=self.sync,
-            journal=self.journal,
-            guard=self.check_may_write,
-        )
+        access = self.clock, self.tokens, self.login, self.journal
+        return key_service(*access, self.check_may_write, self.sync)
 
     @cached_property
     def keys(self) -> KeyServices:
@@ -387,7 +379,8 @@ class Hsmctl:
         """What a cluster tells about itself, where no replica can be asked."""
         from hsmctl.wiring.console import evidence_service
 
-        return evidence_service(self.console, lambda: self.interlocks.metrics, self._checker)
+        counts, audit = lambda: self.interlocks.metrics, lambda: self.timeline.audit
+        return evidence_service(self.console, self.clock, counts, audit, self._checker)
 
     @cached_property
     def key_repair(self) -> KeyRepair:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from hsmctl.domain.audit_trace import Missed
 from hsmctl.domain.evidence import Grade
 from hsmctl.domain.mtls import Anchor
 from hsmctl.domain.quorum import QuorumToken, Values
@@ -76,6 +77,7 @@ class Kind(StrEnum):
     QUORUM = "quorum"
     ANCHOR = "trust anchor"
     COUNT = "count"
+    AUDIT = "audit log"
 
 
 class Severity(StrEnum):
@@ -128,3 +130,5 @@ class Evidence:
     """Keys the user may see, by the service's word."""
     failures: Mapping[Source, str] = field(default_factory=dict)
     """Why a level told nothing."""
+    missed: tuple[Missed, ...] = ()
+    """What HSMs have not heard of, by their audit logs; read only where users or quorum values differ."""

@@ -84,6 +84,7 @@ def judge(evidence: Evidence) -> CoverageReport:
         *_quorum(evidence),
         *_anchors(evidence),
         *_keys(evidence),
+        *_audited(evidence),
     )
     order = list(Severity)
     ranked = tuple(sorted(findings, key=lambda finding: order.index(finding.severity)))
@@ -224,6 +225,21 @@ def _anchors(evidence: Evidence) -> list[CoverageFinding]:
 
 def _keys(evidence: Evidence) -> list[CoverageFinding]:
     return [finding for key in evidence.keys or () for finding in _key(key)]
+
+
+def _audited(evidence: Evidence) -> list[CoverageFinding]:
+    """Which HSM did not hear of what the others did: a trace, since entries may be lost or late."""
+    return [
+        CoverageFinding(
+            kind=Kind.AUDIT,
+            name=each.hsm_id,
+            says=f"has no entry of: {each.what}, {each.at:%Y-%m-%d %H:%M} UTC, which {each.others} logged",
+            severity=Severity.NOTE,
+            source=Source.CONTROL,
+            grade=Grade.INFERRED,
+        )
+        for each in evidence.missed
+    ]
 
 
 _MATERIAL = frozenset(

@@ -5,23 +5,29 @@ Each level that cannot be had is said and hides none of the others. Nothing is c
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from hsmctl.domain.audit_trace import missed
 from hsmctl.domain.cluster import Cluster, HsmState
-from hsmctl.domain.coverage import KEY_METRIC, USER_METRIC, Evidence, Source
+from hsmctl.domain.coverage import KEY_METRIC, USER_METRIC, CoverageFinding, Evidence, Kind, Severity, Source
 from hsmctl.domain.coverage_verdict import CoverageReport, judge
 from hsmctl.domain.interlock import Samples
 from hsmctl.domain.user import Role
 from hsmctl.errors import HsmctlError
-from hsmctl.ports import Login
+from hsmctl.ports import Clock, Login
 from hsmctl.ports_cli import Console
 from hsmctl.ports_interlock import Metrics
+from hsmctl.ports_timeline import AuditLog
 from hsmctl.services.console import ConsoleService
 
+_logger = logging.getLogger(__name__)
 _SPAN = timedelta(minutes=15)
 """How far back a count may be; HSMs report one a minute, with minutes of delay."""
+_TRACE = timedelta(hours=24)
+"""How far back audit logs are read for what an HSM has missed."""
 _METRICS = (KEY_METRIC, USER_METRIC)
 _FIRST_TYPE = "hsm1.medium"
 _MOVING = (HsmState.CREATE_IN_PROGRESS, HsmState.DELETE_IN_PROGRESS)
@@ -31,8 +37,10 @@ _MOVING = (HsmState.CREATE_IN_PROGRESS, HsmState.DELETE_IN_PROGRESS)
 class EvidenceService:
     """Looks at clusters without a replica that could be asked by itself."""
 
+    clock: Clock
     console: ConsoleService
     metrics: Callable[[], Metrics]
+    audit: Callable[[], AuditLog]
     login: Callable[[], Login | None]
     """The crypto user that checks, None where the context has none."""
 
@@ -47,7 +55,25 @@ class EvidenceService:
             evidence = self._control(evidence)
         if levels & {Source.HOST, Source.LOGIN}:
             evidence = self._host(evidence, levels, host, has_anchors=cluster.hsm_type != _FIRST_TYPE)
-        return judge(evidence)
+        report = judge(evidence)
+        if Source.CONTROL in levels and any(_traceable(finding) for finding in report.findings):
+            report = judge(self._traced(evidence))
+        return report
+
+    def _traced(self, evidence: Evidence) -> Evidence:
+        """With what HSMs have missed by their audit logs; without it where those cannot be read."""
+        now = self.clock.now()
+        try:
+            audit = self.audit()
+            logs = {
+                hsm_id: audit.entries(evidence.cluster_id, hsm_id, now - _TRACE, now).entries
+                for hsm_id in audit.streams(evidence.cluster_id, now - _TRACE)
+                if hsm_id in evidence.active
+            }
+        except HsmctlError as error:
+            _logger.info("audit logs were not read: %s", error)
+            return evidence
+        return replace(evidence, missed=missed(logs))
 
     def policies(self, cluster: Cluster) -> Evidence:
         """What a client host says of users, quorum values and trust anchors; no key is listed.
@@ -105,6 +131,11 @@ class EvidenceService:
         except HsmctlError as error:
             return _failed(evidence, Source.LOGIN, error)
         return replace(evidence, as_user=login.user, keys=keys, total=total, enforcement=enforcement)
+
+
+def _traceable(finding: CoverageFinding) -> bool:
+    """Whether an audit log may say which HSM a difference is on."""
+    return finding.severity is Severity.DRIFT and finding.kind in (Kind.USER, Kind.QUORUM)
 
 
 def _latest(samples: Samples) -> Mapping[str, int]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hsmctl.ports_cli import Consoles, SigningKeys
     from hsmctl.ports_client import Clients
     from hsmctl.ports_interlock import KeyStores, Metrics
+    from hsmctl.ports_timeline import AuditLog
     from hsmctl.secret import Secret
     from hsmctl.services.admin import Admins
     from hsmctl.services.client import ClientService
@@ -135,12 +136,16 @@ def client_service(clients: Clients, customer_ca: Path | None, identity: Identit
 
 
 def evidence_service(
-    console: ConsoleService, metrics: Callable[[], Metrics], login: Callable[[], Login | None]
+    console: ConsoleService,
+    clock: Clock,
+    metrics: Callable[[], Metrics],
+    audit: Callable[[], AuditLog],
+    login: Callable[[], Login | None],
 ) -> EvidenceService:
     """What a real cluster tells about itself."""
     from hsmctl.services.evidence import EvidenceService
 
-    return EvidenceService(console=console, metrics=metrics, login=login)
+    return EvidenceService(clock=clock, console=console, metrics=metrics, audit=audit, login=login)
 
 
 def key_repair(

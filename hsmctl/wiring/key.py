@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from hsmctl.ports import Clock, Journal, Login, Tokens
     from hsmctl.ports_hold import Holds
     from hsmctl.services.console import ConsoleService
+    from hsmctl.services.key import KeyService
     from hsmctl.services.key_services import KeyServices
+    from hsmctl.services.sync import SyncService
 
 
 def key_services(
@@ -68,3 +70,17 @@ def key_services(
         ),
         certificates=KeyCertificates(door=door, formats=formats, maker=CryptographyCertificates(clock)),
     )
+
+
+def key_service(
+    clock: Clock,
+    tokens: Tokens,
+    login: Callable[[Replica], Login],
+    journal: Journal,
+    guard: Callable[[], str | None],
+    sync: SyncService,
+) -> KeyService:
+    """Making keys, and seeing them on every HSM."""
+    from hsmctl.services.key import KeyService
+
+    return KeyService(clock=clock, tokens=tokens, login=login, sync=sync, journal=journal, guard=guard)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from hsmctl.adapters.aws import Aws
     from hsmctl.domain.cluster import Cluster
     from hsmctl.ports import Clock, Journal
-    from hsmctl.services.operation import Operations
+    from hsmctl.services.operation import Operations, Playbook
 
 
 def operations(
@@ -47,3 +47,14 @@ def _new_id() -> str:
     from ulid import ULID
 
     return str(ULID())
+
+
+def playbook(noun: str, known: Mapping[str, Callable[[], Playbook]]) -> Playbook:
+    """How the plans of a noun are carried out.
+
+    Raises:
+        Conflict: this version knows no such noun.
+    """
+    if noun not in known:
+        raise Conflict(f"an operation of {noun}", "this hsmctl does not know how it goes on", "use the newer hsmctl")
+    return known[noun]()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from transcript import Ran, hsmctl
-from world import HSMS, World
+from world import HSMS, NOW, World
 
+from hsmctl.domain.audit import AuditEntry
 from hsmctl.domain.coverage import ReportedKey
 from hsmctl.errors import ExitCode, Unreachable
 from hsmctl.secret import Source, SourceKind
@@ -106,3 +108,21 @@ def test_a_client_host_that_is_gone_leaves_the_counts() -> None:
 )
 def test_what_cannot_be_had_together_is_said(words: list[str]) -> None:
     assert check(world(), *words).code == ExitCode.USAGE
+
+
+def test_an_audit_log_says_which_hsm_missed_the_change_that_a_user_lacks() -> None:
+    made, at = world(), NOW - timedelta(hours=1)
+
+    def entry(sequence: int, opcode: str, user: str) -> AuditEntry:
+        moment = at + timedelta(minutes=sequence)
+        return AuditEntry(at=moment, sequence=sequence, opcode=opcode, code=0, response="", user=user)
+
+    begun, heard = entry(0, "CN_LOGIN", "admin"), entry(1, "CN_CREATE_USER", "late_cu")
+    made.audit.logs = {HSMS[0]: [begun, heard], HSMS[1]: [begun], HSMS[2]: [begun, heard]}
+    assert "audit log" not in check(made).out  # nothing is wrong, so nothing is read
+    for hsm in (HSMS[0], HSMS[2]):
+        made.consoles.cluster.users[hsm]["late_cu"] = made.consoles.cluster.users[hsm]["crypto_user"]
+    rows = check(made, "-o", "json").document["data"]["findings"]
+    (trace,) = [row for row in rows if row["kind"] == "audit log"]
+    assert (trace["name"], trace["grade"], trace["severity"]) == (HSMS[1], "inferred", "note")
+    assert "crypto user created late_cu" in trace["says"]
