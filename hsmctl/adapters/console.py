@@ -201,4 +201,5 @@ def _log_in(session: CliSession, login: Login, role: Role, factor: Factor | None
     except (Unreachable, UsageError):
         raise
     except HsmctlError as error:
-        raise PinRefused(f"user {login.user}", error.why, "hsmctl user list shows whether it is locked") from error
+        why = f"{error.why}; attempts left: unknown"
+        raise PinRefused(f"user {login.user}", why, "hsmctl user list shows whether it is locked") from error

@@ -27,7 +27,9 @@ class Missed:
     at: datetime
     """When the others logged it."""
     what: str
-    """In words: the change, and whose user it is about."""
+    """The change, in words."""
+    user: str
+    """Whose it is about, where it is about one."""
     others: int
     """How many HSMs logged it."""
 
@@ -48,7 +50,9 @@ def _missed(logs: Mapping[str, Sequence[AuditEntry]]) -> Iterator[Missed]:
                 # Whoever logged nothing earlier may not have been there yet: it came with a copy of the users.
                 if begun[other] < entry.at and (other, entry.opcode, entry.user) not in told and hsm_id == min(have):
                     told.add((other, entry.opcode, entry.user))
-                    yield Missed(hsm_id=other, at=entry.at, what=_says(entry), others=len(have))
+                    yield Missed(
+                        hsm_id=other, at=entry.at, what=OPCODES[entry.opcode], user=entry.user, others=len(have)
+                    )
 
 
 def _is_write(entry: AuditEntry) -> bool:
@@ -59,7 +63,3 @@ def _same(one: AuditEntry, other: AuditEntry) -> bool:
     return (one.opcode, one.user, one.code) == (other.opcode, other.user, other.code) and abs(
         one.at - other.at
     ) <= TOGETHER
-
-
-def _says(entry: AuditEntry) -> str:
-    return f"{OPCODES[entry.opcode]}{f' {entry.user}' if entry.user else ''}"

@@ -228,17 +228,20 @@ def _keys(evidence: Evidence) -> list[CoverageFinding]:
 
 
 def _audited(evidence: Evidence) -> list[CoverageFinding]:
-    """Which HSM did not hear of what the others did: a trace, since entries may be lost or late."""
+    """Which HSM did not hear of what the others did to a user who differs: a trace, since entries may be lost."""
+    differing = {user.name for user in evidence.users or () if not user.sound}
+    differing |= {""} if disputed(evidence.values or {}) else set()
     return [
         CoverageFinding(
             kind=Kind.AUDIT,
-            name=each.hsm_id,
-            says=f"has no entry of: {each.what}, {each.at:%Y-%m-%d %H:%M} UTC, which {each.others} logged",
+            name=each.user or "quorum",
+            says=f"{each.hsm_id} did not log: {each.what}, {each.at:%Y-%m-%d %H:%M} UTC ({each.others} did)",
             severity=Severity.NOTE,
             source=Source.CONTROL,
             grade=Grade.INFERRED,
         )
         for each in evidence.missed
+        if each.user.lower() in differing
     ]
 
 
