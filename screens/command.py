@@ -39,7 +39,7 @@ class Takes(StrEnum):
     FAULT = "fault"
     IN_FORCE = "id"
     SCENARIO = "scenario"
-    USER = "name"
+    PATH = "path"
     TIME = "time"
 
 
@@ -234,11 +234,6 @@ REMOVE = Command(name="remove", help="delete the HSM under the cursor", changes=
 REPLACE = Command(name="replace", help="put a new HSM in the place of this one", changes=True, available=steady)
 RESUME = Command(name="resume", help="go on with the operation that was cut off", changes=True)
 ABANDON = Command(name="abandon", help="close an operation as it stands", takes=Takes.REASON, changes=True)
-CREATE_USER = Command(name="create_user", help="make a user on every HSM", takes=Takes.USER, changes=True)
-PASSWORD = Command(name="password", help="set this user's password on every HSM", changes=True)
-UNLOCK = Command(name="unlock", help="let this locked user in again, with a new password", changes=True)
-REPAIR = Command(name="repair", help="make this user the same on every HSM", changes=True)
-DELETE_USER = Command(name="delete_user", help="delete this user from every HSM", changes=True)
 NEXT_HSM = Command(name="next_hsm", help="draw the way to the next HSM", key="h", label="next HSM")
 PROBE = Command(name="probe", help="try from every client host whether the HSMs answer", key="c")
 CLIENT = Command(name="client", help="ask about one more client", takes=Takes.CLIENT)

@@ -73,8 +73,8 @@ class FormScreen(ModalScreen[Answer | None]):
     COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLES)
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "leave it", show=False),
-        Binding("down", "app.focus_next", "the next line", show=False),
-        Binding("up", "app.focus_previous", "the line before", show=False),
+        Binding("down", "app.focus_next", "the next line", show=False, priority=True),
+        Binding("up", "app.focus_previous", "the line before", show=False, priority=True),
         Binding("ctrl+j", "send", "send it off", show=False, priority=True),
     ]
 
@@ -200,7 +200,7 @@ def _control(field: Field) -> Input | Choice:
     if field.kind is Kind.FLAG:
         return Choice((_NO, _YES), _NO)
     if field.kind is Kind.CHOICE and not field.several:
-        choices = field.choices if field.required or field.default else ("", *field.choices)
+        choices = field.choices if field.default else ("", *field.choices)
         return Choice(choices, field.default or choices[0])
     return Input(field.default, password=field.secret, compact=True, select_on_focus=False)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import ClassVar
 
 from textual import on, work
@@ -12,33 +12,18 @@ from textual.app import ComposeResult
 from textual.geometry import Size
 
 from hsmctl.domain.cluster import Cluster
-from hsmctl.domain.quorum import TOKEN_LIFE, largest
+from hsmctl.domain.form import Filled, Form
+from hsmctl.domain.quorum import Bundle
 from hsmctl.domain.user import HsmUser
-from hsmctl.domain.user import Role as UserRole
-from hsmctl.errors import HsmctlError
+from hsmctl.errors import HsmctlError, UsageError
 from hsmctl.mark import Mark
 from hsmctl.services.quorum import QuorumState
-from hsmctl.services.readiness import Way
 from hsmctl.services.user import Users
-from hsmctl.words import counted, lasting
+from hsmctl.words import counted
 
-from .change import propose
+from . import quorum
 from .column import Column
-from .command import (
-    COPY,
-    CREATE_USER,
-    DELETE_USER,
-    DESCRIBE,
-    FILTER,
-    HELP,
-    LINE,
-    PASSWORD,
-    REPAIR,
-    SYNC,
-    UNLOCK,
-    Command,
-    bindings,
-)
+from .command import COPY, DESCRIBE, FILTER, HELP, LINE, SYNC, Command, Takes
 from .detail import Detail, facts
 from .facts import of_error
 from .glyph import Role, Spans, sign
@@ -52,7 +37,26 @@ USER_SECONDS = 150.0
 """How long cloudhsm-cli on a client host may take to say who there is."""
 
 _ASKING: tuple[Spans, ...] = (((f"{Mark.PENDING.glyph} asking cloudhsm-cli on a client host", Role.ACCENT),),)
-_CHANGES = (CREATE_USER, PASSWORD, UNLOCK, REPAIR, DELETE_USER)
+
+
+def _form(name: str, says: str, *path: str, changes: bool = True) -> Command:
+    return Command(name=name, help=says, form=path, changes=changes)
+
+
+_OWN = (
+    _form("create_user", "make a user on every HSM", "user", "create"),
+    _form("password", "set this user's password on every HSM", "user", "change-password"),
+    _form("unlock", "let this locked user in again, with a new password", "user", "unlock"),
+    _form("repair", "make this user the same on every HSM", "user", "repair"),
+    _form("delete_user", "delete this user from every HSM", "user", "delete"),
+    Command(name="bundle", help="look at what a file asks approval for", takes=Takes.PATH),
+    _form("approve", "approve what a file asks for, with a key of yours", "quorum", "sign", changes=False),
+    _form("register", "make this admin an approver", "quorum", "register"),
+    _form("set_quorum", "set how many approvals a service takes", "quorum", "set"),
+    _form("drop_tokens", "delete open tokens, so that they are asked for again", "quorum", "delete"),
+)
+_ABOUT_ONE = {("user", verb) for verb in ("change-password", "unlock", "repair", "delete")} | {("quorum", "register")}
+"""Commands about the user under the cursor."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +71,7 @@ class People:
 class UserScreen(Place):
     """The users."""
 
-    commands: ClassVar[tuple[Command, ...]] = (*Place.commands, *_CHANGES)
-    BINDINGS = bindings(_CHANGES)
+    commands: ClassVar[tuple[Command, ...]] = (*Place.commands, *_OWN)
     offered: ClassVar[tuple[Command, ...]] = (DESCRIBE, SYNC, COPY, FILTER, LINE, HELP)
 
     def __init__(self, survey: Survey, cluster: Cluster) -> None:
@@ -76,6 +79,9 @@ class UserScreen(Place):
         self._people: People | None = None
         self._error: HsmctlError | None = None
         self._asking = False
+        self._bundle_path = ""
+        self._bundle: Bundle | None = None
+        """What that file asks approval for."""
         self.users: Lines[HsmUser] = Lines(_COLUMNS, lambda user: (user.name, user.role), id="users", empty=_ASKING)
         self.verdict = Detail(id="verdict")
         super().__init__(survey, ("fleet", cluster_name(cluster), "users"), self.users)
@@ -110,7 +116,7 @@ class UserScreen(Place):
     def tick(self) -> None:
         """Keep the countdown of open approvals true."""
         super().tick()
-        if self._people and self._people.quorum.tokens:
+        if self._bundle or (self._people and self._people.quorum.tokens):
             self.detail.refresh()
 
     def describe(self, width: int) -> Description | None:
@@ -133,39 +139,25 @@ class UserScreen(Place):
         """Ask again."""
         self.read()
 
-    def action_create_user(self, words: str = "") -> None:
-        """Make a user on every HSM; its role is crypto-user unless admin is said after the name."""
-        name, _, role = words.strip().partition(" ")
-        if not name or role not in ("", *UserRole):
-            self.complain(":create_user NAME, or :create_user NAME admin")
-            return
-        wanted = UserRole(role) if role else UserRole.CRYPTO_USER
-        facade, cluster = self.survey.hsmctl, self.cluster
-        propose(self, lambda: facade.user.plan_create(cluster, self._way(), name, wanted))
+    def preset(self, form: Form) -> Filled | None:
+        """The cluster; the user under the cursor, where it is about one; the file that asks for approval."""
+        known = dict(super().preset(form) or {})
+        if form.path in _ABOUT_ONE and self.subject:
+            known["name"] = (self.subject,)
+        if form.path == ("quorum", "sign") and self._bundle_path:
+            known["bundle"] = (self._bundle_path,)
+        return known
 
-    def action_password(self) -> None:
-        """Set the password of the user under the cursor."""
-        facade, cluster, name = self.survey.hsmctl, self.cluster, self.subject
-        if name:
-            propose(self, lambda: facade.user.plan_password(cluster, self._way(), name))
+    def told(self, form: Form) -> Sequence[Spans]:
+        """The user it is about, or what is approved."""
+        if form.path == ("quorum", "sign") and self._bundle:
+            return [((f"  {self._bundle.asked_by} asks: {self._bundle.says}", Role.STRONG),)]
+        return [((f"  {self.subject}", Role.STRONG),)] if form.path in _ABOUT_ONE and self.subject else []
 
-    def action_unlock(self) -> None:
-        """Let the user under the cursor in again, with a new password."""
-        facade, cluster, name = self.survey.hsmctl, self.cluster, self.subject
-        if name:
-            propose(self, lambda: facade.user.plan_unlock(cluster, self._way(), name))
-
-    def action_repair(self) -> None:
-        """Make the user under the cursor the same on every HSM."""
-        facade, cluster, name = self.survey.hsmctl, self.cluster, self.subject
-        if name:
-            propose(self, lambda: facade.user.plan_repair(cluster, self._way(), name))
-
-    def action_delete_user(self) -> None:
-        """Delete the user under the cursor from every HSM."""
-        facade, cluster, name = self.survey.hsmctl, self.cluster, self.subject
-        if name:
-            propose(self, lambda: facade.user.plan_delete(cluster, self._way(), name))
+    def action_bundle(self, path: str = "") -> None:
+        """Show what a file asks approval for; without one, no longer."""
+        self._bundle_path, self._bundle = path, None
+        self.read()
 
     @work(group="users", exclusive=True)
     async def read(self) -> None:
@@ -173,8 +165,14 @@ class UserScreen(Place):
         self._asking = True
         self.verdict.refresh()
         try:
+            if self._bundle_path:
+                self._bundle = await call(lambda: self.survey.hsmctl.signing.read(self._bundle_path))
+                self.detail.draw(self._detail)
             self._people, self._error = await call(self._ask, seconds=USER_SECONDS), None
             self.users.show(sorted(self._people.users.users, key=lambda user: (user.sound, user.role, user.name)))
+        except UsageError as error:
+            self._bundle_path = ""
+            self.complain(f"{error} · {error.hint}")
         except HsmctlError as error:
             self._error = error
             self.users.teach(((sign(Mark.UNREADABLE), (f" {error}", Role.PLAIN)), ((error.hint, Role.ACCENT),)))
@@ -193,9 +191,6 @@ class UserScreen(Place):
         users = facade.user.list(cluster)
         return People(users=users, quorum=facade.quorum.state(cluster, users.host), at=facade.clock.now())
 
-    def _way(self) -> Way:
-        return Way(cluster_id=self._cluster.cluster_id, host=self._people.users.host if self._people else "")
-
     def _reach(self) -> Spans:
         """Who said it, and about how many HSMs."""
         pending: Spans = (sign(Mark.PENDING), (" asking  ", Role.ACCENT)) if self._asking else ()
@@ -210,37 +205,17 @@ class UserScreen(Place):
         return *pending, sign(mark), (f" {words}", Role.PLAIN), (far, Role.WARN if partial else Role.MUTED)
 
     def _detail(self, room: Size) -> list[Spans]:
-        return list(self._quorum())[: room.height] if self._people else []
+        return list(self._cockpit())[: room.height]
 
-    def _quorum(self) -> Iterator[Spans]:
-        """The cockpit: how many approvals each service takes, who can give them, and what is waiting for some."""
-        people = self._people
-        if people is None:
-            return
-        state = people.quorum
-        approvers = [user.name for user in state.admins if user.approves]
-        needed = largest(state.values)
-        spare = len(approvers) - needed
-        yield ((" QUORUM", Role.STRONG),)
-        asked = {service: "differs" if value is None else value or "none" for service, value in state.values.items()}
-        values = "   ".join(f"{service} {word}" for service, word in asked.items())
-        yield (" approvals needed  ", Role.MUTED), (values or "none", Role.PLAIN)
-        mark = Mark.REPORTED if not needed or spare > 0 else Mark.ATTENTION if spare == 0 else Mark.BAD
-        said = f" {', '.join(approvers) or 'nobody'}" + (f" ({spare} to spare)" if needed else "")
-        yield (" approvers         ", Role.MUTED), sign(mark), (said, Role.PLAIN)
-        gone = self.survey.hsmctl.clock.now() - people.at
-        for token in state.tokens:
-            life = timedelta(seconds=token.seconds) if token.seconds is not None else TOKEN_LIFE
-            left = max(timedelta(), life - gone)
-            words = f" {token.service} for {token.user}: {token.approvals or 0} of {token.required or '?'} approvals"
-            yield (
-                (" open              ", Role.MUTED),
-                sign(Mark.PENDING),
-                (words, Role.PLAIN),
-                (
-                    f"   {lasting(left)} left at most",
-                    Role.WARN,
-                ),
+    def _cockpit(self) -> Iterator[Spans]:
+        people, now = self._people, self.survey.hsmctl.clock.now()
+        if people is not None:
+            yield from quorum.values(people.quorum)
+            yield from quorum.open_tokens(people.quorum.tokens, people.at, now)
+        if self._bundle is not None:
+            admins = people.quorum.admins if people else ()
+            yield from quorum.bundle(
+                self._bundle_path, self._bundle, [each.name for each in admins if each.approves], now
             )
 
 

@@ -62,6 +62,7 @@ async def test_a_key_is_made_with_what_was_corrected() -> None:
     async with _at_keys(world) as stage:
         await stage.enter("generate")
         await stage.sees("key generate", "$ hsmctl --lab key generate")
+        await stage.pilot.press("right")
         await _fill(stage, label="db-kek-000", size="256")
         await stage.sees_line("$ hsmctl --lab", "--label=db-kek-000", "aes", "cluster-a2b3c4d5e6f")
         await stage.pilot.press("ctrl+j")
@@ -76,10 +77,10 @@ async def test_a_key_is_made_with_what_was_corrected() -> None:
 async def test_the_arrows_choose_and_say_what_a_field_means() -> None:
     async with _at_keys(World()) as stage:
         await stage.enter("generate")
-        await stage.sees("‹ aes ›", "1 of")
+        await stage.sees("‹ – ›", "1 of")
         assert isinstance(stage.app.focused, Choice)
-        await stage.pilot.press("right")
-        await stage.sees("‹ generic ›", "2 of")
+        await stage.pilot.press("right", "right")
+        await stage.sees("‹ generic ›", "3 of")
         await stage.pilot.press("left", "left", "down")
         await stage.sees("CKA_LABEL, by which people find it.")
 
@@ -90,7 +91,7 @@ async def test_what_is_missing_is_said_and_escape_does_nothing() -> None:
         await stage.enter("generate")
         await stage.sees("label *")
         await stage.pilot.press("ctrl+j")
-        await stage.sees_line("✖ label: it is required")
+        await stage.sees_line("✖ kind: it is required")
         await stage.pilot.press("escape")
         await stage.misses("label *")
         assert all(len(held) == 5 for held in world.tokens.held.values())

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from approval_files import write_bundle, write_key
+from hsmctl.screens.form import FormScreen
 from stage import opened, staged
+from textual.widgets import Input
 from world import HSMS, World
 
 from hsmctl.errors import Unreachable
@@ -32,15 +35,54 @@ async def test_a_host_that_misses_an_hsm_speaks_of_the_others_only() -> None:
         await stage.sees_line("◐ users agree (reported)", "connected to 2 of 3")
 
 
-async def test_a_user_is_planned_and_an_odd_role_refused(tmp_path: Path) -> None:
+async def test_a_user_is_made_through_the_form_of_the_command_line(tmp_path: Path) -> None:
+    async with staged(World().hsmctl(folder=tmp_path), (120, 40)) as stage:
+        await stage.enter("arm")
+        await stage.press("u")
+        await stage.enter("create_user")
+        await stage.sees("user create", "name *", "$ hsmctl --lab user create")
+        await stage.pilot.press(*"bob", "down", "right", "right")
+        await stage.sees("‹ crypto-user ›")
+        await stage.pilot.press("ctrl+j")
+        await stage.sees("bob", "Cancel", "Apply")
+
+
+async def test_the_user_under_the_cursor_is_the_one_that_is_changed(tmp_path: Path) -> None:
     async with staged(World().hsmctl(folder=tmp_path), (120, 40)) as stage:
         await stage.enter("arm")
         await stage.press("u")
         await stage.settle()
-        await stage.enter("create_user bob emperor")
-        await stage.sees(":create_user NAME")
-        await stage.enter("create_user bob")
-        await stage.sees("bob", "Cancel", "Apply")
+        name = stage.app.screen.subject  # type: ignore[attr-defined]
+        await stage.enter("password")
+        await stage.sees("user change-password", f"change-password --cluster=cluster-a2b3c4d5e6f {name}")
+
+
+async def test_a_file_that_asks_for_approval_counts_down_and_is_completed(tmp_path: Path) -> None:
+    path, key = write_bundle(tmp_path / "approve.json"), write_key(tmp_path / "alice.pem")
+    world = World()
+    async with opened(world, size=(120, 40)) as stage:
+        await stage.press("u")
+        await stage.enter(f"bundle {path}")
+        await stage.sees("APPROVAL", "admin: create bob as admin", "◌◌ 0 of 2", "10:00 left at most")
+        world.clock.sleep(500)
+        await stage.sees("1:40 left at most")
+        await stage.enter("approve")
+        await stage.sees("quorum sign", "admin asks: create bob as admin")
+        window = stage.app.screen
+        assert isinstance(window, FormScreen)
+        for name, value in (("user", "alice"), ("key", str(key))):
+            control = window.controls[name]
+            assert isinstance(control, Input)
+            control.value = value
+        await stage.pilot.press("ctrl+j")
+        await stage.sees("esc closes")
+        await stage.pilot.press("escape")
+        await stage.sees("alice", "●◌ 1 of 2", ":approve, or hand the file to")
+        world.clock.sleep(100)
+        await stage.sees("ended: ask anew")
+        await stage.enter("bundle /nowhere.json")
+        await stage.sees("/nowhere.json")
+        await stage.misses("APPROVAL")
 
 
 async def test_without_a_client_host_it_says_what_is_missing() -> None:
