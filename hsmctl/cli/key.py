@@ -1,32 +1,22 @@
-"""`key`: the keys one user sees, and new ones; each family of verbs has a file of its own."""
+"""`key`: the keys one user sees, and new ones; each family of verbs has a file of its own, imported when it is used."""
 
 from __future__ import annotations
 
-from hsmctl.cli.key_bench import bench_token
-from hsmctl.cli.key_certificate import certificates, request_certificate, sign_own_certificate
-from hsmctl.cli.key_change import (
-    copy_keys,
-    delete_keys,
-    disable_keys,
-    enable_keys,
-    rename_key,
-    rotate_key,
-    set_attributes,
-)
-from hsmctl.cli.key_generate import generate_key
-from hsmctl.cli.key_lint import lint_keys, write_inventory
-from hsmctl.cli.key_list import find_keys, list_keys, show_key
-from hsmctl.cli.key_move import export_key, import_key, unwrap_key, wrap_key
-from hsmctl.cli.key_use import decrypt_file, derive_secret, encrypt_file, mac_file, sign_file, verify_file
 from hsmctl.cli.verb import Noun
+
+_FAMILIES = {
+    "hsmctl.cli.key_list": ("list", "find", "show"),
+    "hsmctl.cli.key_generate": ("generate",),
+    "hsmctl.cli.key_move": ("import", "export", "wrap", "unwrap"),
+    "hsmctl.cli.key_change": ("copy", "disable", "enable", "set", "rename", "rotate", "delete"),
+    "hsmctl.cli.key_use": ("sign", "verify", "mac", "encrypt", "decrypt", "derive"),
+    "hsmctl.cli.key_lint": ("lint", "inventory"),
+    "hsmctl.cli.key_bench": ("bench",),
+    "hsmctl.cli.key_certificate": ("csr", "selfsign", "cert"),
+}
 
 noun = Noun(
     "key",
     "Keys: list them, make them, use them, move them, change them.",
-    *(list_keys, find_keys, show_key, generate_key),
-    *(import_key, export_key, wrap_key, unwrap_key, copy_keys),
-    *(sign_file, verify_file, mac_file, encrypt_file, decrypt_file, derive_secret),
-    *(disable_keys, enable_keys, set_attributes, rename_key, rotate_key, delete_keys),
-    *(lint_keys, write_inventory, bench_token),
-    *(request_certificate, sign_own_certificate, certificates),
+    later={verb: family for family, verbs in _FAMILIES.items() for verb in verbs},
 )

@@ -138,3 +138,5 @@ BENCHED: View[KeyBenched] = View(
     names=lambda benched: [shown.name for shown in benched.rows],
     items=lambda benched: benched.rows,
 )
+
+verbs = (bench_token,)

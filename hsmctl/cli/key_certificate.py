@@ -218,3 +218,5 @@ CERTIFICATES: View[CertificateList] = View(
 REQUESTED, SELFSIGNED = written_view("key.csr@1"), written_view("key.selfsign@1")
 CERTIFICATE_EXPORTED = written_view("key.cert.export@1")
 CERTIFICATE_IMPORTED = brought_view("key.cert.import@1")
+
+verbs = (request_certificate, sign_own_certificate, certificates)

@@ -238,3 +238,5 @@ ROTATED: View[KeyMade] = View(
     names=lambda made: [shown.label for shown in made.keys],
     items=lambda made: made.keys,
 )
+
+verbs = (copy_keys, disable_keys, enable_keys, set_attributes, rename_key, rotate_key, delete_keys)

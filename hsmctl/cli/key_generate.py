@@ -147,3 +147,5 @@ MADE: View[KeyMade] = View(
     names=lambda made: [shown.label for shown in made.keys],
     items=lambda made: made.keys,
 )
+
+verbs = (generate_key,)

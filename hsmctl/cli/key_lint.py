@@ -197,3 +197,5 @@ INVENTORY: View[KeyInventory] = View(
     names=lambda found: [found.written_to],
     items=lambda found: found.keys,
 )
+
+verbs = (lint_keys, write_inventory)

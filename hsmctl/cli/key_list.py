@@ -185,3 +185,5 @@ SHOWN: View[KeyShown] = View(
     names=lambda found: [found.key.uri],
     items=lambda found: [found.key],
 )
+
+verbs = (list_keys, find_keys, show_key)

@@ -254,3 +254,5 @@ def written_view(schema: str) -> View[KeyWritten]:
 
 IMPORTED, UNWRAPPED = brought_view("key.import@1"), brought_view("key.unwrap@1")
 EXPORTED, WRAPPED = written_view("key.export@1"), written_view("key.wrap@1")
+
+verbs = (import_key, export_key, wrap_key, unwrap_key)

@@ -319,3 +319,5 @@ CHECKED: View[SignatureChecked] = View(
 ENCRYPTED = _data_view("key.encrypt@1")
 DECRYPTED = _data_view("key.decrypt@1")
 DERIVED = _data_view("key.derive@1")
+
+verbs = (sign_file, verify_file, mac_file, encrypt_file, decrypt_file, derive_secret)

@@ -101,8 +101,9 @@ class Output:
 
     def text(self, lines: Iterable[str]) -> None:
         """Write lines of text that are the answer."""
+        draw = self._drawing(self.stdout)
         for line in lines:
-            self._write(self._drawn(line, self.stdout))
+            self._write(draw(line))
 
     def text_on_stderr(self, text: str) -> None:
         """Write several lines of narration."""
@@ -193,14 +194,26 @@ class Output:
 
     def _drawn(self, line: str, stream: TextIO) -> str:
         """The line as this stream can show it."""
-        safe = line if line.isprintable() else printable(line.expandtabs())
+        return self._drawing(stream)(line)
+
+    def _drawing(self, stream: TextIO) -> Callable[[str], str]:
+        """Makes a line what this stream can show; what that is is found out once for all lines."""
         coloured = self.colour and stream.isatty() and not self.environ.get("NO_COLOR")
-        if not _plain(stream, self.environ) and not coloured:
-            return safe
+        plain = _plain(stream, self.environ)
+        if not plain and not coloured:
+            return _safe
         from hsmctl.cli.paint import ascii_only, painted
 
-        safe = painted(safe) if coloured else safe
-        return ascii_only(safe) if _plain(stream, self.environ) else safe
+        def draw(line: str) -> str:
+            safe = painted(_safe(line)) if coloured else _safe(line)
+            return ascii_only(safe) if plain else safe
+
+        return draw
+
+
+def _safe(line: str) -> str:
+    """The line with nothing that moves a cursor."""
+    return line if line.isprintable() else printable(line.expandtabs())
 
 
 def envelope(view: View[T], document: T, origin: Origin, now: datetime, warnings: tuple[str, ...]) -> dict[str, object]:

@@ -3,8 +3,7 @@
 # ruff: noqa: ANN401 - what stands in for anything has any type
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,7 @@ from world import HSMS, World
 from hsmctl.domain.coverage import ReportedKey
 from hsmctl.domain.key import Key
 from hsmctl.domain.key_purpose import USES
-from hsmctl.domain.sync import Replica
 from hsmctl.errors import ExitCode
-from hsmctl.ports import Login, Tokens
 
 
 @pytest.fixture(scope="module")
@@ -193,94 +190,3 @@ def test_what_may_not_be_copied_is_refused(world: TokenWorld, words: list[str], 
     ran = world.run("key", "copy", *words, "--confirm", "alpha")
     assert ran.code in (ExitCode.CONFLICT, ExitCode.USAGE)
     assert why in ran.err
-
-
-class Killed(BaseException):
-    """As kill -9: nothing that should happen afterwards happens."""
-
-
-class Mortal:
-    """Whatever it stands for, until the given call, after which nothing answers any more."""
-
-    def __init__(self, real: Any, life: list[int]) -> None:
-        self._real, self._life = real, life
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._real, name)
-        if not callable(found):
-            return Mortal(found, self._life)
-
-        def call(*values: Any, **named: Any) -> Any:
-            if self._life[0] <= 0:
-                raise Killed
-            self._life[0] -= 1
-            answer = found(*values, **named)
-            if self._life[0] <= 0:
-                raise Killed
-            return answer
-
-        return call
-
-
-class MortalTokens:
-    """ports.Tokens of a process that is killed."""
-
-    def __init__(self, real: Tokens, life: list[int]) -> None:
-        self._real, self._life = real, life
-
-    @contextmanager
-    def open(self, replica: Replica, login: Login, deadline: float) -> Iterator[Any]:
-        with self._real.open(replica, login, deadline) as token:
-            yield Mortal(token, self._life)
-
-
-@pytest.mark.parametrize("calls", [9, 15, 20])
-def test_a_copy_killed_at_any_moment_is_finished_by_the_next_run(
-    world: TokenWorld, calls: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    label = f"killed-{calls}"
-    world.ok("key", "generate", "aes", "--label", label, "--extractable")
-    before = {token: {*labels(world, token)} for token in ("alpha", "beta")}
-    life = [calls]
-    killed = mortal(world, life)
-    copying = ("key", "copy", label, "--from", "alpha", "--to", "beta", "--confirm", "beta")
-    with pytest.raises(Killed):
-        killed(*copying)
-    (operation,) = world.run("operation", "list", "-o", "name").out.split()
-    ran = world.run("operation", "resume", operation, "--confirm", "beta")
-
-    assert ran.code == 0, ran.err
-    assert {*labels(world, "alpha")} == before["alpha"]
-    assert {*labels(world, "beta")} == before["beta"] | {label}
-    assert "both keys gave the same answer" in ran.out
-
-
-def mortal(world: TokenWorld, life: list[int]) -> Callable[..., object]:
-    """The command line of a process that does not live long."""
-
-    class Doomed(TokenWorld):
-        def __init__(self) -> None:
-            self.__dict__.update(world.__dict__)
-
-        def hsmctl(self, *values: Any, **named: Any) -> Any:
-            facade = world.hsmctl(*values, **named)
-            journal = Mortal(facade.journal, [10_000])
-            journal._life = JournalLife(life)
-            vars(facade).update(tokens=MortalTokens(world.real, life), journal=journal)
-            return facade
-
-    return Doomed().run
-
-
-class JournalLife(list[int]):
-    """The journal dies with the tokens, and does not wear them out."""
-
-    def __init__(self, life: list[int]) -> None:
-        super().__init__([0])
-        self._shared = life
-
-    def __getitem__(self, place: Any) -> Any:
-        return 1 if self._shared[0] > 0 else 0
-
-    def __setitem__(self, place: Any, value: Any) -> None:
-        pass
