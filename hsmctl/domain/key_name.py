@@ -16,7 +16,7 @@ from hsmctl.errors import Conflict, UsageError
 _NUMBERS = {object_class: number for number, object_class in CLASSES.items()}
 _SHOWN = 5
 """Candidates that an error names."""
-_LONGEST = 4096
+_LONGEST = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

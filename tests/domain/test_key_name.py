@@ -54,7 +54,7 @@ def test_a_name_that_means_none_or_several_is_refused(text: str, classes: tuple[
         choose(KeyName.parse(text), (*PAIR, *TWINS), classes)
 
 
-@pytest.mark.parametrize("text", ["", "id:xyz", "fingerprint:zz", "pkcs11:nonsense=1", "x" * 5000])
+@pytest.mark.parametrize("text", ["", "id:xyz", "fingerprint:zz", "pkcs11:nonsense=1", "x" * 65_537])
 def test_what_is_no_name_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
         KeyName.parse(text)
