@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from hsmctl.adapters.aws import Aws
     from hsmctl.adapters.breaker import FileBreaker
     from hsmctl.adapters.history import SqliteHistory
-    from hsmctl.adapters.lab import LabProgram
     from hsmctl.domain.cluster import Cluster
     from hsmctl.domain.sync import Replica
     from hsmctl.ports import Authority, ClientHosts, Clock, HardwareIdentity, Journal, Login, Tokens
     from hsmctl.ports_cli import Consoles
     from hsmctl.ports_client import Clients
+    from hsmctl.ports_metrics import Exporter
     from hsmctl.services.activation import ActivationService
     from hsmctl.services.admin import Admins
     from hsmctl.services.backup import BackupService
@@ -188,6 +188,13 @@ class Hsmctl:
 
         known = self.interlocks, self.evidence, self.history, self.operations
         return status_service(self.context, *known, lambda: self.net)
+
+    @cached_property
+    def exporter(self) -> Exporter:
+        """How metrics leave."""
+        from hsmctl.adapters.exporter import PrometheusExporter
+
+        return PrometheusExporter()
 
     @cached_property
     def timeline(self) -> TimelineService:
@@ -399,10 +406,9 @@ class Hsmctl:
     @cached_property
     def lab(self) -> LabService:
         """The lab in the settings' lab folder, whatever the context."""
-        from hsmctl.services.lab import LabService
+        from hsmctl.wiring.lab import lab_service
 
-        program = self._lab_program
-        return LabService(clock=self.clock, control=program, faults=program, connect=self._lab_tools)
+        return lab_service(self.clock, self.settings.lab_home, self._lab_tools)
 
     def replicas(self, cluster: Cluster) -> tuple[Replica, ...]:
         """Where the keys of a cluster can be asked: its nodes in the lab, the context's tokens elsewhere.
@@ -478,12 +484,6 @@ class Hsmctl:
         from hsmctl.adapters.breaker import FileBreaker
 
         return FileBreaker(self.settings.state_folder, self.clock)
-
-    @cached_property
-    def _lab_program(self) -> LabProgram:
-        from hsmctl.adapters.lab import LabProgram
-
-        return LabProgram(self.settings.lab_home)
 
     def _lab_tools(self) -> LabTools:
         """The services over the lab's own context, which a started lab has written."""

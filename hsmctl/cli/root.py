@@ -21,6 +21,7 @@ NOUNS: Mapping[str, str] = {
     "cluster": "Clusters: what there is, and changing it.",
     "hsm": "The HSMs of clusters.",
     "backup": "What clusters leave behind.",
+    "metrics": "How clusters stand, for Prometheus.",
     "operation": "Changes that were started.",
     "timeline": "What happened to a cluster, by whom and where.",
     "key": "Keys: list them, make them, use them, move them, change them.",

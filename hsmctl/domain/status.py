@@ -203,7 +203,13 @@ def _counted(cluster: Cluster, evidence: Evidence) -> Iterator[Finding]:
             held = limits(cluster.hsm_type).users - number if metric == USER_METRIC else number
             says = f"{held:,} {noun} on each of {len(counts)} HSMs"
             yield Finding(
-                topic=topic, severity=Severity.OK, brief=f"{held:,}", says=says, about=metric, grade=Grade.INFERRED
+                topic=topic,
+                severity=Severity.OK,
+                brief=f"{held:,}",
+                says=says,
+                about=metric,
+                grade=Grade.INFERRED,
+                figure=held,
             )
 
 
@@ -258,7 +264,8 @@ def _backup(facts: Facts, backups: Sequence[Backup], most: timedelta) -> Iterato
             severity, brief, says = Severity.OK, age(found.age), f"the newest backup is {age(found.age)} old"
     at = found.newest.created if found.newest else None
     way_out = "" if severity is Severity.OK else f"hsmctl backup list {facts.cluster.cluster_id}"
-    yield Finding(topic=Topic.BACKUP, severity=severity, brief=brief, says=says, at=at, way_out=way_out)
+    figure = found.age.total_seconds() if found.age else None
+    yield Finding(topic=Topic.BACKUP, severity=severity, brief=brief, says=says, at=at, way_out=way_out, figure=figure)
 
 
 def _papers(papers: Sequence[Paper], now: datetime) -> Iterator[Finding]:
@@ -275,12 +282,19 @@ def _papers(papers: Sequence[Paper], now: datetime) -> Iterator[Finding]:
             brief="expired" if over else f"ends in {left.days} d",
             says=says,
             about=paper.what,
+            figure=left.total_seconds(),
         )
     good = [paper for paper in papers if paper.expires - now > EXPIRES_SOON]
     if good and len(good) == len(papers):
         first = min(good, key=lambda paper: paper.expires)
         says = f"the first of {len(good)} certificates to end is the {first.what} one, on {first.expires:%Y-%m-%d}"
-        yield Finding(topic=Topic.CERTIFICATE, severity=Severity.OK, brief=f"{first.expires:%Y-%m-%d}", says=says)
+        yield Finding(
+            topic=Topic.CERTIFICATE,
+            severity=Severity.OK,
+            brief=f"{first.expires:%Y-%m-%d}",
+            says=says,
+            figure=(first.expires - now).total_seconds(),
+        )
 
 
 def _reach(reach: Reach) -> Iterator[Finding]:
@@ -326,7 +340,9 @@ def _filled(what: str, used: int, most: int, where: str = "") -> Finding:
     percent = 100 * used // most
     severity = Severity.CRITICAL if percent >= FULL else Severity.WARNING if percent >= NEARLY else Severity.OK
     says = f"{used:,} of {most:,} {what}{where} ({percent} %)"
-    return Finding(topic=Topic.CAPACITY, severity=severity, brief=f"{percent} % {what}", says=says, about=what)
+    return Finding(
+        topic=Topic.CAPACITY, severity=severity, brief=f"{percent} % {what}", says=says, about=what, figure=used / most
+    )
 
 
 def _hold(hold: Hold | None) -> Iterator[Finding]:

@@ -55,6 +55,8 @@ class Finding:
     at: datetime | None = None
     """Since when it is known, where that is not now."""
     way_out: str = ""
+    figure: float | None = None
+    """The number behind it: seconds of an age or until an end, a count, or the part of a limit that is used."""
 
 
 def age(time: timedelta | None) -> str:

@@ -47,6 +47,8 @@ COMMANDS = {
     "operation.show@1": ["operation", "show", BEGUN],
     "timeline@1": ["timeline"],
     "status@1": ["status"],
+    "metrics.write@1": ["metrics", "write", "{folder}/hsmctl.prom"],
+    "metrics.unit@1": ["metrics", "unit"],
     "key.list@1": ["key", "list"],
     "key.generate@1": ["key", "generate", "EC", "--label", "tls"],
     "key.find@1": ["key", "find", "db-*"],
