@@ -76,7 +76,7 @@ class Wanted:
 def noun_unit(session: Session, file: Path, every: float, user: str | None, out: Path | None, *, serve: bool) -> int:
     """Print a hardened systemd service and its timer, for /etc/systemd/system; the context is the one typed.
 
-    Without --user it runs as hsmctl (with --serve as a user that systemd makes), reads /etc/hsmctl/config.toml, and gets
+    Without --user it runs as hsmctl (with --serve as a user that systemd makes), reads /etc/hsmctl/config.toml and has
     its credentials from the machine's role.
     """
     if not file.is_absolute():
