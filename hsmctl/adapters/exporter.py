@@ -71,7 +71,7 @@ def _registry(read: Callable[[], Sequence[Family]]) -> CollectorRegistry:
     from prometheus_client import CollectorRegistry
 
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collector(read))  # type: ignore[arg-type]
+    registry.register(_Collector(read))
     return registry
 
 

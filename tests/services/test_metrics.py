@@ -68,13 +68,13 @@ def test_before_the_first_collection_nothing_is_claimed() -> None:
 
 
 def test_a_scrape_is_answered_while_aws_keeps_us_waiting(tmp_path: Path) -> None:
-    clock, hanging, asked = FakeClock(), threading.Event(), threading.Event()
-    answers = iter([lambda: (stood(),), hanging.wait])
+    clock, hanging, first = FakeClock(), threading.Event(), threading.Event()
 
     def look() -> tuple[Standing, ...]:
-        found = next(answers)()
-        asked.set()
-        return found if isinstance(found, tuple) else ()
+        if first.is_set():
+            hanging.wait()
+        first.set()
+        return (stood(),)
 
     service = MetricsService(clock=clock, regions=(Region("", "eu", look),), environment="aws", seconds=60)
     with PrometheusExporter().serve("127.0.0.1", 0, service.families) as address:
