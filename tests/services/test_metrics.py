@@ -76,7 +76,7 @@ def test_a_scrape_is_answered_while_aws_keeps_us_waiting(tmp_path: Path) -> None
         first.set()
         return (stood(),)
 
-    service = MetricsService(clock=clock, regions=(Region("", "eu", look),), environment="aws", seconds=60)
+    service = MetricsService(clock=clock, regions=(Region("", "eu", look),), environment="aws", seconds=3_600)
     with PrometheusExporter().serve("127.0.0.1", 0, service.families) as address:
         assert "hsmctl_place_read" not in scraped(address)
         service.collect()
