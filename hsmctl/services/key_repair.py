@@ -50,7 +50,7 @@ class KeyRepair:
             Action.SHARE_KEY: Runner(self._share, lambda _, __: None),
             Action.CHECK_KEY: Runner(self._check),
         }
-        return Playbook(runners, self.readiness.readers)
+        return Playbook(runners, self.readiness.readers, self.readiness.looking)
 
     def plan_attribute(self, cluster: Cluster, way: Way, key: str, name: str, value: str) -> Plan:
         """One attribute set to the value that is right, on every HSM.

@@ -7,8 +7,8 @@ neither KMS nor an unknown source would be cut off.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -86,8 +86,17 @@ class MtlsService:
             Action.CHECK_ANCHOR: Runner(self._check),
             Action.SET_ENFORCEMENT: Runner(self._enforce, lambda _, __: None),
         }
-        readers: dict[str, Reader] = dict.fromkeys(_INTERLOCKS, self._look_again)
-        return Playbook(runners, {**self.readiness.readers, **readers})
+        return Playbook(runners, {**self.readiness.readers, **self._interlocks}, self._looking)
+
+    @property
+    def _interlocks(self) -> Mapping[str, Reader]:
+        return dict.fromkeys(_INTERLOCKS, self._look_again)
+
+    @contextmanager
+    def _looking(self) -> Iterator[Mapping[str, Reader]]:
+        """How everything is looked at again at one moment."""
+        with self.readiness.looking() as readers:
+            yield {**readers, **self._interlocks}
 
     def state(self, cluster: Cluster, host: str | None = None) -> MtlsState:
         """Anchors, where they are and how long they last, and which hosts show a certificate; nobody logs in."""

@@ -9,6 +9,7 @@ first. A step that only waits changes nothing, so that the plan's preconditions 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
 from hsmctl.domain.cluster import Cluster, legal_now
@@ -53,6 +54,12 @@ class Playbook:
 
     runners: Mapping[Action, Runner]
     readers: Mapping[str, Reader] = field(default_factory=dict)
+    looking: Callable[[], AbstractContextManager[Mapping[str, Reader]]] | None = None
+    """The readers for one look at all preconditions, where opening what they ask is shared; else `readers` are used."""
+
+    def look(self) -> AbstractContextManager[Mapping[str, Reader]]:
+        """The readers for as long as one look lasts."""
+        return self.looking() if self.looking else nullcontext(self.readers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,9 +255,10 @@ class Operations:
         asked = () if step.effect is Effect.WAIT else plan.preconditions
         try:
             self._check_state(step, found.get("cluster_id"))
-            for precondition in (*asked, *step.preconditions):
-                if precondition.key:
-                    _check_one(playbook.readers[precondition.key](precondition, found))
+            with playbook.look() as readers:
+                for precondition in (*asked, *step.preconditions):
+                    if precondition.key:
+                        _check_one(readers[precondition.key](precondition, found))
         except HsmctlError as error:
             self._record(operation, "step-hindered", number=record.number, error=str(error))
             self._close_if_unchanged(operation)

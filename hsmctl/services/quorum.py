@@ -58,7 +58,7 @@ class QuorumService:
             Action.SET_QUORUM: Runner(self._set, self._is_set),
             Action.DELETE_TOKENS: Runner(self._delete, lambda _, __: None),
         }
-        return Playbook(runners, self.readiness.readers)
+        return Playbook(runners, self.readiness.readers, self.readiness.looking)
 
     def state(self, cluster: Cluster, host: str | None = None) -> QuorumState:
         """Values, approvers and open tokens; nobody logs in.

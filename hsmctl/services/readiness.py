@@ -8,6 +8,7 @@ HSM gets the users of a snapshot and would lose the change (measured, and never 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
 from hsmctl.domain.cluster import Cluster, HsmState
@@ -94,8 +95,27 @@ class Readiness:
 
     @property
     def readers(self) -> Mapping[str, Reader]:
-        """How each precondition is looked at again."""
-        return dict.fromkeys((*_READERS, TOUCHABLE), self._look_again)
+        """How each precondition is looked at again, by itself."""
+
+        def alone(precondition: Precondition, found: Found) -> Precondition:
+            with self.looking() as readers:
+                return readers[precondition.key](precondition, found)
+
+        return dict.fromkeys((*_READERS, TOUCHABLE), alone)
+
+    @contextmanager
+    def looking(self) -> Iterator[Mapping[str, Reader]]:
+        """How they are all looked at again at one moment, in one conversation with each client host."""
+        opened: dict[tuple[str, str], Console] = {}
+        with ExitStack() as stack:
+
+            def look(precondition: Precondition, _: Found) -> Precondition:
+                place = precondition.inputs["cluster_id"], precondition.inputs["host"]
+                if place not in opened:
+                    opened[place] = stack.enter_context(self.console.open(*place))
+                return self._read(precondition, opened[place])
+
+            yield dict.fromkeys((*_READERS, TOUCHABLE), look)
 
     def _wanted(self, asks: Asks) -> Iterator[str]:
         """The preconditions of a change."""
@@ -106,11 +126,6 @@ class Readiness:
             yield APPROVERS
         if asks.service:
             yield APPROVED
-
-    def _look_again(self, precondition: Precondition, _: Found) -> Precondition:
-        """The same precondition with what is seen now."""
-        with self.console.open(precondition.inputs["cluster_id"], precondition.inputs["host"]) as console:
-            return self._read(precondition, console)
 
     def _read(self, precondition: Precondition, console: Console) -> Precondition:
         if precondition.key == TOUCHABLE:

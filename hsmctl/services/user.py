@@ -48,7 +48,7 @@ class UserService:
     @property
     def playbook(self) -> Playbook:
         """How plans of users are carried out."""
-        return Playbook(self.steps.runners(), self.readiness.readers)
+        return Playbook(self.steps.runners(), self.readiness.readers, self.readiness.looking)
 
     def list(self, cluster: Cluster, host: str | None = None) -> Users:
         """Every user, with how far the answer goes.

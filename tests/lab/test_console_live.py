@@ -184,7 +184,7 @@ def test_a_configuration_of_another_time_is_found_and_nothing_is_written_through
 
 def test_a_wrong_password_costs_one_attempt(lab: RealLab) -> None:
     wrong = {"password of alice": "no such password"}
-    for _ in range(3):
+    for _ in range(2):
         facade = Hsmctl(lab.hsmctl.settings, lambda prompt: Secret(wrong.get(prompt, "no such password")))
         plan = facade.user.plan_password(lab.live.cluster(), lab.way, "alice")
         with pytest.raises(Denied):
