@@ -286,7 +286,7 @@ class Hsmctl:
         """Opens tokens over every transport."""
         from hsmctl.wiring.sync import tokens
 
-        return tokens(self.context, self.clock, self.settings.state_folder, self._breaker.gate)
+        return tokens(self.context, self.clock, self.settings.state_folder, self._breaker.gate, lambda: self.console)
 
     @cached_property
     def logins(self) -> LoginService:

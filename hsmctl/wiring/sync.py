@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hsmctl.ports import Clock, Journal, Login, SignatureVerifier, Tokens
     from hsmctl.ports_sync import History
     from hsmctl.services.canary import CanaryService
+    from hsmctl.services.console import ConsoleService
     from hsmctl.services.hold import HoldService
     from hsmctl.services.sync import SyncService
 
@@ -26,9 +27,19 @@ LAB_PORT = 2223
 """Where an HSM listens (user guide, security groups: 2223 to 2225)."""
 
 
-def tokens(context: Context, clock: Clock, state_folder: Path, gate: Gate) -> Tokens:
-    """Opens tokens over every transport; client hosts are those of the context."""
+def tokens(
+    context: Context, clock: Clock, state_folder: Path, gate: Gate, console: Callable[[], ConsoleService]
+) -> Tokens:
+    """Opens tokens over every transport; client hosts are those of the context, and are asked about users first.
+
+    Not in the lab, whose HSMs are logged in to one by one.
+    """
     from hsmctl.adapters.token import AgentTokens
+
+    if context.kind is ContextKind.AWS and any(entry.host or entry.name == "local" for entry in context.clients):
+        from hsmctl.services.caution import Caution
+
+        gate = Caution(console, gate, clock).gate
 
     def connect(name: str, deadline: float) -> SshHost:
         from hsmctl.adapters.ssh import SshHost

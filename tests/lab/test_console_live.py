@@ -103,7 +103,6 @@ def test_a_host_that_was_never_set_up_is_set_up(lab: RealLab) -> None:
 
 
 def test_what_is_reported_of_keys_is_what_the_oracle_sees(lab: RealLab) -> None:
-    assert [lab.checked(via) for via in ("login", "lab-node")] == ["no difference seen"] * 2
     for name, expected in KEY_FAULTS.items():
         injected = lab.live.program.inject(LabFault(name=name, hsm=lab.live.hsms()[1].hsm_id, key="kek"), None)
         assert [lab.checked(via) for via in ("login", "lab-node")] == [expected] * 2, name
