@@ -134,9 +134,9 @@ class HsmctlApp(App[None]):
             return True
         return all(command.runs(place) for command in place.commands if command.of_app and command.name == name)
 
-    def look(self) -> None:
-        """Ask AWS again, in the background."""
-        self.run_worker(self._look(), group="look")
+    def look(self, *, afresh: bool = False) -> None:
+        """Ask AWS again, in the background; `afresh` also what is asked now and then only."""
+        self.run_worker(self._look(afresh=afresh), group="look")
 
     def check(self, cluster: Cluster) -> None:
         """Compare a cluster's replicas, in the background."""
@@ -252,10 +252,11 @@ class HsmctlApp(App[None]):
         """Leave."""
         self.exit()
 
-    async def _look(self) -> None:
+    async def _look(self, *, afresh: bool) -> None:
         await self.survey.look()
         for cluster in self.survey.due():
             self.check(cluster)
+        await self.survey.stand(afresh=afresh)
 
     async def _keep(self) -> None:
         """Write down what is to be remembered, one after the other, so that the last is what stays."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from hsmctl.domain.cluster import Cluster, Hsm, HsmState
 from hsmctl.domain.evidence import Failed
 from hsmctl.domain.status_cluster import of_hsms, of_state
-from hsmctl.domain.status_finding import Severity
+from hsmctl.domain.status_finding import Severity, Topic
 from hsmctl.mark import CELLS, VERDICTS, Mark
 
 from .estate import Check, Estate, Problem
@@ -18,18 +18,23 @@ _PROVED, _IN_SYNC = "proved", "in sync"
 """Words of `domain.sync`, which the first frame need not load."""
 
 
-_MARKS = {
+MARKS = {
     Severity.CRITICAL: Mark.BAD,
     Severity.UNKNOWN: Mark.UNREADABLE,
     Severity.WARNING: Mark.ATTENTION,
     Severity.PENDING: Mark.PENDING,
 }
+"""The sign of a finding of `hsmctl status` that is not ok."""
+_NOUNS = {Topic.USERS: "user", Topic.REACH: "net", Topic.OPERATION: "operation"}
+"""The place that shows more about a topic; else it is the cluster's."""
+_SHOWN = (Topic.STATE, Topic.HOLD)
+"""Topics that are told from what was looked at just now."""
 
 
 def attention(estate: Estate) -> tuple[Problem, ...]:
     """Every problem of the estate, worst first."""
     found = [problem for cluster in estate.clusters or () for problem in problems(cluster, estate)]
-    errors = filter(None, (estate.error, estate.unheld))
+    errors = filter(None, (estate.error, estate.unheld, None if estate.error else estate.unstanding))
     found += (Problem(mark=Mark.UNREADABLE, brief="", text=str(error), error=error) for error in errors)
     return tuple(sorted(found, key=lambda problem: rank(problem.mark)))
 
@@ -40,6 +45,7 @@ def problems(cluster: Cluster, estate: Estate) -> tuple[Problem, ...]:
         *_of_cluster(cluster),
         *_of_check(cluster, estate.check(cluster)),
         *_of_hold(cluster, estate),
+        *_of_standing(cluster, estate),
     ]
     return tuple(sorted(found, key=lambda problem: rank(problem.mark)))
 
@@ -86,7 +92,19 @@ def _of_cluster(cluster: Cluster) -> Iterator[Problem]:
     """What DescribeClusters alone tells, by the rules of `hsmctl status`."""
     for finding in (*of_state(cluster), *of_hsms(cluster)):
         if finding.severity is not Severity.OK:
-            yield Problem(mark=_MARKS[finding.severity], brief=finding.brief, text=finding.says, cluster=cluster)
+            yield Problem(mark=MARKS[finding.severity], brief=finding.brief, text=finding.says, cluster=cluster)
+
+
+def _of_standing(cluster: Cluster, estate: Estate) -> Iterator[Problem]:
+    """What the other sources tell, apart from what is known better from DescribeClusters and the check."""
+    told = estate.standings.get(cluster.cluster_id)
+    newer = {*of_hsms(told.cluster), *of_hsms(cluster)} if told else set()
+    checked = estate.check(cluster).at is not None
+    for each in told.problems if told else ():
+        if each.topic in _SHOWN or each in newer or (checked and each.about == "sync check"):
+            continue
+        noun = _NOUNS.get(each.topic, "cluster")
+        yield Problem(mark=MARKS[each.severity], brief=each.brief, text=each.says, noun=noun, cluster=cluster)
 
 
 def _of_hold(cluster: Cluster, estate: Estate) -> Iterator[Problem]:

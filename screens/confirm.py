@@ -16,15 +16,11 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
-from hsmctl.domain.evidence import Grade
 from hsmctl.domain.plan import Effect, Plan, Precondition, Step
 from hsmctl.mark import Mark
 from hsmctl.words import lasting
 
-from .glyph import ROLES, Role, Spans, content, sign
-
-GRADES = {Grade.PROVED: Mark.PROVED, Grade.REPORTED: Mark.REPORTED, Grade.INFERRED: Mark.INFERRED}
-"""The sign of something that holds, by how that is known."""
+from .glyph import GRADES, ROLES, Role, Spans, content, sign
 
 
 class ConfirmScreen(ModalScreen[bool]):

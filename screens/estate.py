@@ -15,6 +15,7 @@ from hsmctl.mark import Mark
 if TYPE_CHECKING:
     from hsmctl.domain.coverage_verdict import CoverageReport
     from hsmctl.domain.key import Identity, Key
+    from hsmctl.domain.status import Standing
     from hsmctl.domain.sync import Cell, Reading, Replica, Report, Row
     from hsmctl.domain.sync_history import Past
     from hsmctl.ports_hold import Hold
@@ -143,6 +144,12 @@ class Estate:
     """By cluster id: where nothing may be removed, by somebody's word."""
     unheld: HsmctlError | None = None
     """Why holds could not be read, which is no permission."""
+    standings: Mapping[str, Standing] = field(default_factory=dict)
+    """By cluster id: what `hsmctl status` finds about backups, key stores, users, reach, certificates and limits."""
+    stood_at: datetime | None = None
+    """When that was asked."""
+    unstanding: HsmctlError | None = None
+    """Why it could not be asked, the last time."""
     runs: tuple[Run, ...] = ()
     """The changes this session has started, oldest first."""
 

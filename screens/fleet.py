@@ -12,16 +12,18 @@ from textual.containers import Vertical
 from textual.geometry import Size
 
 from hsmctl.domain.cluster import Cluster
+from hsmctl.domain.evidence import Grade
+from hsmctl.domain.status_finding import Finding, Severity, Topic
 from hsmctl.mark import Mark
 from hsmctl.words import counted
 
-from .attention import attention, problems, standing
+from .attention import MARKS, attention, problems, standing
 from .column import Column
 from .command import CHECK, CREATE, FILTER, HELP, KEY, LINE, OPEN, SYNC, Command, bindings
 from .detail import Detail, facts, noted, tiles
 from .estate import CHECKABLE, Check, Estate, Problem
 from .facts import of_cluster, of_error, title_of
-from .glyph import Role, Spans, rank, sign
+from .glyph import GRADES, Role, Spans, rank, role, sign
 from .lines import Lines
 from .place import Description, Place
 from .survey import Survey
@@ -161,8 +163,8 @@ class FleetScreen(Place):
             return short(check(cluster), self._now()) if cluster.state in CHECKABLE else (("–", Role.MUTED),)
 
         return (
-            Column(heads=("CLUSTER",), text=cluster_name, draw=mark, width=16),
-            Column(heads=("STATE",), text=lambda cluster: state_word(cluster.state), width=13),
+            Column(heads=("CLUSTER",), text=cluster_name, draw=mark, width=14),
+            Column(heads=("STATE",), text=lambda cluster: state_word(cluster.state), width=11),
             Column(heads=("HSMS",), text=_hsms, draw=_hsms_drawn, width=5, right=True),
             Column(heads=("SYNC",), text=lambda cluster: few_words(check(cluster)), draw=sync, width=20),
             Column(
@@ -171,9 +173,36 @@ class FleetScreen(Place):
                 role=Role.MUTED,
                 width=6,
                 right=True,
+                room=100,
             ),
-            Column(heads=("WHY",), text=why, width=12, grows=True, room=78),
+            self._topic("USERS", Topic.USERS, 5),
+            self._topic("KMS", Topic.KMS, 3),
+            self._topic("REACH", Topic.REACH, 5),
+            self._topic("BACKUP", Topic.BACKUP, 7),
+            Column(heads=("WHY",), text=why, width=12, grows=True, room=110),
         )
+
+    def _topic(self, head: str, topic: Topic, width: int) -> Column[Cluster]:
+        """A column of what `hsmctl status` finds about a topic, at its worst; a dash where nothing is known."""
+
+        def found(cluster: Cluster) -> Finding | None:
+            told = self.survey.estate.standings.get(cluster.cluster_id)
+            return told.on(topic) if told else None
+
+        def text(cluster: Cluster) -> str:
+            finding = found(cluster)
+            return finding.brief if finding and finding.brief != "none" else "–"
+
+        def draw(cluster: Cluster) -> Spans:
+            finding = found(cluster)
+            if finding is None or finding.brief == "none":
+                return (("–", Role.MUTED),)
+            bad = finding.severity is not Severity.OK
+            mark = MARKS[finding.severity] if bad else GRADES[finding.grade or Grade.REPORTED]
+            brief = finding.brief if len(finding.brief) <= width - 2 else ""
+            return sign(mark), (f" {brief}", role(mark) if bad and mark is not Mark.UNREADABLE else Role.PLAIN)
+
+        return Column(heads=(head,), text=text, draw=draw, width=width, room=78)
 
     def _now(self) -> datetime:
         return self.survey.hsmctl.clock.now()

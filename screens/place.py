@@ -40,7 +40,7 @@ Description = tuple[str, Sequence[Spans]]
 
 _WINDOW = 104
 """Cells of the longest line in a window over a place."""
-_WIDTHS = [(0, "-narrow"), (120, "-wide")]
+_WIDTHS = [(0, "-narrow"), (160, "-wide")]
 _HEIGHTS = [(0, "-short"), (36, "-tall")]
 """The class a screen has from a width or height on."""
 
@@ -221,7 +221,7 @@ class Place(Screen[None]):
 
     def action_refresh(self) -> None:
         """Ask again."""
-        self.hsmctl_app.look()
+        self.hsmctl_app.look(afresh=True)
 
     def action_describe(self) -> None:
         """Tell everything known about what the cursor is on."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hsmctl.bootstrap import Hsmctl
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from hsmctl.domain.event import Event
     from hsmctl.domain.operation import Operation
     from hsmctl.domain.plan import Plan
+    from hsmctl.domain.status import Standing
     from hsmctl.domain.sync import Replica
     from hsmctl.services.key import Listing
 
@@ -33,6 +35,10 @@ LISTING_SECONDS = 20.0
 """How long a replica may take to list its keys."""
 KEYS_SECONDS = 180.0
 """How long a listing may take, with the time an operator needs to type a password."""
+STAND_SECONDS = 20.0
+"""How long the sources of a cluster's standing may take; what is silent then is unknown."""
+STAND_EVERY = timedelta(minutes=5)
+"""How old a standing may become before it is asked anew by itself."""
 CHECK_EVERY = timedelta(seconds=60)
 """How old a lab's check may become before it is made again by itself."""
 
@@ -46,6 +52,7 @@ class Survey:
         context = hsmctl.context
         self.estate = Estate(account=context.account_id or "", region=context.region or "")
         self._publish = publish
+        self._standing = False
 
     @property
     def lab(self) -> bool:
@@ -62,6 +69,26 @@ class Survey:
             await self.read_holds()
         finally:
             self._know(replace(self.estate, reading=False))
+
+    async def stand(self, *, afresh: bool = False) -> None:
+        """Ask every other source how the clusters stand, now and then: CloudWatch's answers cost money."""
+        now, then = self.hsmctl.clock.now(), self.estate.stood_at
+        old = then is None or now - then >= STAND_EVERY or self.estate.standings.keys() != self._known()
+        if self._standing or not (old or afresh) or not self.estate.clusters:
+            return
+        self._standing = True
+        try:
+            found = await call(partial(_stand, self.hsmctl), seconds=STAND_SECONDS + 10.0)
+            standings = {each.cluster.cluster_id: each for each in found}
+            self._know(replace(self.estate, standings=standings, unstanding=None))
+        except HsmctlError as error:
+            self._know(replace(self.estate, unstanding=error))
+        finally:
+            self._standing = False
+            self._know(replace(self.estate, stood_at=now))
+
+    def _known(self) -> set[str]:
+        return {cluster.cluster_id for cluster in self.estate.clusters or ()}
 
     async def _read_clusters(self) -> None:
         try:
@@ -197,6 +224,13 @@ class Survey:
 
     def _keep(self, cluster: Cluster, check: Check) -> None:
         self._know(replace(self.estate, checks={**self.estate.checks, cluster.cluster_id: check}))
+
+
+def _stand(hsmctl: Hsmctl) -> tuple[Standing, ...]:
+    """How every cluster stands; work for a thread."""
+    from hsmctl.services.status import StatusWish
+
+    return hsmctl.status.look(StatusWish(seconds=STAND_SECONDS))
 
 
 def _put(runs: tuple[Run, ...], place: int, run: Run) -> tuple[Run, ...]:

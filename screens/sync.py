@@ -151,9 +151,11 @@ class SyncScreen(Place):
         line = self.matrix.current
         if line is None or isinstance(line, Agreement):
             return list(replicas(self.check, room))
-        return [((" ", Role.PLAIN), (title_of(line), Role.STRONG)), *evidence(line, self.check, room.width)][
-            : room.height
-        ]
+        lines = [((" ", Role.PLAIN), (title_of(line), Role.STRONG)), *evidence(line, self.check, room.width)]
+        below = room.height - len(lines) - 1
+        if below > len(self.check.replicas):
+            lines += [(), *replicas(self.check, Size(room.width, below))]
+        return lines[: room.height]
 
 
 def _words(check: Check) -> tuple[Spans, ...]:

@@ -49,14 +49,16 @@ async def test_a_replica_that_does_not_answer_is_loud_and_never_counted_as_agree
 async def test_the_worst_cluster_is_first_and_under_the_cursor() -> None:
     world = missing()
     own = tuple(replace(hsm, hsm_id=f"hsm-{zone * 11}") for zone, hsm in zip("xyz", three_hsms().hsms, strict=True))
-    healthy = replace(three_hsms(), cluster_id="cluster-aaaaaaaaaaa", tags={"Name": "a-healthy-one"}, hsms=own)
+    healthy = replace(three_hsms(), cluster_id="cluster-aaaaaaaaaaa", tags={"Name": "a-healthy"}, hsms=own)
     unclaimed = replace(healthy, cluster_id="cluster-bbbbbbbbbbb", tags={"Name": "b"}, state=ClusterState.INITIALIZED)
     world.plane.held = {cluster.cluster_id: cluster for cluster in (healthy, unclaimed, three_hsms())}
-    async with opened(world) as stage:
+    ready = world.plane.backup_list[0]
+    world.plane.backup_list = (ready, replace(ready, cluster_id=healthy.cluster_id))
+    async with opened(world, size=(120, 40)) as stage:
         await stage.sees_line("lab", "1 missing")
         await stage.sees_line("b  ", "not activated")
-        rows = [line.split()[1] for line in stage.text.splitlines() if "ACTIVE" in line or "INITIALIZED" in line]
-        assert rows == ["b", "lab", "a-healthy-one"]
+        rows = [line.split()[1] for line in stage.text.splitlines() if "  3/3 " in line]
+        assert rows == ["b", "lab", "a-healthy"]
         await stage.press("enter")
         await stage.sees("fleet ▸ b ")
 
@@ -96,6 +98,24 @@ async def test_the_first_frame_waits_for_nobody_and_keys_are_answered_meanwhile(
         answer.set()
         await stage.settle()
         await stage.sees("ACTIVE")
+
+
+async def test_what_status_finds_has_its_columns_and_asks_for_attention() -> None:
+    world = World()
+    world.plane.backup_list = ()
+    async with opened(world) as stage:
+        await stage.sees("USERS", "KMS", "REACH", "BACKUP")
+        await stage.sees_line("✖ lab", "there is no READY backup")
+        await stage.sees_line("ACTIVE", "◔ 4", "✖")
+        await stage.misses("nothing needs attention")
+
+
+async def test_a_source_that_is_denied_is_unknown_and_hides_nothing() -> None:
+    world = World()
+    world.estate.stores_error = Denied("kms:DescribeCustomKeyStores denied", "no policy", "have it allowed")
+    async with opened(world, size=(120, 40)) as stage:
+        await stage.sees_line("▒ lab", "KMS stores")
+        await stage.sees_line("ACTIVE", "▒", "◍ 4 h")
 
 
 async def test_an_error_is_one_line_and_enter_tells_it_whole() -> None:
