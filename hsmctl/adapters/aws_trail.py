@@ -26,9 +26,10 @@ _QUIET = timedelta(hours=2)
 class AwsTrail:
     """ports_timeline.Trail over cloudtrail:LookupEvents."""
 
-    def __init__(self, client: Callable[[], Any]) -> None:
-        """Name what makes the client; nothing is asked yet."""
+    def __init__(self, client: Callable[[], Any], pages: int = _MOST_PAGES) -> None:
+        """Name what makes the client; nothing is asked yet. A question takes so many pages at most."""
         self._new_client = client
+        self._pages = pages
 
     def of_service(self, since: datetime, until: datetime) -> Recorded:
         """The events of CloudHSM itself."""
@@ -46,7 +47,7 @@ class AwsTrail:
         }
         found: list[TrailEvent] = []
         with translated("cloudtrail:LookupEvents"):
-            for _ in range(_MOST_PAGES):
+            for _ in range(self._pages):
                 page = self._client.lookup_events(**asked)
                 found += map(_event, page["Events"])
                 if not page.get("NextToken"):

@@ -67,6 +67,21 @@ def test_a_region_is_down_alone(sky: Sky, named: str | None, down: str, up: str)
     assert sky.refusal(region=up) is None
 
 
+@pytest.mark.parametrize(
+    ("fault", "service", "code"),
+    [
+        ("kms-denied", "kms", "AccessDeniedException"),
+        ("metrics-denied", "monitoring", "AccessDenied"),
+        ("trail-denied", "cloudtrail", "AccessDeniedException"),
+        ("logs-denied", "logs", "AccessDeniedException"),
+    ],
+)
+def test_iam_denies_one_service_and_no_other(sky: Sky, fault: str, service: str, code: str) -> None:
+    sky.book.add(asked(fault))
+    assert sky.refusal(service) == (code, 400)
+    assert sky.refusal("cloudhsm") is None
+
+
 def test_faults_of_the_cloud_are_there_again_after_a_restart(sky: Sky, tmp_path: Path) -> None:
     sky.book.add(asked("cloud-failing"))
     assert Sky(tmp_path / "faults.json").refusal() == ("InternalFailure", 500)
