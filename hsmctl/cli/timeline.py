@@ -18,6 +18,7 @@ from hsmctl.domain.audit import OPCODES
 from hsmctl.domain.timeline import Happening, Looked, Source, Timeline, Weight
 from hsmctl.errors import Conflict, Denied, ExitCode, UsageError
 from hsmctl.mark import Mark
+from hsmctl.services.fanout import within
 from hsmctl.words import counted, instant, shortened
 
 _MARKS = {Weight.ALARM: Mark.ATTENTION, Weight.CHANGE: Mark.REPORTED, Weight.SESSION: Mark.UNPROVEN}
@@ -110,11 +111,17 @@ def noun(
     begin, end = since.at(now), until.at(now) if until else now
     if begin >= end:
         raise UsageError("--since", f"{instant(begin)} is not before {instant(end)}", "--since 24h")
-    session.check_account(cluster)
-    name = cluster or facade.cluster.only(None).cluster_id
-    found = facade.timeline.collect(name, begin, end, deadline)
+    give_up = facade.clock.monotonic() + deadline
+    name = within(lambda: _named(session, cluster), "AWS", clock=facade.clock, deadline=give_up)
+    found = facade.timeline.collect(name, begin, end, give_up - facade.clock.monotonic())
     shown = _shown(found, sessions=sessions, alarms=alarms)
     return session.show(VIEW, shown, region=facade.aws.plane.region, code=_code(found))
+
+
+def _named(session: Session, cluster: str | None) -> str:
+    """The cluster that is meant, once the account is the right one."""
+    session.check_account(cluster)
+    return cluster or session.hsmctl.cluster.only(None).cluster_id
 
 
 def _code(found: Timeline) -> ExitCode:

@@ -17,7 +17,7 @@ from hsmctl.domain.operation import Operation, OperationState
 from hsmctl.domain.status import Facts, LastCheck, Paper, Reach, Standing, standing, worst_first
 from hsmctl.domain.status_cluster import RUNNING
 from hsmctl.errors import Conflict, HsmctlError
-from hsmctl.ports import Clock, ControlPlane
+from hsmctl.ports import Clock, ControlPlane, Identity
 from hsmctl.ports_ceremony import Papers
 from hsmctl.ports_hold import Holds
 from hsmctl.ports_interlock import KeyStores, Metrics
@@ -71,6 +71,7 @@ class StatusService:
 
     clock: Clock
     plane: ControlPlane
+    identity: Identity
     wanted: Sequence[str]
     """The context's clusters; none named means all."""
     metrics: Metrics
@@ -91,7 +92,7 @@ class StatusService:
         """Every cluster with how it stands, worst first.
 
         Raises:
-            Denied: IAM does not allow cloudhsm:DescribeClusters.
+            Denied: IAM does not allow cloudhsm:DescribeClusters, or we are of another account than the context.
             Unreachable: CloudHSM did not answer in time.
             Conflict: a cluster that was named is not there.
         """
@@ -108,6 +109,7 @@ class StatusService:
         return worst_first([standing(facts, wish.oldest_backup) for facts in known])
 
     def _clusters(self, ids: Sequence[str]) -> list[Cluster]:
+        self.identity.caller()  # a verdict about another account's clusters would be none
         found = [
             each for each in self.plane.clusters(ids or self.wanted) if each.state is not ClusterState.DELETED or ids
         ]

@@ -37,6 +37,7 @@ def status_service(
     return StatusService(
         clock=interlocks.clock,
         plane=interlocks.plane,
+        identity=operations.identity,
         wanted=context.clusters,
         metrics=interlocks.metrics,
         key_stores=interlocks.key_stores,

@@ -1,4 +1,4 @@
-"""Proves that CloudTrail's events and the HSMs' audit logs are read as AWS sends them, page by page, and refusals told."""
+"""Proves that CloudTrail's events and the HSMs' audit logs are read as AWS sends them, page by page."""
 
 from __future__ import annotations
 

@@ -111,3 +111,10 @@ def test_an_account_without_clusters_has_nothing_the_matter() -> None:
     here.plane.held.clear()
     ran = status(here)
     assert (ran.code, ran.out.splitlines()[0]) == (ExitCode.OK, "◍ nothing is the matter on 0 clusters")
+
+
+def test_another_account_than_the_contexts_is_no_answer() -> None:
+    here = world()
+    here.aws.account = "999999999999"
+    ran = status(here)
+    assert (ran.code, "the context is for 111122223333" in ran.out) == (ExitCode.DENIED, True)
