@@ -218,6 +218,14 @@ def _check_lines(found: ClientCheck, page: Page) -> Iterator[str]:
     if shown:
         yield from table(columns, shown, wide=page.wide, width=page.width)
     yield from dict.fromkeys(f"fix: {row.fix}" for row in shown if row.fix)
+    yield from dict.fromkeys(
+        f"all of it: hsmctl client fix {row.host}" for row in shown if row.fix in _mended(row.host)
+    )
+
+
+def _mended(host: str) -> tuple[str, ...]:
+    """What `client fix` does as well."""
+    return f"hsmctl client configure {host}", f"hsmctl client install-ca {host}"
 
 
 def _says(found: ClientCheck) -> str:

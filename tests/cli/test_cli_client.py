@@ -47,7 +47,7 @@ def test_addresses_of_another_time(addresses: tuple[str, ...], says: str, code: 
     made.clients.hosts["app1"] = addresses
     ran = hsmctl(made, "client", "check")
     assert (ran.code, says in ran.out) == (code, True)
-    assert "fix: hsmctl client configure app1" in ran.out
+    assert "fix: hsmctl client configure app1\nall of it: hsmctl client fix app1" in ran.out
 
 
 def test_what_else_may_be_wrong_with_a_host() -> None:
