@@ -38,9 +38,10 @@ async def _propose(place: Place, make: Callable[[], Plan]) -> None:
 
 
 async def confirm_and_begin(place: Place, plan: Plan) -> None:
-    """Show a plan and, once it is confirmed, have it carried out."""
+    """Show a plan, with who else changed its cluster lately, and, once it is confirmed, have it carried out."""
     from .confirm import ConfirmScreen
 
+    plan = await call(lambda: place.survey.hsmctl.timeline.warned(plan), seconds=PLAN_SECONDS)
     if await place.app.push_screen_wait(ConfirmScreen(plan)) and _still_armed(place):
         place.hsmctl_app.begin(place.survey.apply(plan))
 

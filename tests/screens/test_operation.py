@@ -10,6 +10,7 @@ from hsmctl.screens.confirm import ConfirmScreen
 from hsmctl.screens.operation import OperationScreen
 from stage import Stage, staged
 from textual.widgets import Button
+from timeline_world import event
 from world import CLUSTER, HSMS, World, three_hsms
 
 from hsmctl.domain.cluster import HsmState
@@ -27,10 +28,12 @@ async def test_nothing_changes_before_arming(tmp_path: Path) -> None:
 
 async def test_an_hsm_is_added_through_the_plan_that_was_shown(tmp_path: Path) -> None:
     world = World()
+    world.trail.events = [event("DeleteHsm", CLUSTER, minutes=4)]
     async with staged(world.hsmctl(folder=tmp_path), (100, 34)) as stage:
         await _armed_at_cluster(stage)
         await stage.enter("add eu-central-1b")
         await stage.sees("add 1 HSM to", "create an HSM in eu-central-1b", "cloudhsm:CreateHsm")
+        await stage.sees("called DeleteHsm 6 min ago")
         assert stage.app.focused is stage.app.screen.query_one("#cancel")
         await stage.pilot.press("right", "enter")
         await stage.settle()
