@@ -257,14 +257,19 @@ def _clusters(rows: Sequence[StandingRow], page: Page) -> list[str]:
         Column(title="CONTEXT", cell=lambda row: row.context or ""),
         Column(title="REGION", cell=lambda row: row.region, wide=len({row.region for row in rows}) < 2),
         Column(title="STATE", cell=lambda row: row.state.upper()),
-        Column(title="HSMS", cell=lambda row: f"{row.hsms_active}/{row.hsms_total}", right=True),
-        Column(title="ZONES", cell=lambda row: " ".join(f"{zone[-1:]}:{count}" for zone, count in row.zones.items())),
+        Column(title="HSMS", cell=_hsms),
         *(Column(title=topic.upper(), cell=_cell(topic)) for topic in _COLUMNS),
     )
     return table(columns, rows, wide=page.wide, width=page.width)
 
 
 _COLUMNS = (Topic.KEYS, Topic.USERS, Topic.KMS, Topic.REACH, Topic.BACKUP)
+
+
+def _hsms(row: StandingRow) -> str:
+    """How many are active, and in which zones, these by what tells them apart: `3/3 a1 b1 c1`."""
+    zones = [f"{zone[-1:]}{count}" for zone, count in row.zones.items()]
+    return " ".join([f"{row.hsms_active}/{row.hsms_total}", *zones])
 
 
 def _cell(topic: Topic) -> Callable[[StandingRow], str]:

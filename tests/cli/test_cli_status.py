@@ -35,7 +35,7 @@ def test_nothing_is_the_matter() -> None:
     assert ran.code == ExitCode.OK
     assert ran.out.splitlines()[0] == "◍ nothing is the matter on 1 cluster"
     row = ran.out.splitlines()[3]
-    assert all(part in row for part in ("ACTIVE", "3/3", "a:1 b:1 c:1", "◔ 5", "◍ 4 h"))
+    assert all(part in row for part in ("ACTIVE", "3/3 a1 b1 c1", "◔ 5", "◍ 4 h"))
 
 
 def test_the_worst_is_first_with_the_sentence_why_and_the_next_step() -> None:
