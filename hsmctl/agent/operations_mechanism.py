@@ -123,7 +123,13 @@ def _oaep(ready: Prepared, raw: Mapping[str, Any]) -> bytes:
 
 
 def _gcm(ready: Prepared, raw: Mapping[str, Any]) -> bytes:
-    """CK_GCM_PARAMS; without an IV, zeros into which CloudHSM writes the one it made."""
+    """CK_GCM_PARAMS; without an IV, zeros into which CloudHSM writes the one it made.
+
+    CLOUDHSM_AES_GCM carries its IV in front of the ciphertext and is given no place for one.
+    """
+    if raw["name"] == "CLOUDHSM_AES_GCM":
+        aad = bytes.fromhex(raw.get("aad", ""))
+        return bytes((_WORD * 6)(0, 0, 0, _kept(ready, aad), len(aad), int(raw["tag_bits"])))
     iv = bytes.fromhex(raw.get("iv") or "") or bytes(_GCM_IV_BYTES)
     aad = bytes.fromhex(raw.get("aad", ""))
     ready.written = ctypes.create_string_buffer(iv, len(iv))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Mapping
 from typing import Any
 
 from hsmctl.agent.inventory import Module, Operation, Reader, Refused, Session
-from hsmctl.agent.operations_mechanism import prepared
+from hsmctl.agent.operations_mechanism import VENDOR, prepared
 from hsmctl.agent.operations_token import objects, only, opened, template
+from hsmctl.agent.operations_use import functions
 
 _PUBLIC_VALUES: Mapping[int, tuple[str, ...]] = {
     0: ("value", "application", "object_id"),
@@ -96,7 +98,7 @@ def token(module: Module, session: Session, args: Mapping[str, Any]) -> dict[str
     slot = module.slot(session.slot_id)
     with opened(module, session) as ready:
         place = ready.token.slot
-        mechanisms = [_mechanism(place, each) for each in place.get_mechanisms()]
+        mechanisms = [_mechanism(module, session.slot_id, each) for each in place.get_mechanisms()]
         return {
             **slot._asdict(),
             "firmware": ".".join(map(str, ready.token.firmware_version)),
@@ -113,29 +115,33 @@ OBJECTS: Mapping[str, Operation] = {"find": find, "read": read, "wrap": wrap, "t
 """The others of this family."""
 
 
-def _mechanism(slot: Any, mechanism: int) -> dict[str, Any]:  # noqa: ANN401 - python-pkcs11's slot is one of two classes
-    """A mechanism with its number, name and what it is good for; vendors' have their number for a name."""
-    from pkcs11 import MechanismFlag, PKCS11Error
+def _mechanism(module: Module, slot_id: int, mechanism: int) -> dict[str, Any]:
+    """A mechanism with its number, name and what it is good for; an unknown vendor's has its number for a name.
 
-    name = getattr(mechanism, "name", f"0x{mechanism:08X}").lstrip("_")
+    The structure is zeroed before it is filled: SoftHSM only adds flags to what it finds in it.
+    """
+    name = _VENDORS.get(int(mechanism)) or getattr(mechanism, "name", f"0x{mechanism:08X}").lstrip("_")
     told = {"number": int(mechanism), "name": name}
-    try:
-        info = slot.get_mechanism_info(mechanism)
-    except PKCS11Error:
+    info = (_WORD * 3)()
+    if functions(module.path)["C_GetMechanismInfo"](_WORD(slot_id), _WORD(int(mechanism)), info):
         return {**told, "least": None, "most": None, "uses": []}
-    uses = [flag.name.lower() for flag in MechanismFlag if flag & info.flags and flag.name in _USES]
-    return {**told, "least": info.min_key_length, "most": info.max_key_length, "uses": uses}
+    least, most, flags = info
+    uses = [use for use, flag in _USES.items() if flags & flag]
+    return {**told, "least": least, "most": most, "uses": uses}
 
 
-_USES = (
-    "ENCRYPT",
-    "DECRYPT",
-    "DIGEST",
-    "SIGN",
-    "VERIFY",
-    "GENERATE",
-    "GENERATE_KEY_PAIR",
-    "WRAP",
-    "UNWRAP",
-    "DERIVE",
-)
+_WORD = ctypes.c_ulong
+_VENDORS = {number: name for name, number in VENDOR.items()}
+_USES = {
+    "encrypt": 0x100,
+    "decrypt": 0x200,
+    "digest": 0x400,
+    "sign": 0x800,
+    "verify": 0x2000,
+    "generate": 0x8000,
+    "generate_key_pair": 0x10000,
+    "wrap": 0x20000,
+    "unwrap": 0x40000,
+    "derive": 0x80000,
+}
+"""CKF_*."""

@@ -95,6 +95,7 @@ USES: Mapping[str, Operation] = {
 _WORD = ctypes.c_ulong
 _ROOM = 1024
 _FUNCTIONS: Mapping[str, int] = {
+    "C_GetMechanismInfo": 0x09,
     "C_SignInit": 0x2B,
     "C_Sign": 0x2C,
     "C_SignUpdate": 0x2D,

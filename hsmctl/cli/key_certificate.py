@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hsmctl.cli.key_move import KeyBrought, KeyWritten, brought_view, check_change, written_view
+from hsmctl.cli.key_move import KeyWritten, brought, brought_view, check_change, written_view
 from hsmctl.cli.key_place import Place, at_token, read_all, written
-from hsmctl.cli.key_row import row
 from hsmctl.cli.session import Session
 from hsmctl.cli.table import Column, table
 from hsmctl.cli.verb import Noun, verb
@@ -139,7 +138,7 @@ def import_certificate(session: Session, place: Place, file: str, label: str, ke
         key_id = found.identity.key_id
     wanted = Wanted(label=label.encode(errors="surrogateescape"), key_id=key_id)
     made = services.move.bring(replicas, imported, wanted, seconds=place.seconds)
-    return session.show(CERTIFICATE_IMPORTED, KeyBrought(key=row(made), source=imported.says))
+    return brought(session, place, CERTIFICATE_IMPORTED, made, imported.says)
 
 
 @verb("export", "hsmctl key cert export tls-2027 --out tls.pem")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import click
@@ -20,14 +21,16 @@ from hsmctl.domain.key_name import KeyName
 from hsmctl.domain.key_purpose import Purpose, parse_attributes
 from hsmctl.domain.mechanism import Mechanism
 from hsmctl.domain.uri import uri_of
-from hsmctl.errors import Denied
+from hsmctl.errors import Denied, ExitCode
 from hsmctl.mark import Mark
+from hsmctl.secret import Source, SourceKind, read_secret
 
 _MOST = 65_536
 _FILE = click.Path(dir_okay=False, allow_dash=True)
 WRAPS = {
     "aes-kwp": "AES_KEY_WRAP_PAD",
     "aes-kw": "AES_KEY_WRAP",
+    "aes-gcm": "AES_GCM",
     "rsa-oaep": "RSA_PKCS_OAEP",
     "rsa-aes": "RSA_AES_KEY_WRAP",
 }
@@ -42,6 +45,9 @@ class KeyBrought:
     key: KeyRow
     source: str
     """What the file held."""
+    seen_on: tuple[str, ...]
+    missing_on: tuple[str, ...]
+    """HSMs of the cluster that did not show it in time, or could not be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,10 +81,16 @@ def naming_options(function: Callable[..., int]) -> Callable[..., int]:
     "import",
     "hsmctl key import tls-key.pem --label tls-2027 --for tls",
     "hsmctl key import public.jwk --label partner --id 0a01",
+    "hsmctl key import signer.p8 --passphrase-file signer.pass --label signer",
     "hsmctl key import kek.bin --kind aes --label old-kek --for kek",
 )
 @click.argument("file", type=_FILE)
 @click.option("--kind", type=click.Choice(["auto", "aes", "generic"]), default="auto", help="What raw bytes are.")
+@click.option(
+    "--passphrase-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="It has the passphrase of an encrypted key; otherwise it is asked for.",
+)
 @naming_options
 @at_token
 def import_key(
@@ -86,6 +98,7 @@ def import_key(
     place: Place,
     file: str,
     kind: str,
+    passphrase_file: Path | None,
     label: str,
     key_id: str | None,
     purpose: str | None,
@@ -98,9 +111,9 @@ def import_key(
     """Bring a key or certificate in: PEM, DER, PKCS#8, JWK, or raw bytes; secrets are wrapped where they must be."""
     from hsmctl.services.key_move import Wanted
 
-    imported = session.hsmctl.keys.formats.parse(
-        read_all(file, _MOST, "key"), kind, lambda: ask(f"passphrase of {file}")
-    )
+    source = Source(SourceKind.FILE, (str(passphrase_file),)) if passphrase_file else Source(SourceKind.PROMPT)
+    passphrase = partial(read_secret, source, lambda: ask(f"passphrase of {file}"))
+    imported = session.hsmctl.keys.formats.parse(read_all(file, _MOST, "key"), kind, passphrase)
     wanted = Wanted(
         label=label.encode(errors="surrogateescape"),
         key_id=parse_id(key_id),
@@ -112,7 +125,7 @@ def import_key(
     _check_from_outside(session, imported)
     check_change(session, place, break_glass)
     key = session.hsmctl.keys.move.bring(place.chosen(), imported, wanted, seconds=place.seconds)
-    return session.show(IMPORTED, KeyBrought(key=row(key), source=imported.says))
+    return brought(session, place, IMPORTED, key, imported.says)
 
 
 @verb(
@@ -154,8 +167,8 @@ def wrap_key(
         place.chosen(name.uri), name, wrapping, _mechanism(algorithm, digest), seconds=place.seconds
     )
     with written(out, secret=True) as stream:
-        stream.write(made.data)
-    return session.show(WRAPPED, KeyWritten(key=key, format=algorithm, written_to=str(out), bytes=len(made.data)))
+        stream.write(made)
+    return session.show(WRAPPED, KeyWritten(key=key, format=algorithm, written_to=str(out), bytes=len(made)))
 
 
 @verb("unwrap", "hsmctl key unwrap data-2027.wrapped --by backup-kek --kind aes --label data-2027 --for data")
@@ -205,7 +218,14 @@ def unwrap_key(
         wanted,
         seconds=place.seconds,
     )
-    return session.show(UNWRAPPED, KeyBrought(key=row(key), source=f"{kind} under {algorithm}"))
+    return brought(session, place, UNWRAPPED, key, f"{kind} under {algorithm}")
+
+
+def brought(session: Session, place: Place, view: View[KeyBrought], key: Key, source: str) -> int:
+    """Look for a key that came in on every HSM of its cluster, and show it; PARTIAL where one does not."""
+    seen = session.hsmctl.key.seen((key,), place.everywhere(), seconds=place.seconds)
+    shown = KeyBrought(key=row(key), source=source, seen_on=seen.seen_on, missing_on=seen.missing_on)
+    return session.show(view, shown, code=ExitCode.PARTIAL if seen.missing_on else ExitCode.OK)
 
 
 def check_change(session: Session, place: Place, break_glass: str) -> None:
@@ -235,7 +255,9 @@ def _written(key: Key, encoding: str, out: Path, data: bytes, *, secret: bool) -
 
 
 def _brought_lines(brought: KeyBrought, page: Page) -> list[str]:
-    return [*rows_table([brought.key], page), "", f"{Mark.REPORTED.glyph} listed by the token; from {brought.source}"]
+    seen = f"{Mark.REPORTED.glyph} seen on {', '.join(brought.seen_on)}; from {brought.source}"
+    missing = [f"{Mark.BAD.glyph} not seen in time on {', '.join(brought.missing_on)}"] if brought.missing_on else []
+    return [*rows_table([brought.key], page), "", seen, *missing]
 
 
 def _written_lines(done: KeyWritten, _: Page) -> Iterator[str]:

@@ -83,7 +83,7 @@ class KeyService:
                 _check_new(spec, reading.outcome.value, reading.replica)
         self.journal.append("key-generate", {"spec": spec, "on": replicas[0].name, "break_glass": break_glass})
         keys = self._make(replicas[0], login, spec, deadline)
-        made = self._seen(keys, replicas, deadline)
+        made = self.seen(keys, replicas, seconds=deadline - self.clock.monotonic())
         self.journal.append("key-generated", {"label": spec.label, "seen_on": made.seen_on})
         return made
 
@@ -102,8 +102,12 @@ class KeyService:
                 raise Unreachable(error.what, f"{error.why}; the key may have been made", "hsmctl key list") from error
             raise
 
-    def _seen(self, keys: tuple[Key, ...], replicas: Sequence[Replica], deadline: float) -> Made:
-        """Look until every replica lists the new objects, the same material too, or the deadline has passed."""
+    def seen(self, keys: tuple[Key, ...], replicas: Sequence[Replica], *, seconds: float) -> Made:
+        """Look until every replica lists the new objects, the same material too, or so many seconds have passed.
+
+        The objects are the first replica's, however they came there.
+        """
+        deadline = self.clock.monotonic() + seconds
         wanted = {(key.identity, key.material) for key in keys}
         while True:
             left = max(0.5, deadline - self.clock.monotonic())

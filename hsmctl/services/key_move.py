@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hsmctl.domain.key import Key, KeyKind, ObjectClass
+from hsmctl.domain.key_algorithm import GCM_IV_BYTES, fresh_iv
 from hsmctl.domain.key_material import Imported
 from hsmctl.domain.key_name import KeyName
 from hsmctl.domain.key_purpose import ABLE, Purpose, attributes_for
 from hsmctl.domain.key_transport import oaep_hash
-from hsmctl.domain.mechanism import Mechanism, Output
+from hsmctl.domain.mechanism import Mechanism
 from hsmctl.domain.sync import Replica
 from hsmctl.errors import Conflict, DeviceError, UsageError
 from hsmctl.ports import Journal, Token
 from hsmctl.ports_key import KeyFormats, Value
 from hsmctl.services.key_door import KeyDoor, only
-from hsmctl.services.key_transport import KeyTransport, as_offered, key_wrap
+from hsmctl.services.key_transport import KeyTransport, as_offered, key_wrap, sealed, unsealed
 
 _NO_PLAINTEXT = frozenset(
     {
@@ -103,7 +104,7 @@ class KeyMove:
 
     def wrap(
         self, replicas: Sequence[Replica], name: KeyName, by: KeyName, mechanism: Mechanism, *, seconds: float
-    ) -> Output:
+    ) -> bytes:
         """A key under another key of the same token.
 
         Raises:
@@ -111,12 +112,15 @@ class KeyMove:
         """
         break_glass = self.guard()
 
-        def work(replica: Replica, token: Token) -> Output:
+        def work(replica: Replica, token: Token) -> bytes:
             key = only(token, name, _UNWRAPS, replica.name)
             wrapping = only(token, by, _WRAPS, replica.name)
             fields = {"on": replica.name, "key": str(key.identity), "by": str(wrapping.identity)}
             self.journal.append("key-wrap", {**fields, "mechanism": mechanism.name, "break_glass": break_glass})
-            return token.uses.wrap(wrapping, key, as_offered(token, mechanism))
+            how = as_offered(token.objects.describe(), mechanism)
+            # A new IV for each key: of a GCM that takes the caller's, 96 random bits (NIST SP 800-38D, 8.2.2).
+            how = replace(how, iv=fresh_iv("aes-gcm")[:GCM_IV_BYTES]) if how.name == "AES_GCM" else how
+            return sealed(how, token.uses.wrap(wrapping, key, how))
 
         return self.door.change(replicas, seconds, work)
 
@@ -149,7 +153,8 @@ class KeyMove:
             fields = {"on": replica.name, "label": wanted.label, "id": wanted.key_id, "by": str(unwrapping.identity)}
             self.journal.append("key-unwrap", {**fields, "mechanism": mechanism.name, "break_glass": break_glass})
             template = {"class": 4 if secret else 3, "key_type": number, **uses}
-            return token.uses.unwrap(unwrapping, data, as_offered(token, mechanism), template)
+            how, wrapped = unsealed(as_offered(token.objects.describe(), mechanism), data)
+            return token.uses.unwrap(unwrapping, wrapped, how, template)
 
         return self.door.change(replicas, seconds, work)
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hsmctl.domain.key import Key, KeyKind, KeySpec, ObjectClass
+from hsmctl.domain.key_algorithm import GCM_IV_BYTES
 from hsmctl.domain.key_transport import TransportName
-from hsmctl.domain.mechanism import Mechanism, TokenFacts
+from hsmctl.domain.mechanism import Mechanism, Output, TokenFacts
 from hsmctl.domain.sync import Replica
 from hsmctl.errors import Conflict, HsmctlError
 from hsmctl.ports import Journal, Token
@@ -122,19 +123,34 @@ def key_wrap(facts: TokenFacts) -> Mechanism:
     raise Conflict(f"{facts.label} wraps no keys with AES", "it offers none of RFC 5649", "hsmctl token show")
 
 
-def as_offered(token: Token, mechanism: Mechanism) -> Mechanism:
-    """The same AES key wrap by the name it has on this token: CloudHSM has names of its own.
+def as_offered(facts: TokenFacts, mechanism: Mechanism) -> Mechanism:
+    """The same key wrap by the name it has on this token: CloudHSM has names of its own.
 
     Raises:
         Conflict: the token offers it under no name.
     """
-    if mechanism.name not in ("AES_KEY_WRAP", "AES_KEY_WRAP_PAD"):
-        return mechanism
-    facts = token.objects.describe()
     if mechanism.name == "AES_KEY_WRAP_PAD":
         return key_wrap(facts)
-    own = "CLOUDHSM_AES_KEY_WRAP_NO_PAD"
-    return Mechanism(name=own) if not facts.offers(mechanism.name) and facts.offers(own) else mechanism
+    own = {"AES_KEY_WRAP": "CLOUDHSM_AES_KEY_WRAP_NO_PAD", "AES_GCM": "CLOUDHSM_AES_GCM"}.get(mechanism.name)
+    # CloudHSM's own GCM carries its IV in front of what it wraps; the standard one would lose what the HSM made.
+    if own and facts.offers(own):
+        return replace(mechanism, name=own)
+    if mechanism.name == "AES_GCM" and not facts.offers("AES_GCM", "wrap"):
+        way_out = "--algorithm aes-kwp"
+        raise Conflict(f"{facts.label} wraps no keys with AES-GCM", "it encrypts data alone with it", way_out)
+    return mechanism
+
+
+def sealed(mechanism: Mechanism, made: Output) -> bytes:
+    """A wrapped key as a file has it: the standard GCM's IV stands in front, as CloudHSM's own puts it."""
+    return made.iv + made.data if mechanism.name == "AES_GCM" else made.data
+
+
+def unsealed(mechanism: Mechanism, data: bytes) -> tuple[Mechanism, bytes]:
+    """How such a file is unwrapped, and what of it."""
+    if mechanism.name != "AES_GCM":
+        return mechanism, data
+    return replace(mechanism, iv=data[:GCM_IV_BYTES]), data[GCM_IV_BYTES:]
 
 
 def _place(replica: Replica) -> str:

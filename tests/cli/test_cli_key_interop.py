@@ -38,6 +38,9 @@ def ours(world: TokenWorld) -> None:
     world.ok("key", "generate", "rsa", "--label", "our-rsa", "--id", "01", *here)
     world.ok("key", "generate", "ec", "--label", "our-ec", "--id", "02", *here)
     world.ok("key", "generate", "aes", "--label", "our-aes", "--id", "03", *here)
+    world.ok("key", "generate", "aes", "--label", "our-kek", "--id", "04", "--for", "kek", *here)
+    world.ok("key", "generate", "aes", "--label", "our-data", "--id", "05", "--for", "data", "--extractable", *here)
+    world.ok("key", "wrap", "our-data", "--by", "our-kek", "--algorithm", "aes-kw", "--out", "our.kw", *here)
     world.ok("key", "sign", "our-rsa", "data", "--out", "our-rsa.sig", *here)
     world.ok("key", "encrypt", "our-aes", "data", "--algorithm", "aes-cbc", "--out", "our.enc", *here)
     world.ok("key", "selfsign", "our-ec", "--subject", "CN=ours", "--out", "our.pem", *here)
@@ -58,6 +61,10 @@ def theirs(folder: Path) -> None:
         "gnutls-ec",
         "pkcs11:token=shared",
     )
+    wrapping = ("-m", "AES-KEY-WRAP", "--id", "04")
+    tool(folder, *OPENSC, "--wrap", *wrapping, "--application-id", "05", "--output-file", "opensc.kw")
+    unwrapped = ("--key-type", "AES:", "--application-label", "opensc-data", "--application-id", "14")
+    tool(folder, *OPENSC, "--unwrap", *wrapping, "--input-file", "our.kw", *unwrapped)
     signing = ("--sign", "-m", "SHA256-RSA-PKCS", "--id", "12", "-i", "data", "-o", "opensc.sig")
     tool(folder, *OPENSC, *signing)
 
@@ -110,3 +117,14 @@ def test_what_they_made_serves_us(world: TokenWorld) -> None:
     world.ok("key", "encrypt", "opensc-aes", "data", "--algorithm", "aes-ctr", "--out", "their.enc", *here)
     world.ok("key", "decrypt", "opensc-aes", "their.enc", "--algorithm", "aes-ctr", "--out", "their.dec", *here)
     assert (world.folder / "their.dec").read_bytes() == (world.folder / "data").read_bytes()
+
+
+def test_a_key_wrapped_by_one_is_unwrapped_by_the_other(world: TokenWorld) -> None:
+    here = ("--on", "shared")
+    assert (world.folder / "opensc.kw").read_bytes() == (world.folder / "our.kw").read_bytes()
+    how = ("--by", "our-kek", "--algorithm", "aes-kw", "--kind", "aes", "--for", "data")
+    world.ok("key", "unwrap", "opensc.kw", *how, "--label", "ours-again", *here)
+    for key in ("opensc-data", "ours-again"):
+        world.ok("key", "encrypt", key, "data", "--algorithm", "aes-cbc", "--out", f"{key}.enc", *here)
+        world.ok("key", "decrypt", "our-data", f"{key}.enc", "--algorithm", "aes-cbc", "--out", f"{key}.dec", *here)
+        assert (world.folder / f"{key}.dec").read_bytes() == (world.folder / "data").read_bytes()

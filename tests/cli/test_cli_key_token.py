@@ -177,6 +177,27 @@ def test_a_wrapped_key_comes_back_and_is_the_same(world: TokenWorld) -> None:
     assert world.run("key", "export", "data", "--out", "no", "--on", "alpha").code == ExitCode.USAGE
 
 
+def test_an_encrypted_key_is_imported_with_a_passphrase_that_nobody_else_may_read(world: TokenWorld) -> None:
+    tool(world.folder, "openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", "plain.pem")
+    (world.folder / "pass").write_text("open sesame\n")
+    locked = ("-topk8", "-in", "plain.pem", "-out", "locked.p8", "-passout", "file:pass")
+    tool(world.folder, "openssl", "pkcs8", *locked)
+    words = ("key", "import", "locked.p8", "--passphrase-file", "pass", "--on", "alpha")
+    (world.folder / "pass").chmod(0o644)
+    assert world.run(*words, "--label", "locked").code == ExitCode.DENIED
+    (world.folder / "pass").chmod(0o600)
+    brought = world.ok(*words, "--label", "locked", "-o", "json").document["data"]
+    assert (brought["source"], brought["seen_on"]) == ("EC P-256", ["alpha"])
+    (world.folder / "pass").write_text("wrong")
+    assert world.run(*words, "--label", "other").code == ExitCode.USAGE
+
+
+def test_what_only_encrypts_with_gcm_wraps_nothing(world: TokenWorld) -> None:
+    ran = world.run("key", "wrap", "data", "--by", "kek", "--algorithm", "aes-gcm", "--out", "no", "--on", "alpha")
+    assert ran.code == ExitCode.CONFLICT
+    assert "wraps no keys with AES-GCM" in ran.err
+
+
 def test_requests_and_certificates_verify(world: TokenWorld) -> None:
     for key, subject in (("tls", "CN=www.example.com,O=Ex"), ("code", "CN=code")):
         world.ok(
@@ -232,7 +253,7 @@ def test_a_use_without_saying_where_is_refused_among_unrelated_tokens(world: Tok
 
 def test_lists_are_filtered_sorted_and_cut(world: TokenWorld) -> None:
     names = world.ok(
-        "key", "list", "--filter", "class:private !tls", "--sort", "type", "--limit", "2", "-o", "name"
+        "key", "list", "--filter", "class:private !tls !locked", "--sort", "type", "--limit", "2", "-o", "name"
     ).out
     assert names.split() == ["agree", "ed"]
     assert world.ok("key", "find", "c?de", "class:public", "-o", "json").document["data"]["keys"][0]["key_id"] == "0a01"
