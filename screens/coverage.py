@@ -122,7 +122,7 @@ class CoverageScreen(Place):
         check, report = self.check, self.check.coverage
         if report is not None:
             mark = VERDICTS[report.verdict]
-            said = words(report.verdict, [finding.severity for finding in report.findings])
+            said = words(report.verdict, [each.severity for each in report.findings], partial=report.partial)
             yield (" ", Role.PLAIN), sign(mark), (f" {said}", role(mark))
             for line in noted((" ", Role.PLAIN), f"scope: {report.scope}", width):
                 yield tuple((text, Role.MUTED) for text, _ in line)

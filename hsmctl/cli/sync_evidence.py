@@ -185,7 +185,8 @@ def _lines(found: Coverage, page: Page) -> Iterator[str]:
 
 
 def _says(found: Coverage) -> str:
-    return words(found.verdict, [row.severity for row in found.findings])
+    partial = found.keys is not None and not found.full_scope
+    return words(found.verdict, [row.severity for row in found.findings], partial=partial)
 
 
 def _verdict(found: Coverage) -> Check:

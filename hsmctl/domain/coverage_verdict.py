@@ -59,20 +59,29 @@ class CoverageReport:
     full_scope: bool
 
     @property
+    def partial(self) -> bool:
+        """Whether keys were seen, and not all of them."""
+        return self.evidence.keys is not None and not self.full_scope
+
+    @property
     def exit_code(self) -> ExitCode:
         """The verdict as an exit code."""
         return _EXITS[self.verdict]
 
 
-def words(verdict: str, severities: Sequence[str]) -> str:
-    """The verdict with how many findings it is about; what was only reported is never called in sync."""
+def words(verdict: str, severities: Sequence[str], *, partial: bool = False) -> str:
+    """The verdict with how many findings it is about; what was only reported is never called in sync.
+
+    `partial` is whether keys were seen, and not all: then only those agree.
+    """
     if verdict in (CoverageVerdict.NOT_IN_SYNC, CoverageVerdict.ATTRIBUTES_DIFFER):
         drift = sum(each in (Severity.DRIFT, Severity.ATTRIBUTES) for each in severities)
         return f"{verdict}: {counted(drift, 'finding')}"
     unseen = sum(each == Severity.UNSEEN for each in severities)
     if verdict in (CoverageVerdict.INCOMPLETE, CoverageVerdict.UNKNOWN) and unseen:
         return f"{verdict}: {counted(unseen, 'thing')} not seen"
-    return f"{verdict} (reported, not proved)"
+    said = "visible keys agree" if partial and verdict == CoverageVerdict.NO_DIFFERENCE_SEEN else verdict
+    return f"{said} (reported, not proved)"
 
 
 def judge(evidence: Evidence) -> CoverageReport:

@@ -215,7 +215,8 @@ def _table(readings: Sequence[Reading]) -> Mapping[Identity, list[Holding | None
                 holdings = table.get(key.identity)
                 if holdings is None:
                     holdings = table[key.identity] = nothing.copy()
-                holdings[place] = (*(holdings[place] or ()), key)
+                held = holdings[place]
+                holdings[place] = (*held, key) if held else (key,)
     return table
 
 

@@ -63,6 +63,8 @@ def test_keys_that_the_user_does_not_see_are_said_and_may_be_demanded() -> None:
     ran = check(world(2), "--require-scope", "full")
     assert ran.code == ExitCode.PARTIAL
     assert "the HSMs report 5 token keys; 3 not visible: unproven" in ran.out
+    assert ran.out.startswith("◍ visible keys agree (reported, not proved)\n")
+    assert check(world(2), "-o", "nagios").out.startswith("SYNC OK - visible keys agree (reported, not proved)")
     assert check(world(5), "--require-scope", "full").code == ExitCode.OK
 
 
