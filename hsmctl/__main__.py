@@ -22,8 +22,6 @@ def main() -> None:
         return
     # Answers are trees of many small values without cycles: looking for those took a tenth of a large one's time.
     gc.set_threshold(100_000, 20, 20)
-    from hsmctl.cli.root import run
-
     # A shell may start us with these closed; nobody then reads what is written.
     sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115 (open until the process ends)
     sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
@@ -31,9 +29,15 @@ def main() -> None:
         # A label in letters that this terminal lacks is escaped, not an error.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
+        from hsmctl.cli.root import run
+
         code = run(sys.argv[1:], lived=_lived)
         gc.freeze()  # the interpreter would look once more through all that the process is about to leave
         sys.exit(code)
+    except KeyboardInterrupt:
+        # It came before there was anybody to say so, while the program was being read.
+        sys.stderr.write("hsmctl: interrupted\n")
+        sys.exit(130)
     except BrokenPipeError:
         # The reader has left: end as every Unix program does then.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)

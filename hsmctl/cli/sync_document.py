@@ -238,7 +238,12 @@ def _hidden(scope: ScopeRow) -> tuple[str, ...]:
     """The objects that nobody showed."""
     if scope.total is None or scope.total <= scope.visible:
         return ()
-    return (f"{counted(scope.total - scope.visible, 'object')} not visible to {' and '.join(scope.users)}: unproven",)
+    return (f"{counted(scope.total - scope.visible, 'object')} not visible to {whoever(scope.users)}: unproven",)
+
+
+def whoever(users: Sequence[str]) -> str:
+    """The users who looked, in words; a token of its own has one user without a name."""
+    return " and ".join(user or "the token's user" for user in users) or "nobody"
 
 
 def _remark(row: RemarkRow) -> str:

@@ -12,6 +12,7 @@ from hsmctl.cli.sync_document import (
     SyncReport,
     UnprovenRow,
     replica_row,
+    whoever,
 )
 from hsmctl.cli.table import Column, table
 from hsmctl.cli.view import Case, Check, Level, Page, View
@@ -62,7 +63,7 @@ def _scope(report: SyncReport) -> str:
     """About how much the verdict speaks, in words."""
     scope = report.scope
     of = "" if scope.total is None else f" of {scope.total:,}"
-    seen = f"{scope.visible:,}{of} objects seen as {' and '.join(scope.users) or 'nobody'}"
+    seen = f"{scope.visible:,}{of} objects seen as {whoever(scope.users)}"
     # The sentence of this verdict has the figures already.
     told = report.verdict == Verdict.NO_DIFFERENCE_SEEN
     return seen if told else f"{seen}; {report.proved:,} proved, {report.unproven:,} unproven"
