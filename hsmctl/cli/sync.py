@@ -27,7 +27,7 @@ from hsmctl.settings import ContextKind
 
 @verb(
     "check",
-    "hsmctl --lab sync check",
+    "hsmctl --lab sync check --via lab-node",
     "hsmctl -c prod sync check cluster-a2b3c4d5e6f --deadline 20s -o nagios",
     "hsmctl --lab sync check --deep -o wide",
     "hsmctl -c prod sync check --deep --yes --require proved",
@@ -77,8 +77,9 @@ def check_sync(
 ) -> int:
     """Say whether all HSMs hold the same keys, and name those that differ.
 
-    A real cluster cannot be asked HSM by HSM: AWS's counts, a client host's word on users, quorum and trust anchors,
-    and the service's word on the keys that the crypto user sees are judged instead, and called reported.
+    A cluster cannot be asked HSM by HSM: AWS's counts, a client host's word on users, quorum and trust anchors, and
+    the service's word on the keys that the crypto user sees are judged instead, and called reported. The lab is looked
+    at in the same way; --via lab-node asks its HSMs one by one, which only a lab can answer.
     Attributes and check values tell what HSMs report. With --deep the keys prove it: each signs, encrypts or decrypts
     a number made for this run. HSMs log that and may count it.
     """

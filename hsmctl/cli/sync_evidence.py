@@ -89,14 +89,14 @@ class Wanted:
 def levels(session: Session, wanted: Wanted) -> frozenset[Source]:
     """The levels to ask; none where replicas are compared one by one.
 
-    A real cluster is one replica to its clients, so it is asked by its own evidence unless the context has tokens.
+    A cluster is one replica to its clients, so it is asked by its own evidence unless the context has tokens. The lab
+    is looked at as AWS is; what its HSMs say one by one is the oracle that the evidence is held against.
 
     Raises:
         UsageError: what was typed cannot be had together.
     """
     context = session.hsmctl.context
-    of_lab = context.kind is ContextKind.LAB
-    if wanted.via == LAB_NODE and not of_lab:
+    if wanted.via == LAB_NODE and context.kind is not ContextKind.LAB:
         raise UsageError("--via lab-node", "only the lab's HSMs can be asked one by one", "--via login")
     if wanted.via in tuple(Source):
         if wanted.replicas:
@@ -105,7 +105,7 @@ def levels(session: Session, wanted: Wanted) -> frozenset[Source]:
                 f"--via {wanted.via}", why, "leave out --replica, --deep, --require, --baseline and the like"
             )
         return frozenset(list(Source)[: list(Source).index(Source(str(wanted.via))) + 1])
-    alone = wanted.via is None and not of_lab and not context.tokens and not wanted.replicas
+    alone = wanted.via is None and not context.tokens and not wanted.replicas
     return frozenset(Source) if alone and (context.clients or context.clusters) else frozenset()
 
 

@@ -85,7 +85,9 @@ class KeyFaults:
         bent = self.siblings(hsm) if fault.name == "key-sole" else [hsm]
         found = {each: edits(fault.name, *self._found(each, key)) for each in bent if self._found(each, key)[0]}
         if not found:
-            raise Conflict(f"{hsm} has the only copy already", "no other HSM has one", "hsmctl --lab sync check")
+            raise Conflict(
+                f"{hsm} has the only copy already", "no other HSM has one", "hsmctl --lab sync check --via lab-node"
+            )
         return replace(fault, detail={"edits": {each: _to_json(edit) for each, edit in found.items()}})
 
     def settle(self, fault: Fault) -> None:

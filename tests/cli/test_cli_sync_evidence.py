@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 from transcript import Ran, hsmctl
-from world import HSMS, NOW, World
+from world import HSMS, NOW, World, lab_context
 
 from hsmctl.domain.audit import AuditEntry
 from hsmctl.domain.coverage import ReportedKey
@@ -53,8 +53,16 @@ def test_a_real_cluster_is_asked_at_every_level_and_called_reported() -> None:
     ]
 
 
-def test_the_lab_is_asked_node_by_node_unless_told_otherwise() -> None:
-    assert hsmctl(World(), "sync", "check", "-o", "json").document["schema"] == "hsmctl/sync.check@1"
+def test_the_lab_is_looked_at_as_aws_is_once_it_has_a_client_host() -> None:
+    lab = replace(lab_context(), clients=PROD.clients)
+
+    def schema(context: Context, *more: str) -> str:
+        return str(hsmctl(world(), "sync", "check", *more, "-o", "json", context=context).document["schema"])
+
+    assert schema(lab) == "hsmctl/sync.coverage@1"
+    assert schema(lab_context()) == "hsmctl/sync.check@1"
+    for more in (["--via", "lab-node"], ["--deep"], ["--min-copies", "3"]):
+        assert schema(lab, *more) == "hsmctl/sync.check@1"
     told = hsmctl(world(), "sync", "check", "--via", "host", "-o", "json").document
     assert (told["schema"], told["data"]["keys"]) == ("hsmctl/sync.coverage@1", None)
 

@@ -51,17 +51,17 @@ def test_one_attempt_then_none_until_the_secret_changes_or_it_is_reset(lab: Live
     path = lab.folder / "secrets" / "ops_cu"
     right = path.read_bytes()
     write_private(path, b"wrong wrong")
-    code, data = hsmctl(lab, "sync", "check")
+    code, data = hsmctl(lab, "sync", "check", "--via", "lab-node")
     errors = [each["error"] for each in data["replicas"]]
-    again, _ = hsmctl(lab, "sync", "check")
+    again, _ = hsmctl(lab, "sync", "check", "--via", "lab-node")
 
     assert (code, again, sorted(failures(lab))) == (4, 4, [0, 0, 1])
     assert sum("CKR_PIN_INCORRECT" in error for error in errors) == 1
     assert sum("so it is not tried again" in error for error in errors) == 2
     assert hsmctl(lab, "login", "reset", "ops_cu")[0] == 0
-    assert hsmctl(lab, "sync", "check")[0] == 4
+    assert hsmctl(lab, "sync", "check", "--via", "lab-node")[0] == 4
     assert sum(failures(lab)) == 2
 
     write_private(path, right)
-    code, data = hsmctl(lab, "sync", "check")
+    code, data = hsmctl(lab, "sync", "check", "--via", "lab-node")
     assert (code, data["verdict"], failures(lab)) == (0, "no difference seen", [0, 0, 0])

@@ -52,7 +52,7 @@ def check(lab: LiveLab, *options: str) -> tuple[int, Any]:
     answer = io.StringIO()
     environ = {"HSMCTL_LAB_HOME": str(lab.folder), "HSMCTL_STATE_HOME": str(lab.folder / "state")}
     with redirect_stdout(answer), redirect_stderr(io.StringIO()):
-        code = run(["sync", "check", "-o", "json", *options], None, environ)
+        code = run(["sync", "check", "--via", "lab-node", "-o", "json", *options], None, environ)
     return code, json.loads(answer.getvalue())["data"]
 
 
