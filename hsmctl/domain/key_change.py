@@ -1,12 +1,13 @@
 """Changes to keys as steps of a plan: an object travels as text, exactly, and comes back as what it was.
 
 What is remembered of a disabled key is in the journal's record of the step that disabled it: which uses it had.
+A key that is renamed meanwhile is followed: the record of that has both names.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -79,20 +80,30 @@ def called_after(identity: Identity, wanted: Mapping[str, object]) -> Identity:
     )
 
 
+def renamed(key: Key, wanted: Mapping[str, object]) -> dict[str, str]:
+    """What is remembered before an object gets another label or id: what it was called, and what it will be."""
+    after = replace(key, identity=called_after(key.identity, wanted))
+    return {**named(key), **{f"to_{name}": value for name, value in named(after).items()}}
+
+
 def disabled(records: Iterable[Mapping[str, Any]], key: Key) -> Disabled | None:
-    """When and from what the key was disabled, unless it was enabled since."""
-    found: Disabled | None = None
-    wanted = named(key)
+    """When and from what the key was disabled, unless it was enabled since; another name since then takes it along."""
+    known: dict[tuple[Any, ...], Disabled] = {}
+    names = named(key)
     for record in records:
-        if record.get("kind") not in ("key-disabled", "key-enabled"):
-            continue
-        if any(record.get(name) != value for name, value in wanted.items()):
-            continue
-        if record["kind"] == "key-enabled":
-            found = None
-        else:
-            found = Disabled(at=datetime.fromisoformat(str(record["at"])), uses=tuple(str(record["uses"]).split()))
-    return found
+        called = tuple(record.get(name) for name in names)
+        if record.get("kind") == "key-disabled":
+            at, uses = datetime.fromisoformat(str(record["at"])), tuple(str(record["uses"]).split())
+            known[called] = Disabled(at=at, uses=uses)
+        elif record.get("kind") == "key-enabled":
+            known.pop(called, None)
+        elif record.get("kind") == "key-renamed":
+            after = tuple(record.get(f"to_{name}") for name in names)
+            known.pop(after, None)
+            # The old name stays known: a change that was cut off may never have been made.
+            if called in known:
+                known[after] = known[called]
+    return known.get(tuple(names.values()))
 
 
 def sole_unwrapper(key: Key, keys: Sequence[Key]) -> bool:

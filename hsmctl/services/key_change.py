@@ -22,6 +22,7 @@ from hsmctl.domain.key_change import (
     disabled,
     meant,
     named,
+    renamed,
     sole_unwrapper,
     wanted_of,
 )
@@ -237,6 +238,8 @@ class KeyChange:
         if why:
             at = self.clock.now().isoformat()
             self.journal.append(f"key-{why}d", {**named(key), "at": at, "uses": step.inputs["uses"]})
+        if called_after(key.identity, wanted) != key.identity:
+            self.journal.append("key-renamed", renamed(key, wanted))
         if "reference" in step.inputs:
             replica = self.place(step.inputs["on"], found.get("cluster_id"))
             self.attributes.set(replica, step.inputs["reference"], key.identity, wanted)

@@ -57,6 +57,20 @@ def test_a_disabled_key_can_do_nothing_and_is_enabled_as_it_was(world: TokenWorl
     assert world.run("key", "enable", "stays", "--on", "alpha").code == ExitCode.CONFLICT
 
 
+def test_a_key_that_was_renamed_while_disabled_is_enabled_as_it_was(world: TokenWorld) -> None:
+    world.ok("key", "generate", "aes", "--label", "first")
+    before = attributes(world, "first")
+    world.ok("key", "disable", "first")
+    world.ok("key", "rename", "first", "second")
+    world.ok("key", "rename", "second", "third")
+    world.ok("key", "enable", "third")
+    assert attributes(world, "third") == before
+    world.ok("key", "rename", "third", "first")
+    again = world.run("key", "enable", "first", "--on", "alpha")
+    assert again.code == ExitCode.CONFLICT
+    assert "does not know that it was disabled" in again.err
+
+
 def test_a_key_is_deleted_after_a_week_disabled_or_with_a_reason(world: TokenWorld) -> None:
     young = world.run("key", "delete", "tmp-1", "--confirm", "alpha", "--on", "alpha")
     assert young.code == ExitCode.CONFLICT
