@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from transcript import hsmctl
 from world import NOW, World
@@ -116,6 +116,8 @@ def test_json_values_follow_the_contract() -> None:
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 
 
-@given(st.recursive(PLAIN, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+# A machine that is busy draws slowly, and neither that nor the time of one example says anything about the layout.
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.recursive(PLAIN, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20))
 def test_json_is_laid_out_as_everybody_lays_it_out(value: object) -> None:
     assert indented(value) == json.dumps(value, indent=2)
