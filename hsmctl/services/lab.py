@@ -12,7 +12,7 @@ from datetime import timedelta
 from itertools import cycle, islice
 from typing import assert_never
 
-from hsmctl.domain.cluster import Cluster, ClusterState
+from hsmctl.domain.cluster import Cluster, ClusterState, HsmState
 from hsmctl.domain.event import Event, Finished, Progress, Started, StepDone, StepStarted
 from hsmctl.domain.key import SIZES, KeyKind, KeySpec
 from hsmctl.domain.plan import Plan
@@ -29,6 +29,8 @@ _PATIENCE = timedelta(seconds=5)
 _ENDED = ("dead",)
 """States of an HSM that nothing but a start ends; one that does not answer may only be busy being cloned."""
 _NOT_UP = ("dead", "unresponsive", "building", "stopped")
+_KEPT_BY = {HsmState.DEGRADED: "hsm-degraded", HsmState.CREATE_IN_PROGRESS: "hsm-stuck"}
+"""The fault by which an HSM stays in a state, so that it never becomes ACTIVE."""
 RSA_SEEDS = 4
 """RSA pairs among the seed keys: their generation is what takes time."""
 
@@ -49,7 +51,8 @@ class LabService:
         An empty one has what an account begins with, subnets and a client host, and no cluster is made.
 
         Raises:
-            Conflict: a lab with other options exists, or its cluster is in a state nothing follows.
+            Conflict: a lab with other options exists, its cluster is in a state nothing follows, or a fault keeps an
+                HSM from becoming ACTIVE.
             Unreachable: an HSM's process does not run.
         """
         status = self.control.start(options)
@@ -123,12 +126,13 @@ class LabService:
         elif cluster.state in (ClusterState.DEGRADED, ClusterState.DELETE_IN_PROGRESS):
             raise Conflict(f"{cluster.cluster_id} is {cluster.state}", cluster.message, "hsmctl lab reset --yes")
         else:
-            self._pause()
+            self._pause(cluster)
 
-    def _pause(self) -> None:
-        """Let time pass, which brings nothing where a process has ended."""
+    def _pause(self, cluster: Cluster) -> None:
+        """Let time pass, which brings nothing where a process has ended or a fault lasts."""
         self.clock.sleep(0.1)
         self._check_nodes(_ENDED)
+        self._check_faults(cluster)
 
     def _plan_create(self, tools: LabTools, status: LabStatus, options: LabOptions) -> Plan:
         subnets = sorted((status.subnets or {}).items())[: options.zones]
@@ -140,7 +144,7 @@ class LabService:
         """Seed the only HSM, then clone it; HSMs that are on their way are waited for."""
         missing = options.hsms - len(cluster.hsms)
         if missing <= 0:
-            self._pause()
+            self._pause(cluster)
             return
         if len(cluster.hsms) == 1:
             yield from self._seed(tools, cluster, options.seed_keys)
@@ -160,6 +164,22 @@ class LabService:
             why = ", ".join(f"{node.hsm_id} is {' '.join((node.state, *node.faults))}" for node in broken)
             faulty = any(node.faults for node in broken)
             raise Unreachable("the lab is not whole", why, "hsmctl lab fault list" if faulty else "hsmctl lab logs")
+
+    def _check_faults(self, cluster: Cluster) -> None:
+        """Refuse to wait for an HSM that a fault keeps from becoming ACTIVE, unless the fault clears by itself.
+
+        Raises:
+            Conflict: there is one.
+        """
+        lasting = [fault for fault in self.faults.faults() if fault.heals is None]
+        for hsm in cluster.hsms:
+            for fault in lasting:
+                if fault.name == _KEPT_BY.get(hsm.state) and fault.hsm in (None, hsm.hsm_id):
+                    raise Conflict(
+                        f"{hsm.hsm_id} does not become ACTIVE",
+                        f"the fault {fault.name} keeps it {hsm.state}",
+                        f"hsmctl lab fault clear {fault.fault_id}",
+                    )
 
     def _seed(self, tools: LabTools, cluster: Cluster, count: int) -> Iterator[str]:
         """Make the seed keys that are not there yet."""
@@ -182,6 +202,8 @@ class LabService:
         for event in tools.cluster.apply(plan):
             if isinstance(event, Progress) and event.elapsed > patience:
                 self._check_nodes(_ENDED)
+                if cluster := self._cluster(tools):
+                    self._check_faults(cluster)
                 patience = event.elapsed + _PATIENCE
             for words in _words(event):
                 told = words.lstrip(" 0123456789")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from transcript import hsmctl
 from world import CLUSTER, ENDPOINT, HSMS, World
 
+from hsmctl.domain.cluster import HsmState
 from hsmctl.errors import ExitCode
-from hsmctl.ports import LabOptions
+from hsmctl.ports import LabFault, LabOptions
 
 
 def without_lab() -> World:
@@ -56,6 +59,22 @@ def test_up_waits_for_no_hsm_whose_process_has_ended() -> None:
     assert "the lab is not whole: hsm-new00000003 is dead" in ran.err
     again = hsmctl(world, "lab", "up", "--hsms", "4")
     assert (again.code, len(world.plane.held[CLUSTER].hsms)) == (ExitCode.UNKNOWN, 4)
+
+
+@pytest.mark.parametrize(
+    ("name", "state"), [("hsm-degraded", HsmState.DEGRADED), ("hsm-stuck", HsmState.CREATE_IN_PROGRESS)]
+)
+def test_up_waits_for_no_hsm_that_a_fault_keeps_from_becoming_active(name: str, state: HsmState) -> None:
+    world = World()
+    world.plane.stuck = True
+    whole = world.plane.held[CLUSTER]
+    kept = replace(whole, hsms=(replace(whole.hsms[0], state=state), *whole.hsms[1:]))
+    world.plane.held[CLUSTER] = kept
+    fault = world.faults.inject(LabFault(name=name), None)
+    ran = hsmctl(world, "lab", "up")
+    assert ran.code == ExitCode.CONFLICT
+    assert f"{HSMS[0]} does not become ACTIVE: the fault {name} keeps it {state}" in ran.err
+    assert f"hint: hsmctl lab fault clear {fault.fault_id}" in ran.err
 
 
 def test_up_with_other_options_is_a_conflict() -> None:
