@@ -17,7 +17,7 @@ from textual.geometry import Size
 from hsmctl.domain.ceremony import Ceremony, Stage, Standing
 from hsmctl.domain.cluster import Cluster
 from hsmctl.domain.form import Filled, Form
-from hsmctl.domain.operation import Operation, OperationState
+from hsmctl.domain.operation import Operation
 from hsmctl.errors import HsmctlError
 from hsmctl.mark import Mark
 
@@ -32,6 +32,7 @@ from .glyph import Role, Spans, sign
 from .lines import Lines
 from .offload import call
 from .place import Description, Place
+from .story import cut_off, unfinished
 from .survey import Survey
 from .words import cluster_name
 
@@ -174,18 +175,11 @@ class CeremonyScreen(Place):
     def _ask(self) -> Known:
         facade, cluster = self.survey.hsmctl, self.cluster
         service, name = facade.ceremony, cluster.cluster_id
-        running = {run.operation_id for run in self.survey.estate.runs if run.running}
         return Known(
             standing=service.standing(cluster),
             ceremony=service.ceremonies.load(name),
             transcript=service.ceremonies.transcript(name),
-            cut_off=tuple(
-                each
-                for each in facade.operations.all()
-                if each.plan.cluster_id == name
-                and each.state is OperationState.OPEN
-                and each.operation_id not in running
-            ),
+            cut_off=cut_off(facade, name, self.survey.estate.runs),
             at=facade.clock.now(),
         )
 
@@ -204,9 +198,7 @@ class CeremonyScreen(Place):
             width,
         )
         lines += changes(self.survey.estate.runs, cluster)
-        for operation in self._known.cut_off:
-            says = f"{operation.plan.title} was cut off: x shows it, :resume goes on with it"
-            lines += noted(sign(Mark.ATTENTION), says, width)
+        lines += unfinished(self._known.cut_off, width)
         return lines
 
     def _detail(self, room: Size) -> list[Spans]:

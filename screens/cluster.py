@@ -16,7 +16,7 @@ from hsmctl.errors import HsmctlError
 from hsmctl.mark import Mark
 from hsmctl.words import age, counted
 
-from . import hold
+from . import hold, story
 from .attention import hsm_mark, problems
 from .change import propose
 from .cluster_facts import backups, chains, changes
@@ -41,7 +41,9 @@ from .detail import Detail, facts, noted
 from .facts import Fact, of_cluster, of_hsm, title_of
 from .glyph import Role, Spans, sign
 from .lines import Lines
+from .offload import call
 from .place import Description, Place
+from .story import Story
 from .survey import Survey
 from .verdict import held, long
 from .words import cluster_name, state_word, zone_names
@@ -62,6 +64,7 @@ class ClusterScreen(Place):
     def __init__(self, survey: Survey, cluster: Cluster) -> None:
         self._cluster = cluster
         self._backups: tuple[Backup, ...] | HsmctlError | None = None
+        self._story: Story | None = None
         self.hsms: Lines[Hsm] = Lines(self._columns(), lambda hsm: hsm.hsm_id, id="hsms", empty=_NO_HSM)
         self.verdict = Detail(id="verdict")
         super().__init__(survey, ("fleet", cluster_name(cluster)), self.hsms)
@@ -83,9 +86,10 @@ class ClusterScreen(Place):
         yield self.detail
 
     def on_mount(self) -> None:
-        """Ask for the backups, too."""
+        """Ask for the backups and for what happened, too."""
         super().on_mount()
         self.ask_backups()
+        self.ask_story()
 
     def show(self) -> None:
         """Show the cluster as it is now."""
@@ -100,9 +104,10 @@ class ClusterScreen(Place):
         return title, facts(told, width)
 
     def action_refresh(self) -> None:
-        """Ask again, for the backups too."""
+        """Ask again, for the backups and for what happened too."""
         super().action_refresh()
         self.ask_backups()
+        self.ask_story()
 
     def action_add(self, zones: str = "") -> None:
         """Add HSMs, one in each zone named, or one where there are fewest."""
@@ -139,6 +144,16 @@ class ClusterScreen(Place):
             self._backups = error
         self.show()
 
+    @work(group="story", exclusive=True)
+    async def ask_story(self) -> None:
+        """Find out in the background what happened in the last day."""
+        facade, name, runs = self.survey.hsmctl, self._cluster.cluster_id, self.survey.estate.runs
+        try:
+            self._story = await call(lambda: story.read(facade, name, runs), seconds=2 * story.SECONDS)
+        except HsmctlError as error:
+            self._story = Story(cut_off=(), lately=error)
+        self.detail.draw(self._detail)
+
     @on(Lines.Moved)
     def _moved(self) -> None:
         self.detail.draw(self._detail)
@@ -154,7 +169,12 @@ class ClusterScreen(Place):
     def _detail(self, room: Size) -> list[Spans]:
         """What goes on, the cluster's facts, and where there is room its certificates and backups."""
         cluster = self.cluster
-        lines = [*changes(self.survey.estate.runs, cluster), *self._facts(room.width)]
+        told = self._story
+        lines = [*changes(self.survey.estate.runs, cluster)]
+        lines += story.unfinished(told.cut_off, room.width) if told else ()
+        lines += self._facts(room.width)
+        if told and (happened := list(story.events(told.lately, room.width))):
+            lines += [(), *happened]
         lines += [(), *chains(cluster)]
         if isinstance(self._backups, tuple):
             lines += [(), *backups(self._backups, self._now())]

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from stage import opened
-from world import CLUSTER, World, three_hsms
+from timeline_world import event
+from world import CLUSTER, HSMS, World, three_hsms
 
 from hsmctl.domain.cluster import Certificates, ClusterState
+from hsmctl.errors import Unreachable
 
 
 async def test_certificates_are_chains_and_backups_have_their_age() -> None:
@@ -31,3 +33,14 @@ async def test_a_cluster_that_is_not_claimed_shows_what_is_to_be_signed() -> Non
         await stage.press("enter")
         await stage.settle()
         await stage.sees_line("yours", "◍ signing request ─ customer CA")
+
+
+async def test_what_happened_lately_stands_at_the_cluster_with_what_could_not_be_read() -> None:
+    world = World()
+    world.trail.events = [event("DeleteHsm", CLUSTER, HSMS[2], minutes=5)]
+    world.audit.errors[""] = Unreachable("logs", "no answer", "try again")
+    async with opened(world, size=(120, 40)) as stage:
+        await stage.press("enter")
+        await stage.sees("EVENTS of the last day")
+        await stage.sees_line("! 11-23 02:05", "DeleteHsm", "alice")
+        await stage.sees_line("▒ events UNKNOWN: audit log", "no answer")
