@@ -8,15 +8,18 @@ from itertools import zip_longest
 from textwrap import wrap
 from typing import Self
 
+from rich.segment import Segment
+from rich.style import Style
 from textual.content import Content
 from textual.filter import LineFilter
 from textual.geometry import Region, Size
+from textual.strip import Strip
 from textual.widget import Widget
 
 from hsmctl.mark import Mark
 from hsmctl.words import shortened
 
-from .column import fitted
+from .column import fitted, joined
 from .glyph import Role, Span, Spans, content, needed, rank, role, sign
 from .words import zone_names
 
@@ -39,6 +42,7 @@ class Detail(Widget):
         """Lines it was laid out for."""
         self._shown: tuple[Size, Sequence[Spans]] | None = None
         """What stands there, and the size it was made for; None where it is to be made anew."""
+        self._styles: dict[Role, Style] = {}
 
     def draw(self, lines: Callable[[Size], Iterable[Spans]]) -> None:
         """Show what `lines` makes for the widget's size, now and after every resize."""
@@ -74,9 +78,33 @@ class Detail(Widget):
 
     def render(self) -> Content:
         """The lines."""
+        return content(self._made())
+
+    def _made(self) -> Sequence[Spans]:
+        """The lines as they stand there."""
         if self._shown is None or self._shown[0] != self.size:
             self._shown = self.size, tuple(self._lines(self.size))
-        return content(self._shown[1])
+        return self._shown[1]
+
+    def render_line(self, y: int) -> Strip:
+        """One line: Textual would make all of them anew for it, and does where a part of the text is selected."""
+        if self.text_selection is not None:
+            return super().render_line(y)
+        lines, width = self._made(), self.size.width
+        spans = fitted(lines[y], width) if y < len(lines) else ()
+        segments = [Segment(text, self._style(role)) for text, role in joined(spans)]
+        return Strip(segments).adjust_cell_length(width, self._style(Role.PLAIN)).apply_offsets(0, y)
+
+    def notify_style_update(self) -> None:
+        """Forget the colours there were."""
+        super().notify_style_update()
+        self._styles.clear()
+
+    def _style(self, role: Role) -> Style:
+        style = self._styles.get(role)
+        if style is None:
+            style = self._styles[role] = self.screen.get_component_rich_style(role)
+        return style
 
     def _redraw(self, old: Sequence[Spans], new: Sequence[Spans]) -> None:
         """Draw the lines anew that are not what they were."""

@@ -89,9 +89,11 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
         self._identity = identity
         self._empty = tuple(empty)
         self._layout: tuple[tuple[Column[Item], int], ...] = ()
+        self._head_height = _height(columns)
         self._moved = False
         self._styles: dict[tuple[Role, str], Style] = {}
         self._strips: LRUCache[tuple[int, bool], Strip] = LRUCache(512)
+        """Drawn lines by row and whether the cursor is there; those of the head count from -1 downwards."""
 
     @property
     def current(self) -> Item | None:
@@ -186,21 +188,26 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
         Textual lays each out again within border and padding, at every key and every scroll; this has neither.
         """
         filters, (_, background), width = self.get_line_filters(), self.background_colors, self.region.width
-        strips = [self.render_line(y).adjust_cell_length(width, self.rich_style) for y in crop.line_range]
+        scrolled, plain = self.scroll_offset.y, self._style(Role.PLAIN, "")
+        strips = [self._at(y, scrolled).adjust_cell_length(width, plain) for y in crop.line_range]
         for each in filters:
             strips = [strip.apply_filter(each, background) for strip in strips]
         return strips if crop.column_span == (0, width) else [strip.crop(*crop.column_span) for strip in strips]
 
     def render_line(self, y: int) -> Strip:
         """The head, an item, or the words for no items."""
+        return self._at(y, self.scroll_offset.y)
+
+    def _at(self, y: int, scrolled: int) -> Strip:
+        """The line there, `scrolled` rows being above the first."""
         if y < self._head_height:
             return self._head(y)
-        row = y - self._head_height + self.scroll_offset.y
+        row = y - self._head_height + scrolled
         if row < len(self._shown):
             return self._line(row, at_cursor=row == self.cursor)
         if not self._shown and row < len(self._words):
             return self._strip([self._words[row]])
-        return Strip.blank(self.size.width, self.rich_style)
+        return Strip.blank(self.size.width, self._style(Role.PLAIN, ""))
 
     def action_move(self, by: int) -> None:
         """Move the cursor by rows; from then on it stays with its item."""
@@ -238,10 +245,6 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
     @property
     def _shown(self) -> Sequence[Item]:
         return self.rows.shown
-
-    @property
-    def _head_height(self) -> int:
-        return max((len(column.heads) for column in self.rows.columns), default=0)
 
     @property
     def _words(self) -> Sequence[Spans]:
@@ -296,6 +299,7 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
         growing = sum(column.grows for column in columns)
         spare = max(0, self.size.width - 1 - sum(column.width + 1 for column in columns))
         self._strips.clear()
+        self._head_height = _height(self.rows.columns)
         self._layout = tuple((column, column.width + (spare // growing if column.grows else 0)) for column in columns)
 
     def _wanted(self, column: Column[Item]) -> bool:
@@ -303,12 +307,14 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
         return self.size.width >= column.room and column.name not in self.hidden
 
     def _head(self, y: int) -> Strip:
-        height = self._head_height
-        heads = (
-            fitted(((self._title(column, y, height), Role.MUTED),), width, right=column.right)
-            for column, width in self._layout
-        )
-        return self._strip(heads, "lines--head")
+        strip, height = self._strips.get((~y, False)), self._head_height
+        if strip is None:
+            heads = (
+                fitted(((self._title(column, y, height), Role.MUTED),), width, right=column.right)
+                for column, width in self._layout
+            )
+            strip = self._strips[~y, False] = self._strip(heads, "lines--head")
+        return strip
 
     def _title(self, column: Column[Item], y: int, height: int) -> str:
         """A line of a column's head, with an arrow in its last where the table is sorted by it."""
@@ -346,6 +352,11 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
                 style += self.get_component_rich_style(over, partial=True)
             self._styles[role, over] = style
         return style
+
+
+def _height(columns: Sequence[Column[Any]]) -> int:
+    """The lines of the head."""
+    return max((len(column.heads) for column in columns), default=0)
 
 
 def next_order(order: Order | None, name: str) -> Order | None:
