@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import gc
 import io
 import os
@@ -9,6 +10,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from types import FrameType
 
 from hsmctl import __version__
 
@@ -20,6 +22,8 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         sys.stdout.write(f"hsmctl {__version__}\n")
         return
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, interrupt)
     # Answers are trees of many small values without cycles: looking for those took a tenth of a large one's time.
     gc.set_threshold(100_000, 20, 20)
     # A shell may start us with these closed; nobody then reads what is written.
@@ -42,6 +46,21 @@ def main() -> None:
         # The reader has left: end as every Unix program does then.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGPIPE)
+
+
+def interrupt(_: int, frame: FrameType | None) -> None:
+    """End by Ctrl-C, only not in the middle of the import system.
+
+    That drops what is raised in some of its callbacks, with a traceback, and keeps the import lock held for good.
+    """
+    if frame is None or not frame.f_code.co_filename.startswith("<frozen importlib"):
+        raise KeyboardInterrupt
+    _thread.start_new_thread(_interrupt_again, ())
+
+
+def _interrupt_again() -> None:
+    time.sleep(0.001)
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 def _lived() -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -73,6 +74,8 @@ def noun(session: Session, line: str | None, file: Path | None, size: tuple[int,
     facade = session.hsmctl
     with _log(facade.settings.state_folder) as stream:
         session.log_to(stream)
+        if callable(signal.getsignal(signal.SIGINT)):
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # the one that asyncio replaces by its own
         return int(screens.run(facade, ui, _Elsewhere(session), forms))
 
 

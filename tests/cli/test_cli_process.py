@@ -6,11 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from types import FunctionType
 
 import pytest
 
 from hsmctl import __version__
+from hsmctl.__main__ import interrupt
 
 HEAVY = ("textual", "boto3", "botocore", "pkcs11", "paramiko", "rich", "cryptography", "jmespath", "keyring")
 PROGRAM = [sys.executable, "-m", "hsmctl"]
@@ -117,3 +120,17 @@ def test_completion_offers_nouns(environ: dict[str, str]) -> None:
     variables = environ | {"_HSMCTL_COMPLETE": "bash_complete", "COMP_WORDS": "hsmctl -o json cl", "COMP_CWORD": "3"}
     run = subprocess.run(PROGRAM, env=variables, capture_output=True, text=True, check=True)
     assert run.stdout == "plain,cluster\nplain,client\n"
+
+
+def test_an_interrupt_waits_until_the_import_system_can_take_it() -> None:
+    done: list[int] = []
+    source = "import signal; signal.raise_signal(signal.SIGINT); done.append(1)"
+    importing = FunctionType(compile(source, "<frozen importlib._bootstrap>", "exec"), {"done": done})
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        importing()
+        with pytest.raises(KeyboardInterrupt):
+            threading.Event().wait(10)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert done == [1]
