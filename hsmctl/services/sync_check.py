@@ -6,37 +6,59 @@ again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from hsmctl.domain.evidence import Ok, Outcome
 from hsmctl.domain.proof import USED
 from hsmctl.domain.sync import Inventory, Reading, Replica, Report, compare
 from hsmctl.domain.sync_again import Accusation, accusations, accused, standing, with_proofs, witnesses
-from hsmctl.ports import Login
+from hsmctl.ports import Clock, Login
 from hsmctl.services.fanout import FanOut, late
-
-if TYPE_CHECKING:
-    from hsmctl.services.sync import SyncService
 
 LISTINGS = 3
 """How often one check reads one replica at most."""
 
 
+class Reader(Protocol):
+    """What reads the replicas; `services.sync` does."""
+
+    @property
+    def clock(self) -> Clock:
+        """What the time is measured with."""
+        ...
+
+    def logins(self, replicas: Sequence[Replica]) -> Mapping[str, Login]:
+        """The login of each replica that can be asked, by its name."""
+        ...
+
+    def read(self, replica: Replica, logins: Mapping[str, Login], deadline: float, nonce: bytes | None) -> Inventory:
+        """What one replica holds, asked now.
+
+        Raises:
+            HsmctlError: why it could not be read.
+        """
+        ...
+
+    def settled(self, readings: Iterable[Reading], nonce: bytes) -> tuple[Reading, ...]:
+        """The readings of one run with every signature verified."""
+        ...
+
+
 def checked(
-    service: SyncService,
+    reader: Reader,
     replicas: Sequence[Replica],
     seconds: float,
     nonce: bytes | None,
     heard: Callable[[Reading], object],
 ) -> Report:
     """The report on these replicas, columns in their order."""
-    logins = service.logins(replicas)
-    began = service.clock.monotonic()
+    logins = reader.logins(replicas)
+    began = reader.clock.monotonic()
     deadline = began + seconds
-    run = _Run(service, replicas, logins, deadline, nonce)
-    fan = FanOut(replicas, lambda replica: run.read(replica, nonce), service.clock)
+    run = _Run(reader, replicas, logins, deadline, nonce)
+    fan = FanOut(replicas, lambda replica: run.read(replica, nonce), reader.clock)
     twice: frozenset[Accusation] = frozenset()
     for moment in (began + seconds / 2, deadline):
         for place, outcome in fan.outcomes(moment):
@@ -50,13 +72,13 @@ class _Run:
 
     def __init__(
         self,
-        service: SyncService,
+        reader: Reader,
         replicas: Sequence[Replica],
         logins: Mapping[str, Login],
         deadline: float,
         nonce: bytes | None,
     ) -> None:
-        self._service = service
+        self._reader = reader
         self._replicas = replicas
         self._logins = logins
         self._deadline = deadline
@@ -70,7 +92,7 @@ class _Run:
         """What one replica holds; each attempt counts, whatever becomes of it."""
         if not replica.absent:
             self._asked.append(replica)
-        return self._service.read(replica, self._logins, self._deadline, nonce)
+        return self._reader.read(replica, self._logins, self._deadline, nonce)
 
     def learn(self, place: int, outcome: Outcome[Inventory]) -> Reading:
         """Take what a replica answered at first into account; the reading."""
@@ -87,7 +109,7 @@ class _Run:
         """The comparison of what there is; who has not answered is unreadable."""
         if self._report is None:
             found = [self._found.get(place, Reading(each, late(each))) for place, each in enumerate(self._replicas)]
-            report = compare(self._service.settled(found, self._nonce) if self._nonce else found)
+            report = compare(self._reader.settled(found, self._nonce) if self._nonce else found)
             self._report = replace(report, reads=len(self._asked), uses=self._uses)
         return self._report
 
@@ -107,10 +129,10 @@ class _Run:
     def _read_again(self, places: Collection[int]) -> frozenset[int]:
         """Read these replicas once more; the places of those that answered or failed in time."""
         targets = sorted(places)
-        fan = FanOut([self._replicas[place] for place in targets], self.read, self._service.clock)
+        fan = FanOut([self._replicas[place] for place in targets], self.read, self._reader.clock)
         seen = set()
         for number, outcome in fan.outcomes(self._deadline):
-            if isinstance(outcome, Ok) or self._service.clock.monotonic() < self._deadline:
+            if isinstance(outcome, Ok) or self._reader.clock.monotonic() < self._deadline:
                 place = targets[number]
                 self._take(place, self._kept(place, outcome))
                 seen.add(place)
