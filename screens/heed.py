@@ -1,4 +1,8 @@
-"""Leaving in good order when somebody else ends the session: a signal, or a terminal that is gone."""
+"""Leaving in good order when somebody else ends the session: a signal, or a terminal that is gone.
+
+And leaving at all: Textual's writer ends where a terminal is gone, its queue fills, and the loop waits for ever. Then
+the kernel ends the process.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import asyncio
 import signal
 import sys
 import termios
-from functools import partial
+from types import FrameType
 from typing import Any
 
 from textual.app import App
@@ -15,12 +19,21 @@ EVERY = 2.0
 """Seconds between two looks at the terminal."""
 
 
+LAST = 10
+"""Seconds that leaving in good order may take."""
+
+
 def heed(app: App[Any]) -> None:
     """Have the app exit on SIGTERM and SIGHUP, and once nobody can type any more."""
     loop = asyncio.get_running_loop()
+
+    def leave(number: int, _: FrameType | None = None) -> None:
+        signal.alarm(LAST)  # SIGALRM is left to the kernel, which needs no loop that turns
+        loop.call_soon_threadsafe(lambda: app.exit(return_code=128 + number))
+
     for number in (signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, partial(app.exit, return_code=128 + number))
-    app.set_interval(EVERY, lambda: None if _there() else app.exit(return_code=128 + signal.SIGHUP))
+        signal.signal(number, leave)  # unlike a handler of the loop, it is called while the loop is stuck
+    app.set_interval(EVERY, lambda: None if _there() else leave(signal.SIGHUP))
 
 
 def _there() -> bool:

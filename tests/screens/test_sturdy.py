@@ -38,7 +38,14 @@ async def test_signs_say_it_without_colour(monkeypatch: pytest.MonkeyPatch, no_c
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 async def test_a_signal_ends_the_session_in_good_order(number: signal.Signals) -> None:
-    async with staged(World().hsmctl(), heeds=True) as stage:
-        os.kill(os.getpid(), number)
-        await stage.pilot.pause(0.1)
-        assert stage.app.return_code == 128 + number
+    handlers = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        async with staged(World().hsmctl(), heeds=True) as stage:
+            os.kill(os.getpid(), number)
+            await stage.pilot.pause(0.1)
+            assert stage.app.return_code == 128 + number
+            assert signal.alarm(0) > 0  # the kernel would have ended what does not leave
+    finally:
+        signal.alarm(0)
+        for each, handler in handlers.items():
+            signal.signal(each, handler)
