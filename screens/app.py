@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from textual.app import App
 from textual.command import Provider
+from textual.events import Event, Key
 from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.signal import Signal
@@ -19,6 +20,7 @@ from hsmctl.bootstrap import Hsmctl
 from hsmctl.domain.cluster import Cluster
 from hsmctl.errors import HsmctlError
 
+from .calm import Calm
 from .command import declared_as
 from .elsewhere import Elsewhere, Nowhere
 from .estate import Estate
@@ -88,6 +90,7 @@ class HsmctlApp(App[None]):
         self._ticking: Timer | None = None
         self._keys = dict(keymap or {})
         self._heeds = heeds
+        self.calm = Calm()
 
     @property
     def bug(self) -> BaseException | None:
@@ -120,8 +123,16 @@ class HsmctlApp(App[None]):
 
     def on_ready(self) -> None:
         """Look, now and from time to time: after the first frame, which a thread that asks AWS would delay."""
+        if self._heeds:
+            self.calm.keep(self)
         self.look()
         self._tick_anew()
+
+    async def on_event(self, event: Event) -> None:
+        """Take note that somebody is at the keys."""
+        if isinstance(event, Key):
+            self.calm.pressed()
+        await super().on_event(event)
 
     def key_of(self, name: str, declared: str) -> str:
         """The keys of a command: the keymap's, or those it was declared with."""

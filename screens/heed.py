@@ -24,7 +24,7 @@ LAST = 10
 
 
 def heed(app: App[Any]) -> None:
-    """Have the app exit on SIGTERM and SIGHUP, and once nobody can type any more."""
+    """Have the app exit on SIGTERM and SIGHUP, and once nobody can type any more where somebody could."""
     loop = asyncio.get_running_loop()
 
     def leave(number: int, _: FrameType | None = None) -> None:
@@ -33,7 +33,8 @@ def heed(app: App[Any]) -> None:
 
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, leave)  # unlike a handler of the loop, it is called while the loop is stuck
-    app.set_interval(EVERY, lambda: None if _there() else leave(signal.SIGHUP))
+    if _there():
+        app.set_interval(EVERY, lambda: None if _there() else leave(signal.SIGHUP))
 
 
 def _there() -> bool:

@@ -21,6 +21,7 @@ from hsmctl.private import private_folder, write_private
 
 if TYPE_CHECKING:
     from hsmctl.bootstrap import Hsmctl
+    from hsmctl.domain.form import Answer, Filled, Form
 
 _SMALLEST, _LARGEST = 20, 500
 """Columns and lines a screenshot may have."""
@@ -58,7 +59,7 @@ def noun(session: Session, line: str | None, file: Path | None, size: tuple[int,
     ui = replace(found, theme=theme or found.theme)
     if (line is None) != (file is None):
         raise UsageError("ui", "--screenshot and -o go together", "--screenshot fleet -o fleet.svg")
-    forms = import_module("hsmctl.cli.form")
+    forms = _Forms()
     # By name only: the packaging seam is what keeps commands free of Textual.
     screens: Any = import_module("hsmctl.screens")
     if line is not None and file is not None:
@@ -106,6 +107,22 @@ class _Elsewhere:
         flags = self.session.flags
         bent = replace(flags, region=region) if context is None else replace(flags, context=context, lab=False)
         return self.session.connected(load(bent, self.session.environ))
+
+
+class _Forms:
+    """The commands as forms, read when the first one is opened: the first frame does not wait for them."""
+
+    def form(self, path: Sequence[str]) -> Form:
+        """The form of a command."""
+        from hsmctl.cli.form import form
+
+        return form(path)
+
+    def fill(self, facade: Hsmctl, form: Form, filled: Filled) -> Answer:
+        """What the command answers."""
+        from hsmctl.cli.form import fill
+
+        return fill(facade, form, filled)
 
 
 def _log(folder: Path) -> TextIO:

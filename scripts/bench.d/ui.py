@@ -188,7 +188,7 @@ def child(scene: str) -> None:
         while not holds():  # noqa: ASYNC110 - what is waited for are many things
             await asyncio.sleep(0.1)
 
-    Scene(world.hsmctl(), every=3_600.0).run()
+    Scene(world.hsmctl(), every=3_600.0, heeds=True).run()
 
 
 def world_of(scene: str):  # noqa: ANN201 - a World of the tests, and how many HSMs it has
