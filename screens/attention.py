@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from hsmctl.domain.cluster import Cluster, Hsm, HsmState
@@ -27,6 +27,8 @@ MARKS = {
 """The sign of a finding of `hsmctl status` that is not ok."""
 _NOUNS = {Topic.USERS: "user", Topic.REACH: "net", Topic.OPERATION: "operation"}
 """The place that shows more about a topic; else it is the cluster's."""
+_LAST_CHECK, _KEY_COUNT = "sync check", "HsmKeysTokenOccupied"
+"""What findings about the last check and about the counts of keys are about."""
 _SHOWN = (Topic.STATE, Topic.HOLD)
 """Topics that are told from what was looked at just now."""
 
@@ -99,12 +101,23 @@ def _of_standing(cluster: Cluster, estate: Estate) -> Iterator[Problem]:
     """What the other sources tell, apart from what is known better from DescribeClusters and the check."""
     told = estate.standings.get(cluster.cluster_id)
     newer = {*of_hsms(told.cluster), *of_hsms(cluster)} if told else set()
-    checked = estate.check(cluster).at is not None
+    better = _seen_better(estate.check(cluster))
     for each in told.problems if told else ():
-        if each.topic in _SHOWN or each in newer or (checked and each.about == "sync check"):
+        if each.topic in _SHOWN or each in newer or each.about in better:
             continue
         noun = _NOUNS.get(each.topic, "cluster")
         yield Problem(mark=MARKS[each.severity], brief=each.brief, text=each.says, noun=noun, cluster=cluster)
+
+
+def _seen_better(check: Check) -> Collection[str]:
+    """What a check has seen itself: its own verdict, and why counts of keys differ where it read every key.
+
+    A count that differs while the check finds nothing is told: then one of the two is wrong.
+    """
+    if check.at is None:
+        return ()
+    explained = check.judgement is not None and check.judgement.problems and check.judgement.report.scope.full
+    return (_LAST_CHECK, _KEY_COUNT) if explained else (_LAST_CHECK,)
 
 
 def _of_hold(cluster: Cluster, estate: Estate) -> Iterator[Problem]:

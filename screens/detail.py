@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import zip_longest
+from itertools import chain, repeat, zip_longest
 from textwrap import wrap
 from typing import Self
 
@@ -155,7 +155,15 @@ def facts(pairs: Iterable[tuple[str, str]], width: int = 0) -> list[Spans]:
     lines = [
         tuple(span for pair in short[row::rows] for span in fitted(_fact(*pair, margin), half)) for row in range(rows)
     ]
-    return [*lines, *(_fact(name, value, margin) for name, value in given if (name, value) not in short)]
+    long = (_lines(name, value, margin, width) for name, value in given if (name, value) not in short)
+    return [*lines, *chain.from_iterable(long)]
+
+
+def _lines(name: str, value: str, margin: int, width: int) -> Iterator[Spans]:
+    """A fact, on as many lines as the width asks for; on one without a width."""
+    parts = wrap(value, max(10, width - margin - 2), break_on_hyphens=False) if width else [value]
+    for head, part in zip(chain((name,), repeat("")), parts, strict=False):
+        yield _fact(head, part, margin)
 
 
 def _fact(name: str, value: str, margin: int) -> Spans:

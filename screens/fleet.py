@@ -14,6 +14,7 @@ from textual.geometry import Size
 from hsmctl.domain.cluster import Cluster
 from hsmctl.domain.evidence import Grade
 from hsmctl.domain.status_finding import Finding, Severity, Topic
+from hsmctl.errors import HsmctlError
 from hsmctl.mark import Mark
 from hsmctl.words import counted
 
@@ -33,7 +34,7 @@ from .words import cluster_name, state_word
 _TIGHT = 7
 """Lines up to which nothing is left blank."""
 _ROOMY = 16
-"""Lines from which on the detail repeats the problems and tells the facts."""
+"""Lines from which on the detail tells the facts, and of one of several clusters its problems."""
 
 _ASKING: Sequence[Spans] = (((f"{Mark.PENDING.glyph} asking AWS which clusters there are", Role.ACCENT),),)
 _NONE: Sequence[Spans] = (
@@ -100,6 +101,8 @@ class FleetScreen(Place):
         if estate.clusters is not None:
             self.clusters.teach(_NONE)
             self.clusters.show(sorted(estate.clusters, key=self._order))
+        elif estate.error:
+            self.clusters.teach(_unknown(estate.error))
 
     def tick(self) -> None:
         """Keep the ages true, those in the table too."""
@@ -135,7 +138,7 @@ class FleetScreen(Place):
         lines: list[Spans] = [(name, (f"  {cluster.cluster_id}  {cluster.hsm_type} {cluster.mode}", Role.MUTED))]
         if cluster.state in CHECKABLE:
             lines += long(check, room.width)
-        if room.height > _ROOMY:
+        if room.height > _ROOMY and len(self.survey.estate.clusters or ()) > 1:
             lines += (line for problem in found for line in noted(sign(problem.mark), problem.text, room.width))
         if room.height > _TIGHT:
             lines.append(())
@@ -206,6 +209,14 @@ class FleetScreen(Place):
 
     def _now(self) -> datetime:
         return self.survey.hsmctl.clock.now()
+
+
+def _unknown(error: HsmctlError) -> Sequence[Spans]:
+    """What to do where AWS has told of no cluster yet; why, the attention says."""
+    return (
+        (("Which clusters there are is not known.", Role.STRONG),),
+        (("next  ", Role.MUTED), (error.hint or "r asks again", Role.ACCENT)),
+    )
 
 
 def _told_apart(problem: Problem) -> tuple[str, str]:

@@ -222,7 +222,7 @@ class KeyScreen(Place):
             text=lambda key: _rules(found(key)),
             draw=drawn,
             order=lambda key: [SEVERE.index(each.rule.severity) for each in found(key)] or [len(SEVERE)],
-            width=11,
+            width=9,
         )
         return (*_COLUMNS[:3], lint, *_COLUMNS[3:])
 
@@ -264,10 +264,10 @@ def _fingerprint(key: Key) -> str:
 
 
 _COLUMNS: tuple[Column[Key], ...] = (
-    Column(heads=("KEY",), text=lambda key: str(key.identity), role=Role.STRONG, width=22, grows=True),
+    Column(heads=("KEY",), text=lambda key: str(key.identity), role=Role.STRONG, width=20, grows=True),
     Column(heads=("CLASS",), text=lambda key: str(key.identity.object_class), width=11),
     Column(heads=("TYPE",), text=lambda key: key.algorithm, width=12),
-    Column(heads=("ID",), text=lambda key: key.identity.key_id.hex(), role=Role.MUTED, width=10),
+    Column(heads=("ID",), text=lambda key: key.identity.key_id.hex(), role=Role.MUTED, width=10, room=100),
     Column(heads=("USES",), text=_uses, role=Role.MUTED, width=18, grows=True),
     Column(heads=("PRINT",), text=_fingerprint, role=Role.MUTED, width=8, room=100),
 )

@@ -282,8 +282,8 @@ class LabScreen(Place):
         return (
             Column(heads=("HSM",), text=lambda node: node.hsm_id, draw=mark, width=19),
             Column(heads=("ZONE",), text=zone, width=6),
-            Column(heads=("PROCESS",), text=lambda node: node.state, width=9),
-            Column(heads=("ADDRESS",), text=lambda node: node.address, width=15),
+            Column(heads=("PROCESS",), text=lambda node: node.state, width=12),
+            Column(heads=("ADDRESS",), text=lambda node: node.address, width=14),
             Column(heads=("PID",), text=lambda node: str(node.pid or "–"), role=Role.MUTED, width=8, right=True),
             Column(heads=("MEMORY",), text=_memory, role=Role.MUTED, width=9, right=True, room=90),
             Column(heads=("WAITING",), text=lambda node: str(node.waiting or ""), width=7, right=True, room=100),

@@ -319,7 +319,17 @@ class NetScreen(Place):
         )
 
     def _detail(self, room: Size) -> list[Spans]:
-        return list(self._way(self.pair, room.width))[: room.height] if self.pair else []
+        """The way to the chosen HSM, and below it the client's other ways, the worst first, as far as there is room."""
+        if not self.pair or self.matrix.current is None:
+            return []
+        lines = self._way(self.pair, room.width)
+        others = (pair for pair in self.matrix.current.pairs.values() if pair is not self.pair)
+        for pair in sorted(others, key=lambda pair: rank(self._mark(pair))):
+            more = [(), *self._way(pair, room.width)]
+            if len(lines) + len(more) > room.height:
+                break
+            lines += more
+        return lines[: room.height]
 
     def _way(self, pair: Pair, width: int) -> list[Spans]:
         """The way, and under its title what a probe met."""

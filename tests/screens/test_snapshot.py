@@ -1,4 +1,4 @@
-"""Proves that the places look as they did when somebody last looked at them: healthy, degraded, empty, at two sizes."""
+"""Proves that the places look as they did when last looked at: healthy, degraded, empty, refused; at two sizes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stage import NEVER
 from textual.pilot import Pilot
 from world import HSMS, World
 
-from hsmctl.errors import Unreachable
+from hsmctl.errors import Denied, Unreachable
 
 SIZES = [pytest.param((80, 24), id="80x24"), pytest.param((120, 40), id="120x40")]
 Compare = Callable[..., bool]
@@ -35,6 +35,20 @@ def empty() -> World:
     return world
 
 
+def denied() -> World:
+    """AWS refuses."""
+    world = World()
+    world.plane.error = Denied("DescribeClusters", "not allowed for user/ops", "hsmctl doctor")
+    return world
+
+
+def silent() -> World:
+    """Nobody answers where AWS should be."""
+    world = World()
+    world.plane.error = Unreachable("https://cloudhsmv2.us-east-1.amazonaws.com", "no answer", "hsmctl config show")
+    return world
+
+
 def after(*keys: str) -> Callable[[Pilot[None]], Awaitable[None]]:
     """Waits until the app knows everything, then presses keys."""
 
@@ -49,7 +63,7 @@ def after(*keys: str) -> Callable[[Pilot[None]], Awaitable[None]]:
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("world", [World, degraded, empty])
+@pytest.mark.parametrize("world", [World, degraded, empty, denied, silent])
 def test_fleet(snap_compare: Compare, world: Callable[[], World], size: tuple[int, int]) -> None:
     assert snap_compare(HsmctlApp(world().hsmctl(), every=NEVER), terminal_size=size, run_before=after())
 
