@@ -6,7 +6,6 @@ is its `Source`, and `read_secret` goes there at the moment the value is needed.
 
 from __future__ import annotations
 
-import hmac
 import os
 import stat
 from collections.abc import Callable
@@ -40,6 +39,8 @@ class Secret:
 
     def fingerprint(self, key: bytes) -> str:
         """A keyed digest, in hex, that tells equal secrets from different ones and gives nothing else away."""
+        import hmac  # with OpenSSL behind it: 10 ms that a start without secrets does not need
+
         return hmac.digest(key, self._value.encode(), "sha256").hex()
 
     def __repr__(self) -> str:
@@ -51,6 +52,8 @@ class Secret:
         return repr(self)
 
     def __eq__(self, other: object) -> bool:
+        import hmac
+
         return isinstance(other, Secret) and hmac.compare_digest(self._value.encode(), other._value.encode())
 
     def __hash__(self) -> int:

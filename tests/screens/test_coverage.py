@@ -38,7 +38,7 @@ async def test_what_agrees_is_reported_with_its_scope() -> None:
         await stage.press("s")
         await stage.sees("This cluster was not asked yet.")
         await stage.press("c")
-        await stage.sees_line("◍ no difference seen (reported, not proved)")
+        await stage.sees_line("◍ visible keys agree (reported, not proved)")
         await stage.sees("visible: unproven", "PER HSM inferred")
         await stage.sees_line("token keys", "5")
         await stage.press("escape")
