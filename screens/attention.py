@@ -110,14 +110,15 @@ def _of_standing(cluster: Cluster, estate: Estate) -> Iterator[Problem]:
 
 
 def _seen_better(check: Check) -> Collection[str]:
-    """What a check has seen itself: its own verdict, and why counts of keys differ where it read every key.
+    """What a check has seen itself: its own verdict, and where it read every key of every HSM why counts differ.
 
     A count that differs while the check finds nothing is told: then one of the two is wrong.
     """
     if check.at is None:
         return ()
-    explained = check.judgement is not None and check.judgement.problems and check.judgement.report.scope.full
-    return (_LAST_CHECK, _KEY_COUNT) if explained else (_LAST_CHECK,)
+    judged = check.judgement
+    whole = judged is not None and judged.report.scope.full and not judged.report.unreadable
+    return (_LAST_CHECK, _KEY_COUNT) if whole and judged and judged.problems else (_LAST_CHECK,)
 
 
 def _of_hold(cluster: Cluster, estate: Estate) -> Iterator[Problem]:

@@ -204,3 +204,15 @@ class SlowPlane(FakePlane):
     def clusters(self, ids: object = ()) -> tuple[Cluster, ...]:
         self._answer.wait(10)
         return super().clusters()
+
+
+async def test_counts_that_differ_are_explained_by_a_check_of_every_hsm_and_by_no_other() -> None:
+    for unread, told in ((False, 0), (True, 1)):
+        world = missing()
+        world.estate.keys = {HSMS[0]: [5.0, 5.0], HSMS[1]: [4.0, 4.0], HSMS[2]: [5.0, 5.0]}
+        if unread:
+            world.tokens.errors[HSMS[2]] = Unreachable(HSMS[2], "no answer in 20 s")
+        async with opened(world, size=(160, 40)) as stage:
+            await stage.sees_line("✖ lab", f"{HSMS[1]} lacks key db-kek-003")
+            await stage.sees_line("ACTIVE", "◍ 4 h")
+            assert stage.text.count("HsmKeysTokenOccupied") == told, stage.text
