@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 from textual.binding import Binding, BindingType
 
 from hsmctl.domain.cluster import ClusterState
-
-from .estate import CHECKABLE
+from hsmctl.domain.status_cluster import RUNNING
 
 if TYPE_CHECKING:
     from .place import Place
@@ -50,7 +49,7 @@ def always(_: Place) -> bool:
 
 def checkable(place: Place) -> bool:
     """Whether the place's cluster, or the one under its cursor, has users who could read keys."""
-    return place.cluster is not None and place.cluster.state in CHECKABLE
+    return place.cluster is not None and place.cluster.state in RUNNING
 
 
 def about_cluster(place: Place) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from hsmctl.domain.cluster import Cluster, ClusterState
+from hsmctl.domain.cluster import Cluster
 from hsmctl.domain.evidence import Failed
 from hsmctl.errors import Denied, HsmctlError
 from hsmctl.mark import Mark
@@ -21,17 +21,6 @@ if TYPE_CHECKING:
     from hsmctl.ports_hold import Hold
 
     from .running import Run
-
-CHECKABLE = frozenset(
-    {
-        ClusterState.ACTIVE,
-        ClusterState.DEGRADED,
-        ClusterState.MODIFY_IN_PROGRESS,
-        ClusterState.UPDATE_IN_PROGRESS,
-        ClusterState.ROLLBACK_IN_PROGRESS,
-    }
-)
-"""States in which a cluster has users, so that its keys can be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

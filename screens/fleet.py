@@ -13,6 +13,7 @@ from textual.geometry import Size
 
 from hsmctl.domain.cluster import Cluster
 from hsmctl.domain.evidence import Grade
+from hsmctl.domain.status_cluster import RUNNING
 from hsmctl.domain.status_finding import Finding, Severity, Topic
 from hsmctl.errors import HsmctlError
 from hsmctl.mark import Mark
@@ -22,7 +23,7 @@ from .attention import MARKS, attention, problems, standing
 from .column import Column
 from .command import CHECK, CREATE, FILTER, HELP, KEY, LINE, OPEN, SYNC, Command, bindings
 from .detail import Detail, facts, noted, tiles
-from .estate import CHECKABLE, Check, Estate, Problem
+from .estate import Check, Estate, Problem
 from .facts import of_cluster, of_error, title_of
 from .glyph import GRADES, Role, Spans, rank, role, sign
 from .lines import Lines
@@ -136,7 +137,7 @@ class FleetScreen(Place):
         found = problems(cluster, self.survey.estate)
         name = (f" {cluster_name(cluster)}", Role.STRONG)
         lines: list[Spans] = [(name, (f"  {cluster.cluster_id}  {cluster.hsm_type} {cluster.mode}", Role.MUTED))]
-        if cluster.state in CHECKABLE:
+        if cluster.state in RUNNING:
             lines += long(check, room.width)
         if room.height > _ROOMY and len(self.survey.estate.clusters or ()) > 1:
             lines += (line for problem in found for line in noted(sign(problem.mark), problem.text, room.width))
@@ -163,7 +164,7 @@ class FleetScreen(Place):
             return next((problem.brief for problem in problems(cluster, self.survey.estate)), "")
 
         def sync(cluster: Cluster) -> Spans:
-            return short(check(cluster), self._now()) if cluster.state in CHECKABLE else (("–", Role.MUTED),)
+            return short(check(cluster), self._now()) if cluster.state in RUNNING else (("–", Role.MUTED),)
 
         return (
             Column(heads=("CLUSTER",), text=cluster_name, draw=mark, width=14),

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 from hsmctl.bootstrap import Hsmctl
 from hsmctl.domain.cluster import Backup, Cluster
+from hsmctl.domain.status_cluster import RUNNING
 from hsmctl.errors import Conflict, HsmctlError
 from hsmctl.settings import ContextKind
 
 from .arming import Arming
-from .estate import CHECKABLE, Check, Estate
+from .estate import Check, Estate
 from .offload import call, stream
 
 if TYPE_CHECKING:
@@ -213,7 +214,7 @@ class Survey:
 
     def _is_due(self, cluster: Cluster) -> bool:
         check = self.estate.check(cluster)
-        if cluster.state not in CHECKABLE or check.running or check.denied:
+        if cluster.state not in RUNNING or check.running or check.denied:
             return False
         old = check.ended is None or self.hsmctl.clock.now() - check.ended >= CHECK_EVERY
         return old or check.replicas != self.hsmctl.replicas(cluster)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from hsmctl.domain.metrics import Family
 from hsmctl.errors import Conflict, UsageError
+from hsmctl.private import write_whole
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Metric
@@ -45,7 +44,7 @@ class PrometheusExporter:
 
         text = generate_latest(_registry(lambda: families))
         try:
-            _replace(path, text)
+            write_whole(path, text, _MODE)
         except OSError as error:
             raise UsageError(str(path), error.strerror or str(error), "name a folder that you may write to") from error
         return sum(len(family.samples) for family in families)
@@ -84,18 +83,3 @@ def _metric(family: Family) -> Metric:
     for labels, value in family.samples:
         metric.add_metric([labels.get(name, "") for name in names], value)  # type: ignore[attr-defined]
     return metric
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write beside it and take its place: the collector reads at any moment, and only names that end in .prom."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            os.fchmod(stream.fileno(), _MODE)
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -41,11 +41,8 @@ def key_services(
     from hsmctl.services.key_use import KeyUse
     from hsmctl.wiring.sync import new_verifier
 
-    door, formats, transport = (
-        KeyDoor(clock=clock, tokens=tokens, login=login),
-        CryptographyFormats(),
-        KeyTransport(journal=journal),
-    )
+    door, formats = KeyDoor(clock=clock, tokens=tokens, login=login), CryptographyFormats()
+    transport, attributes = KeyTransport(journal=journal), KeyAttributes(console=console, login=login)
 
     def bill(token: str, keys: Sequence[Key]) -> bytes:
         from hsmctl.adapters.key_bill import bill_of_keys
@@ -60,14 +57,7 @@ def key_services(
         move=KeyMove(door=door, journal=journal, formats=formats, transport=transport, guard=guard),
         copy=KeyCopy(clock=clock, door=door, transport=transport, verifier=new_verifier, place=place),
         bench=KeyBench(door=door, journal=journal, guard=guard),
-        change=KeyChange(
-            clock=clock,
-            door=door,
-            journal=journal,
-            attributes=KeyAttributes(console=console, login=login),
-            holds=holds,
-            place=place,
-        ),
+        change=KeyChange(clock=clock, door=door, journal=journal, attributes=attributes, holds=holds, place=place),
         certificates=KeyCertificates(door=door, formats=formats, maker=CryptographyCertificates(clock)),
     )
 
