@@ -10,7 +10,8 @@ _FAMILIES = {
     "hsmctl.cli.key_move": ("import", "export", "wrap", "unwrap"),
     "hsmctl.cli.key_change": ("copy", "disable", "enable", "set", "rename", "rotate", "delete"),
     "hsmctl.cli.key_use": ("sign", "verify", "mac", "encrypt", "decrypt", "derive"),
-    "hsmctl.cli.key_lint": ("lint", "inventory"),
+    "hsmctl.cli.key_lint": ("lint",),
+    "hsmctl.cli.key_inventory": ("inventory",),
     "hsmctl.cli.key_bench": ("bench",),
     "hsmctl.cli.key_certificate": ("csr", "selfsign", "cert"),
 }

@@ -1,17 +1,14 @@
-"""`key lint`, `key inventory`: what speaks against keys by their attributes, and what there is, for other programs."""
+"""`key lint`: what speaks against keys by their attributes."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import click
 
-from hsmctl.cli.key_place import Place, at_token, written
-from hsmctl.cli.key_row import KeyRow, row
+from hsmctl.cli.key_place import Place, at_token
+from hsmctl.cli.key_row import row
 from hsmctl.cli.session import Session
 from hsmctl.cli.table import Column, table
 from hsmctl.cli.verb import verb
@@ -22,7 +19,6 @@ from hsmctl.mark import Mark
 from hsmctl.words import counted
 
 _MARKS = {Severity.HIGH: Mark.BAD, Severity.MEDIUM: Mark.ATTENTION, Severity.LOW: Mark.ATTRIBUTES}
-_CSV = ("label", "object_class", "algorithm", "key_id", "attributes", "fingerprint", "uri")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,17 +48,6 @@ class KeyLint:
     findings: tuple[LintRow, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyInventory:
-    """A file with every object one user sees."""
-
-    replica: str
-    user: str
-    format: str
-    written_to: str
-    keys: tuple[KeyRow, ...]
-
-
 @verb(
     "lint",
     "hsmctl key lint",
@@ -88,28 +73,6 @@ def lint_keys(session: Session, place: Place, allow: tuple[str, ...], rules: tup
     return session.show(LINT, found, code=ExitCode.NO if high else ExitCode.OK)
 
 
-@verb(
-    "inventory",
-    "hsmctl key inventory --format csv --out keys.csv",
-    "hsmctl key inventory --format cyclonedx --out cbom.json",
-)
-@click.option("--format", "form", type=click.Choice(["csv", "cyclonedx"]), default="csv", show_default=True)
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Write to this file.")
-@at_token
-def write_inventory(session: Session, place: Place, form: str, out: Path) -> int:
-    """Write every object the user sees to a file: a table, or a CycloneDX bill of cryptographic materials (CBOM)."""
-    listing = session.hsmctl.key.list(place.replicas(), seconds=place.seconds)
-    label = place.label(listing.replica)
-    rows = tuple(row(key, label) for key in sorted(listing.inventory.keys, key=lambda key: key.identity))
-    data = _csv(rows) if form == "csv" else session.hsmctl.keys.bill(listing.replica.name, listing.inventory.keys)
-    with written(out) as stream:
-        stream.write(data)
-    found = KeyInventory(
-        replica=listing.replica.name, user=listing.inventory.user, format=form, written_to=str(out), keys=rows
-    )
-    return session.show(INVENTORY, found)
-
-
 def _lint_row(finding: Finding) -> LintRow:
     shown = row(finding.key)
     rule = finding.rule
@@ -123,22 +86,6 @@ def _lint_row(finding: Finding) -> LintRow:
         fix=rule.fix,
         basis=rule.basis,
     )
-
-
-def _csv(rows: tuple[KeyRow, ...]) -> bytes:
-    """The rows as RFC 4180 has them; a cell that a spreadsheet would run as a formula is quoted as text."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(_CSV)
-    for shown in rows:
-        print_ = shown.fingerprint.hex() if shown.fingerprint else ""
-        cells = shown.label, shown.object_class, shown.algorithm, shown.key_id.hex(), " ".join(shown.attributes), print_
-        writer.writerow([_tame(cell) for cell in (*cells, shown.uri)])
-    return out.getvalue().encode()
-
-
-def _tame(cell: str) -> str:
-    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@") else cell
 
 
 def _lint_lines(found: KeyLint, page: Page) -> Iterator[str]:
@@ -178,10 +125,6 @@ def _lint_check(found: KeyLint) -> Check:
     return Check(level=max(told, default=Level.OK), says=_said(found), figures=figures, cases=cases)
 
 
-def _inventory_lines(found: KeyInventory, _: Page) -> Iterator[str]:
-    yield f"{Mark.REPORTED.glyph} {found.written_to}: {len(found.keys):,} objects as {found.format}"
-
-
 LINT: View[KeyLint] = View(
     schema="key.lint@1",
     document=KeyLint,
@@ -190,12 +133,5 @@ LINT: View[KeyLint] = View(
     items=lambda found: found.findings,
     check=_lint_check,
 )
-INVENTORY: View[KeyInventory] = View(
-    schema="key.inventory@1",
-    document=KeyInventory,
-    lines=_inventory_lines,
-    names=lambda found: [found.written_to],
-    items=lambda found: found.keys,
-)
 
-verbs = (lint_keys, write_inventory)
+verbs = (lint_keys,)

@@ -7,14 +7,16 @@ only on a terminal.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TextIO, TypeVar, assert_never
+from typing import BinaryIO, TextIO, TypeVar, assert_never
 
 from hsmctl.cli.view import Check, Level, Origin, Page, View
 from hsmctl.encoding import encoded, indented
@@ -35,7 +37,12 @@ class Format(StrEnum):
     NAGIOS = "nagios"
     PROMETHEUS = "prometheus"
     JUNIT = "junit"
+    CSV = "csv"
+    CYCLONEDX = "cyclonedx"
 
+
+USUAL = tuple(each for each in Format if each not in (Format.CSV, Format.CYCLONEDX))
+"""The formats every command has."""
 
 _VERDICTS = (Format.NAGIOS, Format.PROMETHEUS, Format.JUNIT)
 """The formats that tell a verdict and nothing else."""
@@ -95,9 +102,23 @@ class Output:
             case Format.TABLE | Format.WIDE:
                 self._table(view, document, now)
                 self._warn(warnings)
+            case Format.CSV | Format.CYCLONEDX:
+                self._write(view.exports[self.format](document).removesuffix("\n"))
+                self._warn(warnings)
             case _:
                 assert_never(self.format)
         return code
+
+    @contextmanager
+    def diverted(self, stream: BinaryIO) -> Iterator[None]:
+        """Write answers to this stream instead of standard output."""
+        usual, self.stdout = self.stdout, io.TextIOWrapper(stream, "utf-8", newline="\n")
+        try:
+            yield
+            self.stdout.flush()
+        finally:
+            self.stdout.detach()
+            self.stdout = usual
 
     def text(self, lines: Iterable[str]) -> None:
         """Write lines of text that are the answer."""

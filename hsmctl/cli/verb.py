@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import Any, Concatenate, ParamSpec
 
 import click
 from click.core import ParameterSource
 
-from hsmctl.cli.output import Format
+from hsmctl.cli.output import USUAL, Format
 from hsmctl.cli.session import Session
 
 P = ParamSpec("P")
@@ -102,9 +102,12 @@ class Seconds(click.ParamType[float]):
         return float(match[1]) * _UNITS[match[2]]
 
 
-def verb(name: str, *examples: str, checks: bool = False) -> Callable[[Command[P]], Verb]:
-    """Make a function a command of this name; `checks` says that it gives a verdict that `-o nagios` can tell.
+def verb(
+    name: str, *examples: str, checks: bool = False, formats: Sequence[Format] = ()
+) -> Callable[[Command[P]], Verb]:
+    """Make a function a command of this name.
 
+    `checks` says that it gives a verdict that `-o nagios` can tell, `formats` names those it has beside the usual ones.
     An option of the command's own takes the place of a shared one of the same name.
     """
 
@@ -116,6 +119,7 @@ def verb(name: str, *examples: str, checks: bool = False) -> Callable[[Command[P
             return function(session, *values, **named)
 
         command = click.command(name, cls=Verb)(call)
+        command.params.extend([_output((*USUAL, *formats))] if formats else [])
         own = {word for parameter in command.params for word in parameter.opts}
         command.params.extend(option for option in SHARED if own.isdisjoint(option.opts))
         command.examples = examples
@@ -163,13 +167,17 @@ def _shared(*names: str, says: str, **more: Any) -> Shared:  # noqa: ANN401 - cl
     return Shared(names, help=says, expose_value=False, callback=_keep, **more)
 
 
+def _output(formats: Iterable[Format]) -> Shared:
+    return _shared("-o", "--output", type=click.Choice(list(map(str, formats))), says="How the answer is written.")
+
+
 SHARED = (
     _shared("-c", "--context", metavar="NAME", says="The context to work in."),
     _shared("--lab", is_flag=True, says="Work in the lab; the same as --context lab."),
     _shared("--profile", metavar="NAME", says="The AWS profile, as for the AWS CLI."),
     _shared("--region", metavar="NAME", says="The AWS region, as for the AWS CLI."),
     _shared("--endpoint-url", metavar="URL", says="Where AWS is, as for the AWS CLI."),
-    _shared("-o", "--output", type=click.Choice(list(map(str, Format))), says="How the answer is written."),
+    _output(USUAL),
     _shared("--query", metavar="JMESPATH", says="Show only this part of the data, as JSON."),
     _shared("-v", "--verbose", count=True, says="Say more on standard error; twice says most."),
     _shared("--no-color", is_flag=True, says="Write without colour, as NO_COLOR does."),

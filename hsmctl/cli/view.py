@@ -73,6 +73,8 @@ class View(Generic[T]):
     nothing: str = ""
     """What is said where a table would have no rows."""
     check: Callable[[T], Check] | None = None
+    exports: Mapping[str, Callable[[T], str]] = field(default_factory=dict)
+    """Formats that this document alone has."""
 
     @property
     def name(self) -> str:
