@@ -236,7 +236,7 @@ ABANDON = Command(name="abandon", help="close an operation as it stands", takes=
 NEXT_HSM = Command(name="next_hsm", help="draw the way to the next HSM", key="h", label="next HSM")
 PROBE = Command(name="probe", help="try from every client host whether the HSMs answer", key="c")
 CLIENT = Command(name="client", help="ask about one more client", takes=Takes.CLIENT)
-FIX = Command(name="fix", help="copy the command that mends the way", key="f")
+FIX = Command(name="fix", help="copy the command that mends the way", key="f", label="copy fix")
 SINCE = Command(name="since", help="look so far back: 24h, 7d, or from a time on", takes=Takes.TIME)
 UNTIL = Command(name="until", help="look no further than a time; without one until now, live", takes=Takes.TIME)
 SESSIONS = Command(name="sessions", help="show logins and logouts, or no longer", key="e")

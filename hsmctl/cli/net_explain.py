@@ -15,7 +15,7 @@ from hsmctl.cli.net_path import PairRow, drawn, likeness, pair_row, remarks
 from hsmctl.cli.session import Session
 from hsmctl.cli.verb import verb
 from hsmctl.cli.view import Case, Check, Level, Page, View
-from hsmctl.domain.net_finding import Verdict
+from hsmctl.domain.net_finding import Verdict, summary
 from hsmctl.mark import REACHES
 from hsmctl.services.net import NetReport
 from hsmctl.services.net import explain as explained
@@ -89,14 +89,6 @@ def document(report: NetReport, names: Mapping[str, str]) -> NetExplained:
         pairs=tuple(pair_row(pair, names.get(pair.client)) for pair in report.pairs),
         asked=pair_row(report.asked, names.get(report.asked.client)) if report.asked else None,
     )
-
-
-def summary(verdicts: Sequence[str]) -> str:
-    """`1 of 3 pairs blocked, 2 reachable`."""
-    counts = Counter(map(str, verdicts))
-    told = [f"{counts[verdict]:,} {verdict}" for verdict in map(str, LEVELS) if counts[verdict]]
-    first, _, rest = told[0].partition(" ")
-    return ", ".join([f"{first} of {counted(len(verdicts), 'pair')} {rest}", *told[1:]])
 
 
 def _lines(document: NetExplained, page: Page) -> Iterator[str]:

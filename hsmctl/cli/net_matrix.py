@@ -9,12 +9,10 @@ from hsmctl.cli.net_path import PairRow
 from hsmctl.cli.table import Column, table
 from hsmctl.cli.view import Page
 from hsmctl.domain.net_acl import union, words
-from hsmctl.domain.net_finding import Verdict
+from hsmctl.domain.net_finding import WORST_FIRST, Verdict
 from hsmctl.mark import REACHES
 from hsmctl.words import counted
 
-WORST_FIRST = (Verdict.BLOCKED, Verdict.DEGRADED, Verdict.UNKNOWN, Verdict.REACHABLE)
-"""As exit codes have it."""
 _APART = 12
 """HSMs that have a column of their own each."""
 _WELL = 12

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from hsmctl.cli.net_explain import LEVELS, summary
+from hsmctl.cli.net_explain import LEVELS
 from hsmctl.cli.net_matrix import worst
 from hsmctl.cli.net_path import wrapped
 from hsmctl.cli.table import Column, table
 from hsmctl.cli.view import Case, Check, Level, Page, View
 from hsmctl.domain.net_acl import union, words
+from hsmctl.domain.net_finding import summary
 from hsmctl.domain.probe_verdict import Agreement, Reach
 from hsmctl.errors import ExitCode
 from hsmctl.mark import REACHES, Mark

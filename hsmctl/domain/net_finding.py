@@ -6,11 +6,13 @@ Values only. A finding weighs what its code weighs unless a rule weakens it, as 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from hsmctl.domain.net_code import Code, Severity
+from hsmctl.words import counted
 
 
 class Verdict(StrEnum):
@@ -22,6 +24,8 @@ class Verdict(StrEnum):
     BLOCKED = "blocked"
 
 
+WORST_FIRST = (Verdict.BLOCKED, Verdict.DEGRADED, Verdict.UNKNOWN, Verdict.REACHABLE)
+"""As exit codes have it."""
 _VERDICTS = {
     Severity.BLOCK: Verdict.BLOCKED,
     Severity.UNKNOWN: Verdict.UNKNOWN,
@@ -130,6 +134,14 @@ class Pair:
         if self.verdict is Verdict.REACHABLE:
             return None
         return next(finding for finding in self.findings if _VERDICTS.get(finding.severity) is self.verdict)
+
+
+def summary(verdicts: Sequence[str]) -> str:
+    """`1 of 3 pairs blocked, 2 reachable`."""
+    counts = Counter(map(str, verdicts))
+    told = [f"{counts[verdict]:,} {verdict}" for verdict in WORST_FIRST if counts[verdict]]
+    first, _, rest = told[0].partition(" ")
+    return ", ".join([f"{first} of {counted(len(verdicts), 'pair')} {rest}", *told[1:]])
 
 
 def make(

@@ -61,7 +61,7 @@ class Collection:
             "client": clients[0],
             **({"clients": clients} if len(clients) > 1 else {}),
             "hsm": _hsm_row(self.asked),
-            "hsms": [_hsm_row(hsm) for hsm in cluster.hsms],
+            "hsms": [_hsm_row(hsm) for hsm in self.ends.hsms],
             "port": self.port,
             "platform": self.ends.clients[0].platform or None,
             "snapshot": {**self.sections, "_collection": self._provenance()},

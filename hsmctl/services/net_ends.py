@@ -28,8 +28,8 @@ class Ends:
 
     @property
     def hsms(self) -> tuple[Hsm, ...]:
-        """The cluster's HSMs."""
-        return self.cluster.hsms
+        """The cluster's HSMs, zone by zone."""
+        return tuple(sorted(self.cluster.hsms, key=lambda hsm: (hsm.zone, hsm.hsm_id)))
 
     def own(self, interface: Interface) -> bool:
         """Whether an HSM or a client has this interface."""

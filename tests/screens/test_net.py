@@ -39,7 +39,7 @@ async def test_a_way_that_is_open_is_drawn_hop_by_hop() -> None:
         await stage.sees_line(f"app1 → {hsm}", "tcp/2223", "REACHABLE")
         await stage.sees_line(" there ")
         await stage.sees_line(" back ")
-        await stage.sees_line("◍", "3 reachable")
+        await stage.sees_line("◍ 3 of 3 pairs reachable")
 
 
 async def test_what_blocks_is_named_with_what_mends_it_and_the_fix_is_copied() -> None:
@@ -54,6 +54,35 @@ async def test_what_blocks_is_named_with_what_mends_it_and_the_fix_is_copied() -
         await stage.sees_line(" fix ", "aws ec2")
         await stage.press("f")
         assert stage.app.clipboard.startswith("aws ")
+
+
+async def test_the_worst_way_is_drawn_first_and_the_others_are_named() -> None:
+    _, facade, _ = scenario("S09")
+    async with staged(facade, (120, 40)) as stage:
+        await stage.press("n")
+        await stage.settle()
+        await stage.sees_line("✖ app1", "‹✖›", "2 of 3: NACL_FWD_EGRESS_DENY")
+        await stage.sees_line("app1 → hsm-2", "BLOCKED")
+        await stage.sees_line("✖ BLOCKED NACL_FWD_EGRESS_DENY", "hsm-3")
+        await stage.sees_line("◍ REACHABLE", "hsm-1")
+        await stage.press("h", "h")
+        await stage.sees_line("app1 → hsm-1", "REACHABLE")
+
+
+async def test_ways_that_are_alike_are_drawn_once() -> None:
+    _, facade, _ = scenario("S01")
+    async with staged(facade, (120, 40)) as stage:
+        await stage.press("n")
+        await stage.settle()
+        await stage.sees_line(" also  hsm-2, hsm-3")
+
+
+async def test_a_low_screen_counts_the_stations_of_a_sound_direction_before_it_drops_the_fix() -> None:
+    _, facade, _ = scenario("S26")
+    async with staged(facade, (80, 16)) as stage:
+        await stage.press("n")
+        await stage.settle()
+        await stage.sees("stations in order", "TGW_AZ_NOT_ATTACHED:", " fix ")
 
 
 async def test_a_client_is_asked_about_by_hand_and_nonsense_is_refused() -> None:
