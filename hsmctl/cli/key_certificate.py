@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hsmctl.cli.key_move import KeyWritten, brought, brought_view, check_change, written_view
-from hsmctl.cli.key_place import Place, at_token, read_all, written
+from hsmctl.cli.key_move import brought, brought_view, check_change
+from hsmctl.cli.key_place import Place, at_token, read_all
+from hsmctl.cli.key_written import out_option, published, written_view
 from hsmctl.cli.session import Session
 from hsmctl.cli.table import Column, table
 from hsmctl.cli.verb import Noun, verb
@@ -57,7 +58,7 @@ def _subject_options(function: Callable[..., int]) -> Callable[..., int]:
     """The options of who a certificate is for."""
     hashes = ["sha256", "sha384", "sha512"]
     for option in (
-        click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Write PEM here."),
+        out_option,
         click.option("--hash", "digest", type=click.Choice(hashes), default="sha256", show_default=True),
         click.option(
             "--host", "hosts", multiple=True, metavar="NAME", help="A DNS name or address, as often as needed."
@@ -75,14 +76,14 @@ def _subject_options(function: Callable[..., int]) -> Callable[..., int]:
 @_subject_options
 @at_token
 def request_certificate(
-    session: Session, place: Place, key: str, subject: str, hosts: tuple[str, ...], digest: str, out: Path
+    session: Session, place: Place, key: str, subject: str, hosts: tuple[str, ...], digest: str, out: Path | None
 ) -> int:
     """Make a certificate signing request; the token signs it."""
     name = KeyName.parse(key)
     pem = session.hsmctl.keys.certificates.request(
         place.chosen(name.uri), name, Subject(subject, hosts), digest, seconds=place.seconds
     )
-    return session.show(REQUESTED, _kept(key, "csr", out, pem))
+    return session.show(REQUESTED, published(key, "csr", out, pem))
 
 
 @verb(
@@ -102,7 +103,7 @@ def sign_own_certificate(
     subject: str,
     hosts: tuple[str, ...],
     digest: str,
-    out: Path,
+    out: Path | None,
     days: int,
     *,
     ca: bool,
@@ -112,7 +113,7 @@ def sign_own_certificate(
     pem = session.hsmctl.keys.certificates.selfsigned(
         place.chosen(name.uri), name, Subject(subject, hosts), digest, days, ca=ca, seconds=place.seconds
     )
-    return session.show(SELFSIGNED, _kept(key, "certificate", out, pem))
+    return session.show(SELFSIGNED, published(key, "certificate", out, pem))
 
 
 @verb("import", "hsmctl key cert import tls.pem --label tls-2027 --key tls-2027")
@@ -141,13 +142,13 @@ def import_certificate(session: Session, place: Place, file: str, label: str, ke
     return brought(session, place, CERTIFICATE_IMPORTED, made, imported.says)
 
 
-@verb("export", "hsmctl key cert export tls-2027 --out tls.pem")
+@verb("export", "hsmctl key cert export tls-2027")
 @click.argument("key")
 @click.option("--format", "encoding", type=click.Choice(["pem", "der"]), default="pem", show_default=True)
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Write to this file.")
+@out_option
 @at_token
-def export_certificate(session: Session, place: Place, key: str, encoding: str, out: Path) -> int:
-    """Write a certificate of the token to a file."""
+def export_certificate(session: Session, place: Place, key: str, encoding: str, out: Path | None) -> int:
+    """Write a certificate of the token."""
     from hsmctl.services.key_door import only
 
     name, services = KeyName.parse(key), session.hsmctl.keys
@@ -158,7 +159,7 @@ def export_certificate(session: Session, place: Place, key: str, encoding: str, 
         return services.formats.public(found, token.objects.values(found), encoding)
 
     data = services.door.look(place.chosen(name.uri), place.seconds, look)
-    return session.show(CERTIFICATE_EXPORTED, _kept(key, encoding, out, data))
+    return session.show(CERTIFICATE_EXPORTED, published(key, encoding, out, data))
 
 
 @verb("list", "hsmctl key cert list", "hsmctl key cert list -o json")
@@ -185,12 +186,6 @@ _FACTS = ("subject", "issuer", "serial", "not_before", "not_after", "authority",
 
 def _no_passphrase() -> Secret:
     raise UsageError("no certificate", "it is an encrypted private key", "hsmctl key import")
-
-
-def _kept(key: str, encoding: str, out: Path, data: bytes) -> KeyWritten:
-    with written(out) as stream:
-        stream.write(data)
-    return KeyWritten(key=key, format=encoding, written_to=str(out), bytes=len(data))
 
 
 def _list_lines(found: CertificateList, page: Page) -> Iterator[str]:

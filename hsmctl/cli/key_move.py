@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,8 +10,9 @@ from pathlib import Path
 import click
 
 from hsmctl.cli.key_generate import parse_id
-from hsmctl.cli.key_place import Place, at_token, read_all, written
+from hsmctl.cli.key_place import Place, at_token, read_all
 from hsmctl.cli.key_row import KeyRow, row, rows_table
+from hsmctl.cli.key_written import kept, out_option, published, written_view
 from hsmctl.cli.session import Session, ask
 from hsmctl.cli.verb import verb
 from hsmctl.cli.view import Page, View
@@ -21,7 +22,7 @@ from hsmctl.domain.key_name import KeyName
 from hsmctl.domain.key_purpose import Purpose, parse_attributes
 from hsmctl.domain.mechanism import Mechanism
 from hsmctl.domain.uri import uri_of
-from hsmctl.errors import Denied, ExitCode
+from hsmctl.errors import ExitCode
 from hsmctl.mark import Mark
 from hsmctl.secret import Source, SourceKind, read_secret
 
@@ -48,17 +49,6 @@ class KeyBrought:
     seen_on: tuple[str, ...]
     missing_on: tuple[str, ...]
     """HSMs of the cluster that did not show it in time, or could not be read."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyWritten:
-    """What of a key was written where."""
-
-    key: str
-    """Its URI."""
-    format: str
-    written_to: str
-    bytes: int
 
 
 def naming_options(function: Callable[..., int]) -> Callable[..., int]:
@@ -130,19 +120,19 @@ def import_key(
 
 @verb(
     "export",
-    "hsmctl key export tls-2027 --out tls-public.pem",
+    "hsmctl key export tls-2027",
     "hsmctl key export jwt-2027 --format jwk --out jwt.json",
     "hsmctl key export 'pkcs11:object=root;type=cert' --format der --out root.der",
 )
 @click.argument("key")
 @click.option("--format", "encoding", type=click.Choice(["pem", "der", "jwk", "ssh"]), default="pem", show_default=True)
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Write to this file.")
+@out_option
 @at_token
-def export_key(session: Session, place: Place, key: str, encoding: str, out: Path) -> int:
-    """Write a public key or a certificate to a file; private and secret keys only leave wrapped (`key wrap`)."""
+def export_key(session: Session, place: Place, key: str, encoding: str, out: Path | None) -> int:
+    """Write a public key or a certificate; private and secret keys only leave wrapped (`key wrap`)."""
     name = KeyName.parse(key)
     found, data = session.hsmctl.keys.move.public(place.chosen(name.uri), name, encoding, seconds=place.seconds)
-    return session.show(EXPORTED, _written(found, encoding, out, data, secret=False))
+    return session.show(EXPORTED, published(uri_of(found.identity), encoding, out, data))
 
 
 @verb(
@@ -166,9 +156,7 @@ def wrap_key(
     made = session.hsmctl.keys.move.wrap(
         place.chosen(name.uri), name, wrapping, _mechanism(algorithm, digest), seconds=place.seconds
     )
-    with written(out, secret=True) as stream:
-        stream.write(made)
-    return session.show(WRAPPED, KeyWritten(key=key, format=algorithm, written_to=str(out), bytes=len(made)))
+    return session.show(WRAPPED, kept(key, algorithm, out, made, secret=True))
 
 
 @verb("unwrap", "hsmctl key unwrap data-2027.wrapped --by backup-kek --kind aes --label data-2027 --for data")
@@ -245,33 +233,15 @@ def _mechanism(algorithm: str, digest: str) -> Mechanism:
     return Mechanism(name=WRAPS[algorithm], hash=digest if algorithm.startswith("rsa") else "")
 
 
-def _written(key: Key, encoding: str, out: Path, data: bytes, *, secret: bool) -> KeyWritten:
-    try:
-        with written(out, secret=secret) as stream:
-            stream.write(data)
-    except OSError as error:
-        raise Denied(str(out), error.strerror or str(error), f"ls -ld {out.parent}") from error
-    return KeyWritten(key=uri_of(key.identity), format=encoding, written_to=str(out), bytes=len(data))
-
-
 def _brought_lines(brought: KeyBrought, page: Page) -> list[str]:
     seen = f"{Mark.REPORTED.glyph} seen on {', '.join(brought.seen_on)}; from {brought.source}"
     missing = [f"{Mark.BAD.glyph} not seen in time on {', '.join(brought.missing_on)}"] if brought.missing_on else []
     return [*rows_table([brought.key], page), "", seen, *missing]
 
 
-def _written_lines(done: KeyWritten, _: Page) -> Iterator[str]:
-    yield f"{Mark.REPORTED.glyph} {done.written_to}: {done.bytes:,} bytes, {done.format} of {done.key}"
-
-
 def brought_view(schema: str) -> View[KeyBrought]:
     """How an object that came in is shown."""
     return View(schema=schema, document=KeyBrought, lines=_brought_lines, names=lambda brought: [brought.key.uri])
-
-
-def written_view(schema: str) -> View[KeyWritten]:
-    """How a file that was written is shown."""
-    return View(schema=schema, document=KeyWritten, lines=_written_lines, names=lambda done: [done.written_to])
 
 
 IMPORTED, UNWRAPPED = brought_view("key.import@1"), brought_view("key.unwrap@1")

@@ -234,6 +234,18 @@ def test_a_public_key_has_every_form(world: TokenWorld, encoding: str) -> None:
     assert shown[0] == shown[1]
 
 
+def test_what_is_public_and_text_needs_no_file(world: TokenWorld) -> None:
+    world.ok("key", "export", "agree", "--out", "agree-here.pem")
+    shown = world.ok("key", "export", "agree").out
+    asked = world.ok("key", "csr", "code", "--subject", "CN=code").out
+    binary = world.run("key", "export", "agree", "--format", "der", "--on", "alpha")
+
+    assert shown == (world.folder / "agree-here.pem").read_text()
+    assert asked.startswith("-----BEGIN CERTIFICATE REQUEST-----")
+    assert binary.code == ExitCode.USAGE
+    assert "it is binary" in binary.err
+
+
 def test_both_sides_agree_on_a_secret(world: TokenWorld) -> None:
     tool(world.folder, "openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", "their.pem")
     tool(world.folder, "openssl", "pkey", "-in", "their.pem", "-pubout", "-out", "their.pub")
