@@ -279,7 +279,8 @@ class Hsmctl:
         from hsmctl.wiring.key import key_services
 
         access = self.clock, self.tokens, self.login, self.journal
-        return key_services(*access, self.check_may_write, self._replica, lambda: self.console, lambda: self.hold.holds)
+        later = lambda: self.console, lambda: self.hold.holds, lambda: self.history
+        return key_services(*access, self.check_may_write, self._replica, *later)
 
     @cached_property
     def tokens(self) -> Tokens:

@@ -39,3 +39,12 @@ class History(Protocol):
             Conflict: it is of a newer hsmctl.
         """
         ...
+
+    def sighted(self, scope: str) -> Mapping[Identity, datetime]:
+        """When the keys of this scope that are still there were first seen; they may be older.
+
+        Raises:
+            Unreachable: it cannot be read now.
+            Conflict: it is of a newer hsmctl.
+        """
+        ...

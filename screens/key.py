@@ -14,7 +14,8 @@ from textual.geometry import Size
 from hsmctl.domain.cluster import Cluster
 from hsmctl.domain.form import Filled, Form
 from hsmctl.domain.key import Identity, Key
-from hsmctl.domain.key_rule import Finding, Severity, lint
+from hsmctl.domain.key_lint import lint
+from hsmctl.domain.key_rule import Finding, Severity
 from hsmctl.domain.uri import Uri, uri_of
 from hsmctl.errors import HsmctlError
 from hsmctl.mark import Mark

@@ -38,6 +38,11 @@ class MemoryHistory:
         self._fail()
         return {name: at for (where, name), at in self.born.items() if where == scope and at is not None}
 
+    def sighted(self, scope: str) -> Mapping[Identity, datetime]:
+        self._fail()
+        first = {past.scope: past.at for past in reversed(self.written)}
+        return {name: at or first[where] for (where, name), at in self.born.items() if where == scope}
+
     def _fail(self) -> None:
         if self.error:
             raise self.error

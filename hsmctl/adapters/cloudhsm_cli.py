@@ -98,6 +98,7 @@ def token_path(answer: Answer) -> str:
 def reported_key(entry: Mapping[str, Any]) -> ReportedKey:
     """One entry of `key list`; an admin is told reference and label alone."""
     info, attributes = (_members(entry, name) for name in ("key-info", "attributes"))
+    quorum = _members(info, "key-quorum-values")
     return ReportedKey(
         reference=_required(entry, "key-reference", "matched_keys"),
         label=_text(attributes, "label"),
@@ -109,7 +110,8 @@ def reported_key(entry: Mapping[str, Any]) -> ReportedKey:
         shared=_coverages(info.get("shared-users")),
         differing=tuple(sorted(name for name, value in attributes.items() if value == INCONSISTENT)),
         attributes=attributes,
-        manage_quorum=_number(_members(info, "key-quorum-values").get("manage-key-quorum-value", 0)),
+        manage_quorum=_number(quorum.get("manage-key-quorum-value", 0)),
+        use_quorum=_number(quorum.get("use-key-quorum-value")),
         token=attributes.get("token") is not False,
         more=_rest(entry, _KEY),
     )

@@ -77,12 +77,18 @@ class SqliteHistory:
 
     def appeared(self, scope: str) -> Mapping[Identity, datetime]:
         """When keys appeared that an earlier check of this scope did not see."""
+        return self._sightings(scope, "appeared")
+
+    def sighted(self, scope: str) -> Mapping[Identity, datetime]:
+        """When the keys of this scope that are still there were first seen."""
+        return self._sightings(scope, "1")
+
+    def _sightings(self, scope: str, where: str) -> Mapping[Identity, datetime]:
         if not self._path.exists():
             return {}
+        chosen = "SELECT class, key_id, label, first_seen FROM sightings WHERE scope = ? AND "
         with self._opened() as database:
-            rows = database.execute(
-                "SELECT class, key_id, label, first_seen FROM sightings WHERE scope = ? AND appeared", (scope,)
-            )
+            rows = database.execute(chosen + where, (scope,))
             return {_identity(*row[:3]): datetime.fromisoformat(row[3]) for row in rows}
 
     @contextmanager

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from hsmctl.cli.table import display_width
+from hsmctl.cli.table import USUAL_WIDTH, display_width, wrapped
 from hsmctl.domain.net_code import Code, Severity
 from hsmctl.domain.net_finding import Finding, Hop, HopKind, Pair, Verdict
 from hsmctl.mark import REACHES, Mark
 from hsmctl.words import counted, shortened
 
 _INDENT = 7
-_WIDTH = 100
+
 """Columns of a line where no terminal says how many there are."""
 _SHORT = 15
 """Characters of an id where its station has nothing to say: `tgw-000…d583c34`."""
@@ -115,7 +115,7 @@ def drawn(rows: Sequence[PairRow], width: int | None, *, wide: bool) -> Iterator
 
     Only `wide` has every id whole, and the remarks on the path.
     """
-    row, columns = rows[0], width or _WIDTH
+    row, columns = rows[0], width or USUAL_WIDTH
     title = f"{row.called} → {row.hsm}   tcp/{row.port}  IPv{row.family}"
     verdict = f"{REACHES[row.verdict].glyph} {row.verdict.upper()}"
     yield f"{title}{' ' * max(3, columns - display_width(title) - display_width(verdict))}{verdict}"
@@ -152,12 +152,12 @@ def _path(word: str, row: PairRow, hops: Sequence[HopRow], columns: int, *, wide
     """One direction; without stations between its ends nothing is known of it."""
     words = [_hop(hop, row.called, wide=wide) for hop in hops]
     joined = [f"{hop} ─" for hop in words[:-1]] + words[-1:]
-    yield from wrapped(f" {word}", joined, columns)
+    yield from wrapped(f" {word}", joined, columns, _INDENT)
 
 
 def _hop(hop: HopRow, client: str, *, wide: bool) -> str:
     """A station: the client by its name, what is amiss with its whole id."""
-    length = _WIDTH if wide or hop.codes else _SHORT
+    length = USUAL_WIDTH if wide or hop.codes else _SHORT
     name = client if hop.kind == HopKind.CLIENT else shortened(hop.id, length)
     leads = f" →{shortened(hop.leads_to, length)}" if hop.leads_to else ""
     return " ".join([f"{REACHES[hop.verdict].glyph} {name}{leads}", *hop.codes])
@@ -179,18 +179,6 @@ def _finding(found: FindingRow, columns: int) -> Iterator[str]:
     yield from wrapped("", f" {found.code}{cause}{ranges}: {found.sentence}".split(" "), columns, indent=3)
     if found.severity in _DECIDING:
         yield f"   fix  {found.fix}"
-
-
-def wrapped(first: str, words: Iterable[str], width: int | None, indent: int = _INDENT) -> Iterator[str]:
-    """The words in lines; a command is left whole, to be copied, so it never comes here."""
-    columns, line, empty = width or _WIDTH, first.ljust(indent) if first else "", True
-    for word in words:
-        if not empty and display_width(line) + 1 + display_width(word) > columns:
-            yield line
-            line, empty = " " * indent, True
-        line = f"{line}{word}" if empty else f"{line} {word}"
-        empty = False
-    yield line
 
 
 def _hop_row(hop: Hop) -> HopRow:

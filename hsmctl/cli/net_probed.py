@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from hsmctl.cli.net_explain import LEVELS
 from hsmctl.cli.net_matrix import worst
-from hsmctl.cli.net_path import wrapped
-from hsmctl.cli.table import Column, table
+from hsmctl.cli.table import Column, table, wrapped
 from hsmctl.cli.view import Case, Check, Level, Page, View
 from hsmctl.domain.net_acl import union, words
 from hsmctl.domain.net_finding import summary

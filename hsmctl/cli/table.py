@@ -6,7 +6,7 @@ Knows nothing of what the rows are, of colours, or of where the text goes.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -16,6 +16,8 @@ T = TypeVar("T")
 _SHORTEST = 13
 """Characters an id keeps at least: `cluste…4d5e6f`."""
 _GAP = "  "
+USUAL_WIDTH = 100
+"""Columns of running text where there is no terminal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,18 @@ def display_width(text: str) -> int:
     return sum(
         0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
     )
+
+
+def wrapped(first: str, words: Iterable[str], width: int | None, indent: int) -> Iterator[str]:
+    """The words in lines; a command is left whole, to be copied, so it never comes here."""
+    columns, line, empty = width or USUAL_WIDTH, first.ljust(indent) if first else "", True
+    for word in words:
+        if not empty and display_width(line) + 1 + display_width(word) > columns:
+            yield line
+            line, empty = " " * indent, True
+        line = f"{line}{word}" if empty else f"{line} {word}"
+        empty = False
+    yield line
 
 
 def _shrink(columns: Sequence[Column[T]], widths: list[int], width: int) -> None:

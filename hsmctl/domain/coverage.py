@@ -53,6 +53,8 @@ class ReportedKey:
     """Every attribute by cloudhsm-cli's name, as it stands: true, a number, text, `0x…`, or `inconsistent`."""
     manage_quorum: int | None = 0
     """Approvals that a change needs; None where HSMs disagree or it is no number."""
+    use_quorum: int | None = None
+    """Approvals that a use needs; None where HSMs disagree, it is no number, or this cloudhsm-cli tells none."""
     token: bool = True
     more: Mapping[str, object] = field(default_factory=dict)
 

@@ -81,7 +81,8 @@ class KeyService:
         for reading in self.sync.readings(replicas, seconds=seconds):
             if isinstance(reading.outcome, Ok) and not allow_duplicate:
                 _check_new(spec, reading.outcome.value, reading.replica)
-        self.journal.append("key-generate", {"spec": spec, "on": replicas[0].name, "break_glass": break_glass})
+        place = {"on": replicas[0].name, "cluster_id": replicas[0].realm or None}
+        self.journal.append("key-generate", {"spec": spec, **place, "break_glass": break_glass})
         keys = self._make(replicas[0], login, spec, deadline)
         made = self.seen(keys, replicas, seconds=deadline - self.clock.monotonic())
         self.journal.append("key-generated", {"label": spec.label, "seen_on": made.seen_on})

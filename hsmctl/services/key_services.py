@@ -12,6 +12,7 @@ from hsmctl.services.key_certificate import KeyCertificates
 from hsmctl.services.key_change import KeyChange
 from hsmctl.services.key_copy import KeyCopy
 from hsmctl.services.key_door import KeyDoor
+from hsmctl.services.key_lint import KeyLint
 from hsmctl.services.key_move import KeyMove
 from hsmctl.services.key_use import KeyUse
 from hsmctl.services.operation import Playbook
@@ -29,6 +30,7 @@ class KeyServices:
     change: KeyChange
     copy: KeyCopy
     bench: KeyBench
+    lint: KeyLint
     bill: Callable[[str, Sequence[Key]], bytes]
     """A CycloneDX bill of a token's keys; raises UsageError where the extra is not installed."""
 

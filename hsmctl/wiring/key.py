@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from hsmctl.domain.sync import Replica
     from hsmctl.ports import Clock, Journal, Login, Tokens
     from hsmctl.ports_hold import Holds
+    from hsmctl.ports_sync import History
     from hsmctl.services.console import ConsoleService
     from hsmctl.services.key import KeyService
     from hsmctl.services.key_services import KeyServices
@@ -25,6 +26,7 @@ def key_services(
     place: Callable[[str, str | None], Replica],
     console: Callable[[], ConsoleService],
     holds: Callable[[], Holds],
+    history: Callable[[], History],
 ) -> KeyServices:
     """Work on single keys; `guard` refuses a change that the context forbids, `place` finds a replica by its name."""
     from hsmctl.adapters.key_certificate import CryptographyCertificates
@@ -35,6 +37,7 @@ def key_services(
     from hsmctl.services.key_change import KeyChange
     from hsmctl.services.key_copy import KeyCopy
     from hsmctl.services.key_door import KeyDoor
+    from hsmctl.services.key_lint import KeyLint
     from hsmctl.services.key_move import KeyMove
     from hsmctl.services.key_services import KeyServices
     from hsmctl.services.key_transport import KeyTransport
@@ -57,6 +60,7 @@ def key_services(
         move=KeyMove(door=door, journal=journal, formats=formats, transport=transport, guard=guard),
         copy=KeyCopy(clock=clock, door=door, transport=transport, verifier=new_verifier, place=place),
         bench=KeyBench(door=door, journal=journal, guard=guard),
+        lint=KeyLint(clock=clock, journal=journal, history=history, console=console, login=login),
         change=KeyChange(clock=clock, door=door, journal=journal, attributes=attributes, holds=holds, place=place),
         certificates=KeyCertificates(door=door, formats=formats, maker=CryptographyCertificates(clock)),
     )

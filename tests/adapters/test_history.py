@@ -54,6 +54,9 @@ def test_only_keys_that_an_earlier_check_did_not_see_have_appeared(history: Hist
     checked(history, LATER, reading("a", key("old"), key("new")))
     assert history.appeared("a") == {key("new").identity: LATER}
     assert history.appeared("b") == {}
+    assert LATER in history.sighted("a").values()
+    assert history.sighted("a").keys() > history.appeared("a").keys()
+    assert history.sighted("b") == {}
 
 
 def test_a_key_that_went_and_came_back_is_new_and_one_that_nobody_could_look_for_is_not(history: History) -> None:

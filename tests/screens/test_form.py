@@ -147,7 +147,7 @@ async def test_what_speaks_against_a_key_stands_beside_it() -> None:
         await stage.press("K")
         await stage.sees_line("leaky", "✖ KY-01")
         await stage.pilot.press("down")
-        await stage.sees("make a new key without --extractable")
+        await stage.sees("is extractable; hsmctl key set KEY extractable=false")
         assert "KY-" not in stage.line("fine")
 
 
