@@ -1,7 +1,8 @@
 """Changes to keys as steps of a plan: an object travels as text, exactly, and comes back as what it was.
 
-What is remembered of a disabled key is in the journal's record of the step that disabled it: which uses it had.
-A key that is renamed meanwhile is followed: the record of that has both names.
+What is remembered of a disabled key is in the journal's record of the step that disabled it: which uses it had, and
+on which token, for the same key may be on several. A key that is renamed meanwhile is followed: the record of that has
+both names.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from hsmctl.domain.cluster import Backup, BackupState
 from hsmctl.domain.key import Identity, Key, Material, MaterialKind, ObjectClass
 from hsmctl.domain.key_purpose import USES
 from hsmctl.domain.plan import Action, Effect, Step
+from hsmctl.domain.sync import Replica
 from hsmctl.domain.uri import uri_of
 
 QUARANTINE = timedelta(days=7)
@@ -56,9 +58,25 @@ def delete_step(key: Key, replica: str) -> Step:
     return Step(action=Action.DELETE_KEY, says=says, effect=Effect.DESTROY, inputs={**named(key), "on": replica})
 
 
-def change_step(key: Key, replica: str, wanted: Mapping[str, bool | bytes], says: str, why: str = "") -> Step:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Where:
+    """The token whose keys are changed."""
+
+    name: str
+    """What the context calls it."""
+    place: str
+    """What it is for good: its cluster, whose HSMs share what they hold, or its serial number."""
+
+
+def where(replica: Replica, serial: str) -> Where:
+    """The token that a replica reaches; one without a serial number is known by its name alone."""
+    return Where(name=replica.name, place=replica.realm or (serial if serial.strip("0 ") else replica.name))
+
+
+def change_step(key: Key, at: Where, wanted: Mapping[str, bool | bytes], says: str, why: str = "") -> Step:
     """Give one object other attributes; `why` is disable or enable where it is that."""
-    inputs = {**named(key), "on": replica, "why": why, "uses": " ".join(sorted(key.attributes & {*USES}))}
+    uses = " ".join(sorted(key.attributes & {*USES}))
+    inputs = {**named(key), "on": at.name, "place": at.place, "why": why, "uses": uses}
     told = {f"set:{name}": value.hex() if isinstance(value, bytes) else str(value) for name, value in wanted.items()}
     return Step(action=Action.CHANGE_KEY, says=says, inputs={**inputs, **told})
 
@@ -86,11 +104,14 @@ def renamed(key: Key, wanted: Mapping[str, object]) -> dict[str, str]:
     return {**named(key), **{f"to_{name}": value for name, value in named(after).items()}}
 
 
-def disabled(records: Iterable[Mapping[str, Any]], key: Key) -> Disabled | None:
-    """When and from what the key was disabled, unless it was enabled since; another name since then takes it along."""
+def disabled(records: Iterable[Mapping[str, Any]], key: Key, place: str) -> Disabled | None:
+    """When and from what the key was disabled there, unless it was enabled since; another name takes that along.
+
+    The first records named no place: they count wherever the key is.
+    """
     known: dict[tuple[Any, ...], Disabled] = {}
     names = named(key)
-    for record in records:
+    for record in (each for each in records if each.get("place", place) == place):
         called = tuple(record.get(name) for name in names)
         if record.get("kind") == "key-disabled":
             at, uses = datetime.fromisoformat(str(record["at"])), tuple(str(record["uses"]).split())

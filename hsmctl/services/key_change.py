@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from hsmctl.domain.evidence import Failed, Grade, Ok, Outcome
 from hsmctl.domain.hold import Hold
@@ -16,6 +16,7 @@ from hsmctl.domain.interlock import Interlock, no_hold
 from hsmctl.domain.key import Key, ObjectClass, text
 from hsmctl.domain.key_change import (
     QUARANTINE,
+    Where,
     called_after,
     change_step,
     delete_step,
@@ -25,6 +26,7 @@ from hsmctl.domain.key_change import (
     renamed,
     sole_unwrapper,
     wanted_of,
+    where,
 )
 from hsmctl.domain.key_purpose import USES
 from hsmctl.domain.operation import Found
@@ -58,6 +60,18 @@ class Scope:
     """What a deletion says about backups."""
 
 
+class _Chosen(NamedTuple):
+    """What a token showed when a change was planned."""
+
+    replica: Replica
+    """The one that answered."""
+    at: Where
+    keys: tuple[Key, ...]
+    """Everything on it."""
+    chosen: tuple[Key, ...]
+    """What is meant."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyChange:
     """Plans changes to keys and runs them."""
@@ -76,7 +90,7 @@ class KeyChange:
         Raises:
             Conflict: none is meant, or one is the only key that unwraps.
         """
-        replica, keys, chosen = self._chosen(scope, choose, seconds)
+        replica, at, keys, chosen = self._chosen(scope, choose, seconds)
         for key in chosen:
             if sole_unwrapper(key, [each for each in keys if each not in chosen or each is key]):
                 raise Conflict(
@@ -86,7 +100,7 @@ class KeyChange:
                 )
         steps = tuple(delete_step(key, replica.name) for key in chosen)
         held = (self._held(scope.cluster_id),) if scope.cluster_id else ()
-        must = (*held, *(self._rested(key, now) for key in chosen))
+        must = (*held, *(self._rested(key, at, now) for key in chosen))
         return self._plan(f"delete {_counted(chosen)}", scope, replica, steps, must, (scope.way_back,))
 
     def plan_disable(self, scope: Scope, choose: Choose, *, seconds: float) -> Plan:
@@ -95,14 +109,14 @@ class KeyChange:
         Raises:
             Conflict: none is meant, or none has a use left.
         """
-        replica, _, chosen = self._chosen(scope, choose, seconds)
+        replica, at, _, chosen = self._chosen(scope, choose, seconds)
         usable = [key for key in chosen if key.attributes & {*USES}]
         if not usable:
             raise Conflict(f"{_counted(chosen)} not disabled", "nothing is left to take", "hsmctl key show")
         steps = tuple(
             change_step(
                 key,
-                replica.name,
+                at,
                 dict.fromkeys((use for use in USES if use in key.attributes), False),
                 f"disable {key.identity.object_class} {uri_of(key.identity)}",
                 "disable",
@@ -117,15 +131,15 @@ class KeyChange:
         Raises:
             Conflict: none is meant, or the journal of this machine does not know what one could do.
         """
-        replica, _, chosen = self._chosen(scope, choose, seconds)
+        replica, at, _, chosen = self._chosen(scope, choose, seconds)
         steps = []
         for key in chosen:
-            known = disabled(self.journal.records(), key)
+            known = disabled(self.journal.records(), key, at.place)
             if known is None:
                 why = "the journal of this machine does not know that it was disabled"
                 raise Conflict(f"{key.identity} not enabled", why, "hsmctl key set KEY sign=true")
             says = f"enable {key.identity.object_class} {uri_of(key.identity)}: {', '.join(known.uses)}"
-            steps.append(change_step(key, replica.name, dict.fromkeys(known.uses, True), says, "enable"))
+            steps.append(change_step(key, at, dict.fromkeys(known.uses, True), says, "enable"))
         return self._changed(f"enable {_counted(chosen)}", scope, replica, tuple(steps))
 
     def plan_set(self, scope: Scope, choose: Choose, wanted: Mapping[str, bool | bytes], *, seconds: float) -> Plan:
@@ -134,12 +148,12 @@ class KeyChange:
         Raises:
             Conflict: none is meant, or several.
         """
-        replica, _, chosen = self._chosen(scope, choose, seconds)
+        replica, at, _, chosen = self._chosen(scope, choose, seconds)
         told = ", ".join(
             f"{name} {text(value) if isinstance(value, bytes) else str(value).lower()}"
             for name, value in wanted.items()
         )
-        steps = tuple(change_step(key, replica.name, wanted, f"set {told} of {uri_of(key.identity)}") for key in chosen)
+        steps = tuple(change_step(key, at, wanted, f"set {told} of {uri_of(key.identity)}") for key in chosen)
         return self._changed(f"change {_counted(chosen)}", scope, replica, steps)
 
     @property
@@ -155,17 +169,18 @@ class KeyChange:
         """How it is looked again whether a deletion may begin."""
         return {Interlock.HOLD: lambda before, _: self._held(before.inputs["cluster_id"])}
 
-    def _chosen(self, scope: Scope, choose: Choose, seconds: float) -> tuple[Replica, tuple[Key, ...], tuple[Key, ...]]:
-        """The replica that answered, everything on it, and what is meant."""
+    def _chosen(self, scope: Scope, choose: Choose, seconds: float) -> _Chosen:
+        """What is meant, of what the first replica that answers shows."""
 
-        def look(replica: Replica, token: Token) -> tuple[Replica, tuple[Key, ...], tuple[Key, ...]]:
+        def look(replica: Replica, token: Token) -> _Chosen:
             keys = token.inventory().keys
-            return replica, keys, tuple(choose(keys))
+            serial = "" if replica.realm else token.objects.describe().serial
+            return _Chosen(replica, where(replica, serial), keys, tuple(choose(keys)))
 
-        replica, keys, chosen = self.door.look(scope.replicas, seconds, look)
-        if not chosen:
-            raise Conflict("no key", f"none on {replica.name} is like that", "hsmctl key list")
-        return replica, keys, chosen
+        found = self.door.look(scope.replicas, seconds, look)
+        if not found.chosen:
+            raise Conflict("no key", f"none on {found.replica.name} is like that", "hsmctl key list")
+        return found
 
     def _held(self, cluster_id: str) -> Precondition:
         """Whether a hold forbids to take anything from the cluster."""
@@ -176,12 +191,12 @@ class KeyChange:
             hold = Failed(error)
         return replace(no_hold(cluster_id, hold), inputs={"cluster_id": cluster_id})
 
-    def _rested(self, key: Key, now: str) -> Precondition:
+    def _rested(self, key: Key, at: Where, now: str) -> Precondition:
         """Whether nobody can have used the key for a week."""
         what = f"{uri_of(key.identity)} disabled for {QUARANTINE.days} days"
         if key.identity.object_class not in (ObjectClass.PRIVATE, ObjectClass.SECRET):
             return Precondition(what=f"{uri_of(key.identity)} holds nothing secret", holds=True)
-        known = disabled(self.journal.records(), key)
+        known = disabled(self.journal.records(), key, at.place)
         if known and not key.attributes & {*USES} and self.clock.now() - known.at >= QUARANTINE:
             return Precondition(what=what, holds=True, why=f"since {known.at:%Y-%m-%d %H:%M} UTC")
         why = (
@@ -235,11 +250,13 @@ class KeyChange:
         key, wanted = meant(step.inputs), wanted_of(step.inputs)
         yield f"setting {', '.join(wanted)}"
         why = step.inputs["why"]
+        # A plan of an earlier version does not say which token it is for good.
+        there = {"place": step.inputs["place"]} if "place" in step.inputs else {}
         if why:
             at = self.clock.now().isoformat()
-            self.journal.append(f"key-{why}d", {**named(key), "at": at, "uses": step.inputs["uses"]})
+            self.journal.append(f"key-{why}d", {**named(key), **there, "at": at, "uses": step.inputs["uses"]})
         if called_after(key.identity, wanted) != key.identity:
-            self.journal.append("key-renamed", renamed(key, wanted))
+            self.journal.append("key-renamed", {**renamed(key, wanted), **there})
         if "reference" in step.inputs:
             replica = self.place(step.inputs["on"], found.get("cluster_id"))
             self.attributes.set(replica, step.inputs["reference"], key.identity, wanted)

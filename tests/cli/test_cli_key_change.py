@@ -44,8 +44,8 @@ def labels(world: TokenWorld, token: str) -> list[str]:
     return world.ok("key", "list", "--on", token, "-o", "name").out.split()
 
 
-def attributes(world: TokenWorld, key: str) -> set[str]:
-    return set(world.ok("key", "show", key, "-o", "json").document["data"]["key"]["attributes"])
+def attributes(world: TokenWorld, key: str, token: str = "alpha") -> set[str]:
+    return set(world.ok("key", "show", key, "-o", "json", "--on", token).document["data"]["key"]["attributes"])
 
 
 def test_a_disabled_key_can_do_nothing_and_is_enabled_as_it_was(world: TokenWorld) -> None:
@@ -55,6 +55,20 @@ def test_a_disabled_key_can_do_nothing_and_is_enabled_as_it_was(world: TokenWorl
     world.ok("key", "enable", "data")
     assert attributes(world, "data") == before
     assert world.run("key", "enable", "stays", "--on", "alpha").code == ExitCode.CONFLICT
+
+
+def test_the_same_key_on_two_tokens_is_disabled_and_enabled_on_each_by_itself(world: TokenWorld) -> None:
+    uses = {"alpha": ("sign=true", "verify=true"), "beta": ("sign=false", "verify=true")}
+    for token, attr in uses.items():
+        named = [word for each in attr for word in ("--attr", each)]
+        twin = ("hmac", "--kind", "generic", "--label", "twin", "--id", "77")
+        world.ok("key", "import", *twin, *named, "--on", token)
+        world.ok("key", "disable", "twin", "--on", token)
+    world.ok("key", "enable", "twin")
+    assert [attributes(world, "twin", token) & {*USES} for token in uses] == [{"sign", "verify"}, set()]
+    world.ok("key", "enable", "twin", "--on", "beta")
+    assert attributes(world, "twin", "beta") & {*USES} == {"verify"}
+    assert world.run("key", "enable", "twin", "--on", "alpha").code == ExitCode.CONFLICT
 
 
 def test_a_key_that_was_renamed_while_disabled_is_enabled_as_it_was(world: TokenWorld) -> None:

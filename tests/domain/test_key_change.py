@@ -1,0 +1,38 @@
+"""Proves what is remembered of a disabled key: for each token by itself, and still from records that name none."""
+
+from __future__ import annotations
+
+from hsmctl.domain.key import Identity, Key, ObjectClass
+from hsmctl.domain.key_change import change_step, disabled, named, where
+from hsmctl.domain.sync import Replica
+
+KEY = Key(identity=Identity(ObjectClass.SECRET, b"\x01", b"data"), key_type="AES", attributes=frozenset({"encrypt"}))
+AT = "2026-11-28T05:00:00+00:00"
+
+
+def record(kind: str, uses: str = "", **more: str) -> dict[str, str]:
+    return {"kind": kind, **named(KEY), "at": AT, "uses": uses, **more}
+
+
+def test_each_token_has_its_own_record() -> None:
+    here, there = record("key-disabled", "sign", place="1111"), record("key-disabled", "encrypt", place="2222")
+    records = [here, there, record("key-enabled", place="1111")]
+    assert disabled(records, KEY, "1111") is None
+    known = disabled(records, KEY, "2222")
+    assert known is not None
+    assert known.uses == ("encrypt",)
+
+
+def test_a_record_without_a_token_counts_on_each_until_that_one_says_more() -> None:
+    records = [record("key-disabled", "sign"), record("key-enabled", place="1111")]
+    assert disabled(records, KEY, "1111") is None
+    assert disabled(records, KEY, "2222") is not None
+    assert disabled([*records, record("key-enabled")], KEY, "2222") is None
+
+
+def test_a_token_is_its_cluster_or_its_serial_number_or_only_a_name() -> None:
+    alone, member = Replica(name="vault"), Replica(name="hsm-a", realm="cluster-a")
+    assert where(alone, "dead01").place == "dead01"
+    assert where(alone, "0000000000000000").place == "vault"
+    assert where(member, "dead01").place == "cluster-a"
+    assert change_step(KEY, where(member, ""), {}, "").inputs["place"] == "cluster-a"
