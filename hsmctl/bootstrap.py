@@ -278,9 +278,9 @@ class Hsmctl:
         """Work on single keys."""
         from hsmctl.wiring.key import key_services
 
-        access = self.clock, self.tokens, self.login, self.journal
-        later = lambda: self.console, lambda: self.hold.holds, lambda: self.history
-        return key_services(*access, self.check_may_write, self._replica, *later)
+        access = self.clock, self.tokens, self.login, self.journal, self.check_may_write, self._replica
+        later = lambda: self.console, lambda: self.hold.holds, lambda: self.history, lambda: self.key
+        return key_services(*access, *later, lambda cluster_id: self.replicas(self.cluster.show(cluster_id)))
 
     @cached_property
     def tokens(self) -> Tokens:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from threading import Lock
 
 import jsonschema
 import pytest
@@ -38,6 +39,7 @@ class HeldTokens:
     def __init__(self, folder: Path, names: tuple[str, ...], *, fresh: bool = True) -> None:
         self.stack = ExitStack()
         self._held: dict[str, Token] = {}
+        self._alone = {name: Lock() for name in names}
         for name in names:
             with pytest.MonkeyPatch.context() as patch:
                 made = make_token(folder / name, name) if fresh else folder / name / "softhsm2.conf"
@@ -46,9 +48,14 @@ class HeldTokens:
                 opened = AgentTokens(SystemClock(), folder / "locks").open(replica, LOGIN, time.monotonic() + _LONG)
                 self._held[name] = self.stack.enter_context(opened)
 
+    def mirror(self, name: str, original: str) -> None:
+        """Have one token be another from now on, as the HSMs of a cluster are; they are talked to in turn."""
+        self._held[name], self._alone[name] = self._held[original], self._alone[original]
+
     @contextmanager
     def open(self, replica: Replica, login: Login, deadline: float) -> Iterator[Token]:
-        yield self._held[replica.name]
+        with self._alone[replica.name]:
+            yield self._held[replica.name]
 
     def __getitem__(self, name: str) -> Token:
         return self._held[name]

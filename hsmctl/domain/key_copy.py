@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from hsmctl.domain.key import CLASSES, KEY_TYPES, Key, ObjectClass
+from hsmctl.domain.key import CLASSES, KEY_TYPES, Identity, Key, ObjectClass
 from hsmctl.domain.key_change import named
 from hsmctl.domain.key_purpose import ABLE
 from hsmctl.domain.key_transport import is_software
@@ -52,6 +52,23 @@ def copy_step(key: Key, source: End, target: End) -> Step:
     # What has left a token cannot be called back: such a step is confirmed as one that destroys is.
     effect = Effect.DESTROY if secret else Effect.CHANGE
     return Step(action=Action.COPY_KEY, says=says, effect=effect, inputs={**named(key), **way})
+
+
+def arrival_step(keys: Sequence[Key], target: End) -> tuple[Step, ...]:
+    """See that every HSM lists what came to one of them; nothing to do where the target is no cluster."""
+    if target.cluster_id is None:
+        return ()
+    names = (key.identity for key in keys)
+    told = " ".join(f"{each.object_class.value}:{each.key_id.hex()}:{each.label.hex()}" for each in names)
+    inputs = {"keys": told, "to": target.replica.name, "to_cluster": target.cluster_id}
+    says = f"see that every HSM of {target.cluster_id} lists {'it' if len(keys) == 1 else 'them'}"
+    return (Step(action=Action.WAIT_KEYS, says=says, effect=Effect.WAIT, inputs=inputs),)
+
+
+def awaited(inputs: Mapping[str, str]) -> tuple[Identity, ...]:
+    """What an arrival step's inputs mean."""
+    told = (each.split(":") for each in inputs["keys"].split())
+    return tuple(Identity(ObjectClass(kind), bytes.fromhex(own), bytes.fromhex(label)) for kind, own, label in told)
 
 
 def directions(source: End, target: End, here: Seen, there: Seen) -> tuple[Precondition, ...]:

@@ -90,6 +90,7 @@ class Action(OpenEnum):
     DELETE_KEY = "delete-key"
     CHANGE_KEY = "change-key"
     COPY_KEY = "copy-key"
+    WAIT_KEYS = "wait-keys"
     HOLD = "hold-cluster"
     SET_ATTRIBUTE = "set-key-attribute"
     SHARE_KEY = "share-key"

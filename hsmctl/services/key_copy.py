@@ -12,7 +12,7 @@ copied, and no key is made trusted.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
@@ -25,6 +25,7 @@ from hsmctl.domain.key_copy import (
     SECRET,
     End,
     Seen,
+    arrival_step,
     copy_step,
     directions,
     keys_may_go,
@@ -43,7 +44,7 @@ from hsmctl.ports import Clock, SignatureVerifier, Token
 from hsmctl.ports_key import Value
 from hsmctl.services.key_door import KeyDoor
 from hsmctl.services.key_transport import KeyTransport, key_wrap
-from hsmctl.services.operation import Playbook, Runner
+from hsmctl.services.operation import Runner
 from hsmctl.services.wait import Wait
 
 T = TypeVar("T")
@@ -92,14 +93,14 @@ class KeyCopy:
             cluster_id=target.cluster_id,
             subject="" if target.cluster_id else target.replica.name,
             noun="key",
-            steps=tuple(copy_step(key, source, target) for key in whole),
+            steps=(*(copy_step(key, source, target) for key in whole), *arrival_step(whole, target)),
             preconditions=(*directions(source, target, here, there), *keys_may_go(whole, there.keys)),
         )
 
     @property
-    def playbook(self) -> Playbook:
-        """How these plans are carried out."""
-        return Playbook(runners={Action.COPY_KEY: Runner(run=self._run, look=self._look)})
+    def runners(self) -> Mapping[Action, Runner]:
+        """How the steps that copy are run."""
+        return {Action.COPY_KEY: Runner(run=self._run, look=self._look)}
 
     def _seen(self, end: End) -> Seen:
         def look(_: Replica, token: Token) -> Seen:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from hsmctl.domain.key import Key
 from hsmctl.ports_key import KeyFormats
+from hsmctl.services.key_arrival import KeyArrival
 from hsmctl.services.key_bench import KeyBench
 from hsmctl.services.key_certificate import KeyCertificates
 from hsmctl.services.key_change import KeyChange
@@ -29,6 +30,7 @@ class KeyServices:
     certificates: KeyCertificates
     change: KeyChange
     copy: KeyCopy
+    arrival: KeyArrival
     bench: KeyBench
     lint: KeyLint
     bill: Callable[[str, Sequence[Key]], bytes]
@@ -37,4 +39,5 @@ class KeyServices:
     @property
     def playbook(self) -> Playbook:
         """How all plans of keys are carried out."""
-        return Playbook(runners={**self.change.runners, **self.copy.playbook.runners}, readers=self.change.readers)
+        runners = {**self.change.runners, **self.copy.runners, **self.arrival.runners}
+        return Playbook(runners=runners, readers=self.change.readers)

@@ -27,10 +27,16 @@ def key_services(
     console: Callable[[], ConsoleService],
     holds: Callable[[], Holds],
     history: Callable[[], History],
+    key: Callable[[], KeyService],
+    beside: Callable[[str], Sequence[Replica]],
 ) -> KeyServices:
-    """Work on single keys; `guard` refuses a change that the context forbids, `place` finds a replica by its name."""
+    """Work on single keys; `guard` refuses a change that the context forbids, `place` finds a replica by its name.
+
+    `beside` are the replicas of a cluster, of which `key` asks whether they have what came to one of them.
+    """
     from hsmctl.adapters.key_certificate import CryptographyCertificates
     from hsmctl.adapters.key_format import CryptographyFormats
+    from hsmctl.services.key_arrival import KeyArrival
     from hsmctl.services.key_attribute import KeyAttributes
     from hsmctl.services.key_bench import KeyBench
     from hsmctl.services.key_certificate import KeyCertificates
@@ -59,6 +65,7 @@ def key_services(
         use=KeyUse(door=door, formats=formats),
         move=KeyMove(door=door, journal=journal, formats=formats, transport=transport, guard=guard),
         copy=KeyCopy(clock=clock, door=door, transport=transport, verifier=new_verifier, place=place),
+        arrival=KeyArrival(key=key, place=place, beside=beside),
         bench=KeyBench(door=door, journal=journal, guard=guard),
         lint=KeyLint(clock=clock, journal=journal, history=history, console=console, login=login),
         change=KeyChange(clock=clock, door=door, journal=journal, attributes=attributes, holds=holds, place=place),
