@@ -145,6 +145,11 @@ def noted(sign: Span, text: str, width: int = 10_000) -> list[Spans]:
     ]
 
 
+def beside(left: Iterable[Spans], right: Iterable[Spans], width: int) -> list[Spans]:
+    """Two blocks side by side, the left one in this width."""
+    return [(*fitted(own, width), *other) for own, other in zip_longest(left, right, fillvalue=())]
+
+
 def facts(pairs: Iterable[tuple[str, str]], width: int = 0) -> list[Spans]:
     """Names and values that have one: side by side where they are short, else a line each; whole without a width."""
     given = [(name, value) for name, value in pairs if value]

@@ -14,7 +14,7 @@ from textual.geometry import Size
 from hsmctl.domain.cluster import Cluster
 from hsmctl.domain.form import Filled, Form
 from hsmctl.domain.quorum import Bundle
-from hsmctl.domain.user import HsmUser
+from hsmctl.domain.user import HsmUser, Trouble
 from hsmctl.errors import HsmctlError, UsageError
 from hsmctl.mark import Mark
 from hsmctl.services.quorum import QuorumState
@@ -24,9 +24,9 @@ from hsmctl.words import counted
 from . import quorum
 from .column import Column
 from .command import COPY, DESCRIBE, FILTER, HELP, LINE, SYNC, Command, Takes
-from .detail import Detail, facts
-from .facts import of_error
-from .glyph import Role, Spans, sign
+from .detail import Detail, beside, facts, noted
+from .facts import Fact, of_error
+from .glyph import Role, Spans, role, sign
 from .lines import Lines
 from .offload import call
 from .place import Description, Place
@@ -36,6 +36,8 @@ from .words import cluster_name
 USER_SECONDS = 150.0
 """How long cloudhsm-cli on a client host may take to say who there is."""
 
+_ROOMY = 110
+"""The width from which on the user stands beside the quorum."""
 _ASKING: tuple[Spans, ...] = (((f"{Mark.PENDING.glyph} asking cloudhsm-cli on a client host", Role.ACCENT),),)
 
 
@@ -124,16 +126,7 @@ class UserScreen(Place):
         user = self.users.current
         if user is None:
             return of_error(self._error) if self._error else None
-        told = [
-            ("name", user.name),
-            ("role", user.role),
-            ("locked", user.locked),
-            ("second factor", user.mfa or "none"),
-        ]
-        told += [("approver", user.quorum or "no"), ("coverage", user.coverage)]
-        told += [("wrong", "; ".join(user.troubles))]
-        told += [(name.replace("-", " "), str(value)) for name, value in user.more.items()]
-        return user.name, facts(told, width)
+        return user.name, [*_amiss(user, width), *facts(_facts(user), width)]
 
     def action_refresh(self) -> None:
         """Ask again."""
@@ -201,22 +194,62 @@ class UserScreen(Place):
         partial = users.connected != users.active
         mark = Mark.BAD if wrong else Mark.PARTIAL if partial else Mark.REPORTED
         words = f"{counted(wrong, 'user')} not the same everywhere" if wrong else "users agree (reported)"
-        far = f"   cloudhsm-cli on {users.host}, connected to {users.connected} of {users.active} active HSMs"
-        return *pending, sign(mark), (f" {words}", Role.PLAIN), (far, Role.WARN if partial else Role.MUTED)
+        far = f"   seen from {users.host}, on {users.connected} of {users.active} ACTIVE HSMs"
+        return *pending, sign(mark), (f" {words}", role(mark)), (far, Role.WARN if partial else Role.MUTED)
 
     def _detail(self, room: Size) -> list[Spans]:
-        return list(self._cockpit())[: room.height]
+        """The user under the cursor and the quorum: side by side where there is room, else what is wrong on top."""
+        user, cockpit = self.users.current, list(self._cockpit())
+        if user is None:
+            return cockpit[: room.height]
+        if room.width >= _ROOMY:
+            part = room.width * 2 // 5
+            return beside(_told(user, part), cockpit, part)[: room.height]
+        amiss = [*_amiss(user, room.width), ()] if user.troubles else []
+        return [*amiss, *cockpit][: room.height]
 
     def _cockpit(self) -> Iterator[Spans]:
+        """What asks for approval, what is open and runs out, how many approvals are needed and who gives them."""
         people, now = self._people, self.survey.hsmctl.clock.now()
-        if people is not None:
-            yield from quorum.values(people.quorum)
-            yield from quorum.open_tokens(people.quorum.tokens, people.at, now)
         if self._bundle is not None:
-            admins = people.quorum.admins if people else ()
-            yield from quorum.bundle(
-                self._bundle_path, self._bundle, [each.name for each in admins if each.approves], now
-            )
+            approvers = [each.name for each in people.quorum.admins if each.approves] if people else []
+            yield from quorum.bundle(self._bundle_path, self._bundle, approvers, now)
+            yield ()
+        if people is not None:
+            yield ((" QUORUM", Role.STRONG),)
+            yield from quorum.open_tokens(people.quorum.tokens, people.at, now)
+            yield from quorum.values(people.quorum)
+
+
+def _told(user: HsmUser, width: int) -> Iterator[Spans]:
+    """A user with everything that is known of them, what is wrong on top."""
+    yield ((f" {user.name}", Role.STRONG),)
+    yield from _amiss(user, width)
+    yield from facts(_facts(user), width)
+
+
+def _amiss(user: HsmUser, width: int) -> Iterator[Spans]:
+    """What is wrong with a user, and what mends it."""
+    for trouble in user.troubles:
+        yield from noted(sign(Mark.BAD), f"{user.name}: {trouble}", width)
+        yield ("   ", Role.PLAIN), (f"hsmctl {trouble.repair} {user.name}", Role.ACCENT), _HERE.get(trouble, _NOWHERE)
+
+
+_NOWHERE = ("", Role.MUTED)
+_HERE = {trouble: ("  or :repair here", Role.MUTED) for trouble in Trouble if trouble.repair == "user repair"}
+
+
+def _facts(user: HsmUser) -> Iterator[Fact]:
+    yield "role", user.role
+    yield "locked", "no" if user.locked == "false" else user.locked
+    yield "second factor", user.mfa or "none"
+    yield "approver", user.quorum or "no"
+    yield "coverage", user.coverage
+    yield from ((name.replace("-", " "), str(value)) for name, value in user.more.items())
+
+
+def _wrong(user: HsmUser) -> str:
+    return "; ".join(user.troubles)
 
 
 def _drawn(user: HsmUser) -> Spans:
@@ -224,11 +257,12 @@ def _drawn(user: HsmUser) -> Spans:
 
 
 _COLUMNS: tuple[Column[HsmUser], ...] = (
-    Column(heads=("USER",), text=lambda user: user.name, draw=_drawn, width=20, grows=True),
-    Column(heads=("ROLE",), text=lambda user: user.role, width=18),
-    Column(heads=("LOCKED",), text=lambda user: "no" if user.locked == "false" else user.locked, width=12),
-    Column(heads=("MFA",), text=lambda user: user.mfa or "–", role=Role.MUTED, width=9, room=70),
-    Column(heads=("QUORUM",), text=lambda user: user.quorum or "–", role=Role.MUTED, width=12, room=90),
-    Column(heads=("COVERAGE",), text=lambda user: user.coverage, width=13),
-    Column(heads=("WRONG",), text=lambda user: "; ".join(user.troubles), role=Role.BAD, width=10, grows=True, room=70),
+    Column(heads=("USER",), text=lambda user: user.name, draw=_drawn, width=18),
+    Column(heads=("ROLE",), text=lambda user: user.role, width=24),
+    Column(heads=("LOCKED",), text=lambda user: "no" if user.locked == "false" else user.locked, width=12, room=110),
+    Column(heads=("MFA",), text=lambda user: user.mfa or "–", role=Role.MUTED, width=9, room=110),
+    Column(heads=("QUORUM",), text=lambda user: user.quorum or "–", role=Role.MUTED, width=12, room=94),
+    Column(heads=("COVERAGE",), text=lambda user: user.coverage, width=12),
+    Column(heads=("WRONG",), text=_wrong, role=Role.BAD, width=12, grows=True, room=70),
 )
+"""At 80 columns what is wrong says of a locked user that they are."""

@@ -20,7 +20,7 @@ async def test_users_are_shown_the_wrong_ones_first_with_what_is_wrong() -> None
     async with opened(world, size=(120, 34)) as stage:
         await stage.press("u")
         await stage.settle()
-        await stage.sees_line("✖ 1 user not the same everywhere", "connected to 3 of 3 active HSMs")
+        await stage.sees_line("✖ 1 user not the same everywhere", "seen from", "on 3 of 3 ACTIVE HSMs")
         rows = [line for line in stage.text.splitlines() if "crypto_user" in line or " admin " in line]
         assert "missing on some HSM" in rows[0]
         await stage.sees("QUORUM", "approvals needed")
@@ -32,7 +32,7 @@ async def test_a_host_that_misses_an_hsm_speaks_of_the_others_only() -> None:
     async with opened(world, size=(120, 34)) as stage:
         await stage.press("u")
         await stage.settle()
-        await stage.sees_line("◐ users agree (reported)", "connected to 2 of 3")
+        await stage.sees_line("◐ users agree (reported)", "on 2 of 3 ACTIVE HSMs")
 
 
 async def test_a_user_is_made_through_the_form_of_the_command_line(tmp_path: Path) -> None:
