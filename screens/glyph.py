@@ -91,6 +91,7 @@ def needed(filters: Sequence[LineFilter]) -> Sequence[LineFilter]:
 
 _OTHER = {
     "▸": ">",
+    "▾": "v",
     "•": "*",
     "‹": "<",
     "›": ">",

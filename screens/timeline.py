@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
@@ -15,13 +15,13 @@ from hsmctl.domain.cluster import Cluster
 from hsmctl.domain.timeline import Happening, Source, Timeline, Weight
 from hsmctl.errors import HsmctlError, UsageError
 from hsmctl.mark import Mark
-from hsmctl.words import counted, instant, shortened
+from hsmctl.words import counted, instant
 
-from .column import Column
 from .command import ALARMS, DESCRIBE, FILTER, HELP, LINE, OPEN, SESSIONS, SINCE, UNTIL, Command, bindings
-from .detail import Detail, facts, noted
-from .facts import Fact, of_error
+from .detail import Detail, noted
+from .facts import of_error
 from .glyph import Role, Spans, sign
+from .happening import COLUMNS, Line, lines, told
 from .lines import Lines
 from .offload import call
 from .operation import OperationScreen
@@ -34,7 +34,6 @@ SECONDS = 45.0
 LIVE = timedelta(seconds=30)
 """How old the list becomes, at the least, before it is read again by itself: CloudTrail answers twice a second."""
 USUAL = "24h"
-SIGNS = {Weight.ALARM: Mark.ATTENTION, Weight.CHANGE: Mark.REPORTED, Weight.SESSION: Mark.UNPROVEN}
 _UNITS = {"m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _ASKING: tuple[Spans, ...] = (
     ((f"{Mark.PENDING.glyph} asking CloudTrail, the HSMs' audit logs and our journal", Role.ACCENT),),
@@ -58,8 +57,12 @@ class TimelineScreen(Place):
         self._since, self._until = USUAL, ""
         self._sessions = self._alarms = self._asking = False
         self._found: Timeline | None = None
+        self._kept = 0
+        """Events that are shown, folded or not."""
         self._error: HsmctlError | None = None
-        self.events: Lines[Happening] = Lines(_COLUMNS, _identity, id="timeline", empty=_ASKING)
+        self._opened: frozenset[Hashable] = frozenset()
+        """The lines that stand unfolded."""
+        self.events: Lines[Line] = Lines(COLUMNS, lambda line: line.identity, id="timeline", empty=_ASKING)
         self.verdict = Detail(id="verdict")
         super().__init__(survey, ("fleet", cluster_name(cluster), "timeline"), self.events)
 
@@ -76,7 +79,7 @@ class TimelineScreen(Place):
     @property
     def subject(self) -> str | None:
         """How the event under the cursor is found at its source."""
-        return self.events.current.reference if self.events.current else None
+        return self.events.current.last.reference if self.events.current else None
 
     def body(self) -> ComposeResult:
         """How far the list goes and what is missing, the events, one of them."""
@@ -100,14 +103,19 @@ class TimelineScreen(Place):
 
     def describe(self, width: int) -> Description | None:
         """The event under the cursor, whole, or why there is none."""
-        event = self.events.current
-        if event is None:
+        line = self.events.current
+        if line is None:
             return of_error(self._error) if self._error else None
-        return event.says, facts(_facts(event), width)
+        return line.what, told(line, width)
 
     def action_open(self) -> None:
-        """Go to the operation, where the event is one of ours; else tell everything about it."""
-        event = self.events.current
+        """Go to the operation, where the event is one of ours; unfold or fold many; else tell everything about it."""
+        line = self.events.current
+        if line is not None and line.several:
+            self._opened ^= {line.identity}
+            self._fill()
+            return
+        event = line.last if line else None
         if event is None or event.source is not Source.JOURNAL or not event.reference:
             self.action_describe()
             return
@@ -182,7 +190,8 @@ class TimelineScreen(Place):
             self.events.teach(_NONE)
         if self._found:
             kept = [each for each in self._found.happenings if self._wanted(each)]
-            self.events.show(kept[::-1])
+            self._kept = len(kept)
+            self.events.show(list(lines(kept, self._opened)))
         self.verdict.refresh(layout=True)
         self.tick()
 
@@ -202,7 +211,7 @@ class TimelineScreen(Place):
             return
         until = instant(found.until) if self._until else "now"
         left = sum(each.weight is Weight.SESSION for each in found.happenings) if not self._sessions else 0
-        says = f"{counted(len(self.events.rows.items), 'event')} from {instant(found.since)} to {until}"
+        says = f"{counted(self._kept, 'event')} from {instant(found.since)} to {until}"
         only = "   alarms only" if self._alarms else f"   {counted(left, 'session event')} left out" if left else ""
         mark = Mark.PARTIAL if found.unread else Mark.REPORTED
         yield (" ", Role.PLAIN), *pending, sign(mark), (f" {says}", Role.PLAIN), (only, Role.MUTED)
@@ -211,8 +220,8 @@ class TimelineScreen(Place):
             yield from noted(sign(Mark.UNREADABLE), f"UNKNOWN: {each.source} ({each.name}): {why}", width)
 
     def _detail(self, room: Size) -> list[Spans]:
-        event = self.events.current
-        return facts(_facts(event), room.width)[: room.height] if event else []
+        line = self.events.current
+        return told(line, room.width)[: room.height] if line else []
 
 
 def moment(text: str, now: datetime) -> datetime:
@@ -229,47 +238,3 @@ def moment(text: str, now: datetime) -> datetime:
     except ValueError:
         raise UsageError(text, "it is no time such as 24h or 2026-11-28T02:10", ":since 24h") from None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def _identity(event: Happening) -> tuple[object, ...]:
-    return event.at, event.source, event.what, event.on, event.reference
-
-
-def _facts(event: Happening) -> Iterator[Fact]:
-    yield "time", instant(event.at)
-    yield "source", f"{event.source}, {event.grade}"
-    yield "who", event.who
-    yield "from", event.address
-    yield "operation", event.what
-    yield "on", " ".join(event.on)
-    yield "failed", event.failed
-    yield "reference", event.reference
-
-
-def _drawn(event: Happening) -> Spans:
-    return sign(Mark.BAD if event.failed else SIGNS[event.weight]), (f" {event.at:%m-%d %H:%M:%S}", Role.PLAIN)
-
-
-def _what(event: Happening) -> str:
-    return f"{event.says}: FAILED, {event.failed}" if event.failed else event.says
-
-
-_COLUMNS: tuple[Column[Happening], ...] = (
-    Column(
-        heads=("TIME",),
-        text=lambda event: f"{event.at:%m-%d %H:%M:%S}",
-        draw=_drawn,
-        order=lambda event: event.at,
-        width=16,
-    ),
-    Column(heads=("SOURCE",), text=lambda event: event.source, role=Role.MUTED, width=11),
-    Column(heads=("WHO",), text=lambda event: event.who.rpartition("/")[2] or "–", width=14),
-    Column(
-        heads=("ON",),
-        text=lambda event: " ".join(event.on),
-        draw=lambda event: ((" ".join(shortened(each, 12) for each in event.on[:2]), Role.MUTED),),
-        width=12,
-        room=70,
-    ),
-    Column(heads=("WHAT",), text=_what, width=20, grows=True),
-)

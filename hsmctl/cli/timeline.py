@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
 
 import click
 
@@ -14,8 +13,8 @@ from hsmctl.cli.session import Session
 from hsmctl.cli.table import Column, table
 from hsmctl.cli.verb import Seconds, verb
 from hsmctl.cli.view import Page, View
-from hsmctl.domain.audit import OPCODES
-from hsmctl.domain.timeline import Happening, Looked, Source, Timeline, Weight
+from hsmctl.domain.timeline import Happening, Looked, Timeline, Weight
+from hsmctl.domain.timeline_fold import Fold, folded, where
 from hsmctl.errors import Conflict, Denied, ExitCode, UsageError
 from hsmctl.mark import Mark
 from hsmctl.services.fanout import within
@@ -188,18 +187,21 @@ def _looked(each: Looked) -> LookedRow:
 
 def _lines(shown: TimelineShown, page: Page) -> Iterator[str]:
     yield f"{shown.cluster_id}  {instant(shown.since)} to {instant(shown.until)}"
-    columns: tuple[Column[_Fold], ...] = (
-        Column(title="", cell=lambda line: _MARKS[Weight(line.row.weight)].glyph),
-        Column(title="TIME", cell=lambda line: f"{line.row.at:%m-%d %H:%M:%S}"),
-        Column(title="SOURCE", cell=lambda line: line.row.source),
-        Column(title="WHO", cell=lambda line: line.row.who or "" if page.wide else _short(line.row.who or "")),
-        Column(title="FROM", cell=lambda line: line.row.address or "", wide=True),
-        Column(title="WHERE", cell=lambda line: " ".join(line.row.on) if page.wide else _where(line.row)),
+    columns: tuple[Column[Fold[HappeningRow]], ...] = (
+        Column(title="", cell=lambda line: _MARKS[Weight(line.first.weight)].glyph),
+        Column(title="TIME", cell=lambda line: f"{line.first.at:%m-%d %H:%M:%S}"),
+        Column(title="SOURCE", cell=lambda line: line.first.source),
+        Column(title="WHO", cell=lambda line: line.first.who or "" if page.wide else _short(line.first.who or "")),
+        Column(title="FROM", cell=lambda line: line.first.address or "", wide=True),
+        Column(
+            title="WHERE",
+            cell=lambda line: " ".join(line.first.on) if page.wide else shortened(where(line.first.on), _NAME),
+        ),
         Column(title="WHAT", cell=_what),
-        Column(title="GRADE", cell=lambda line: line.row.grade, wide=True),
-        Column(title="REFERENCE", cell=lambda line: line.row.reference or "", wide=True),
+        Column(title="GRADE", cell=lambda line: line.first.grade, wide=True),
+        Column(title="REFERENCE", cell=lambda line: line.first.reference or "", wide=True),
     )
-    lines = list(map(_Fold, shown.happenings) if page.wide else _folded(shown.happenings))
+    lines = [Fold((row,)) for row in shown.happenings] if page.wide else list(folded(shown.happenings))
     if lines:
         yield from table(columns, lines, wide=page.wide, width=page.width)
     else:
@@ -219,38 +221,15 @@ def _unknown(looked: Sequence[LookedRow]) -> Iterator[str]:
         yield f"{Mark.UNREADABLE.glyph} UNKNOWN: {source} ({', '.join(names)}): {why}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Fold:
-    """A line of the table: what happened, and how often the same followed at once."""
-
-    row: HappeningRow
-    times: int = 1
-
-
-def _folded(rows: Sequence[HappeningRow]) -> Iterator[_Fold]:
-    """The rows, in which many changes of one kind on one HSM in a row, such as made keys, are one line a kind."""
-    for _, run in groupby(rows, key=lambda row: (row.source, row.on, row.weight, row.failed)):
-        alike: dict[str, _Fold] = {}
-        for number, row in enumerate(run):
-            name = row.what if row.source == Source.AUDIT else str(number)
-            known = alike.get(name)
-            alike[name] = replace(known, times=known.times + 1) if known else _Fold(row)
-        yield from alike.values()
-
-
-def _what(line: _Fold) -> str:
-    row = line.row
-    if line.times > 1:
-        return f"{line.times} × {OPCODES.get(row.what, row.what)}"
+def _what(line: Fold[HappeningRow]) -> str:
+    row, times = line.first, len(line.members)
+    if times > 1:
+        return f"{times} × {line.kind}"
     return f"{row.says}: FAILED, {row.failed}" if row.failed else row.says
 
 
 def _where(row: HappeningRow) -> str:
-    """One thing by its name, several by their number."""
-    hsms = [name for name in row.on if name.startswith("hsm-")]
-    if len(hsms) > 1:
-        return f"{len(hsms)} HSMs"
-    return shortened((hsms or list(row.on))[0], _NAME)
+    return shortened(where(row.on), _NAME)
 
 
 def _short(who: str) -> str:

@@ -39,6 +39,20 @@ async def test_the_newest_is_first_and_logins_are_shown_on_demand() -> None:
         await stage.sees("192.0.2.7")
 
 
+async def test_many_of_one_kind_are_one_line_that_unfolds_and_is_searched_whole() -> None:
+    world = _world()
+    world.audit.logs[HSMS[0]] += [logged(number, "CN_GENERATE_KEY", user="crypto_user") for number in range(1, 40)]
+    async with opened(world, size=(120, 60)) as stage:
+        await stage.press("t")
+        await stage.sees_line("▸ 39 × key generated")
+        await stage.sees("41 events from")
+        await stage.press("slash", *"generated", "enter", "enter")
+        await stage.sees_line("▾ 39 × key generated")
+        assert sum("key generated" in line for line in stage.text.splitlines()) >= 39
+        await stage.press("enter")
+        await stage.sees_line("▸ 39 × key generated")
+
+
 async def test_silence_of_what_could_not_be_read_is_no_silence() -> None:
     world = _world()
     world.audit.errors[""] = Unreachable("logs", "no answer", "try again")
