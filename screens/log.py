@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -17,16 +17,21 @@ from hsmctl.mark import Mark
 from hsmctl.words import age, instant
 
 from .column import Column
-from .command import DESCRIBE, FILTER, HELP, LINE, OPERATION, Command
+from .command import DESCRIBE, FILTER, HELP, LINE, OPEN, OPERATION, Command
 from .detail import facts
-from .glyph import Role, Spans, sign
+from .glyph import Role, Spans, role, sign
 from .lines import Lines
 from .offload import call
+from .operation import visit
 from .place import Description, Place
 from .survey import Survey
 
-_CHAIN = ("v", "kind", "time", "previous", "caller", "os_user", "sudo_user", "from")
-"""Fields every record has, told in columns or of no interest."""
+_CHAIN = ("v", "kind", "at", "previous", "caller", "os_user", "sudo_user", "source", "pid", "operation", "plan")
+"""Fields that are told in columns, in the words of the operation, or of no interest."""
+_INNER = ("number", "action", "before")
+"""Fields of a step that its words stand for."""
+_AMISS = ("-refused", "-failed", "-hindered")
+"""How the kinds of records end that say that something went wrong."""
 _NONE: tuple[Spans, ...] = (
     (("Nothing was done from this machine yet.", Role.STRONG),),
     (("Every change, and every login that was refused, is written down here before it happens.", Role.MUTED),),
@@ -38,7 +43,9 @@ class Record:
     """One line of the journal."""
 
     number: int
-    fields: Mapping[str, object]
+    fields: Mapping[str, Any]
+    started: Mapping[str, Any] = field(default_factory=dict)
+    """The record with which its operation began, if it is an operation's."""
 
     @property
     def kind(self) -> str:
@@ -49,31 +56,56 @@ class Record:
     def at(self) -> datetime | None:
         """When."""
         try:
-            return datetime.fromisoformat(str(self.fields.get("time")))
+            return datetime.fromisoformat(str(self.fields.get("at")))
         except ValueError:
             return None
 
     @property
-    def who(self) -> str:
-        """Who did it: the AWS caller's last name, or the user of this machine."""
-        caller = str(self.fields.get("caller") or "")
-        return caller.rpartition("/")[2] or str(self.fields.get("os_user") or "")
+    def operation(self) -> str:
+        """The id of the operation it belongs to, or nothing."""
+        return str(self.fields.get("operation") or "")
+
+    @property
+    def caller(self) -> str:
+        """Who did it, whole: the AWS caller, or the user of this machine."""
+        person = self.fields.get("sudo_user") or self.fields.get("os_user")
+        return str(self.fields.get("caller") or self.started.get("caller") or person or "")
+
+    @property
+    def mark(self) -> Mark | None:
+        """The sign of what went wrong or was given up; what went well is not marked."""
+        if self.fields.get("error") or self.kind.endswith(_AMISS):
+            return Mark.BAD
+        return Mark.ATTENTION if self.kind.endswith("-abandoned") else None
 
     @property
     def what(self) -> str:
-        """What it was about."""
-        plan = self.fields.get("plan")
-        title = plan.get("title") if isinstance(plan, Mapping) else getattr(plan, "title", None)
-        if title:
-            return str(title)
-        told = (f"{name} {value}" for name, value in self.fields.items() if name not in _CHAIN and _short(value))
-        return "  ".join(told)
+        """What it was about: the operation, its step, or what the record says."""
+        words = [self._step or self._title] if self._step or self._title else []
+        hidden = (*_CHAIN, *(_INNER if words else ()))
+        words += [f"{name} {value}" for name, value in self.fields.items() if name not in hidden and _short(value)]
+        return "  ".join(words)
+
+    @property
+    def steps(self) -> Sequence[str]:
+        """What its operation was to do, in words."""
+        return [str(step.get("says")) for step in _plan(self.started).get("steps", ())]
+
+    @property
+    def _title(self) -> str:
+        return str(_plan(self.started).get("title", ""))
+
+    @property
+    def _step(self) -> str:
+        """Its step in words."""
+        number, steps = self.fields.get("number"), self.steps
+        return f"{number} {steps[number - 1]}" if isinstance(number, int) and 0 < number <= len(steps) else ""
 
 
 class LogScreen(Place):
     """The journal."""
 
-    offered: ClassVar[tuple[Command, ...]] = (DESCRIBE, OPERATION, FILTER, LINE, HELP)
+    offered: ClassVar[tuple[Command, ...]] = (OPEN, DESCRIBE, OPERATION, FILTER, LINE, HELP)
 
     def __init__(self, survey: Survey) -> None:
         self._error: HsmctlError | None = None
@@ -100,12 +132,19 @@ class LogScreen(Place):
         """Read it again."""
         self.read()
 
+    def action_open(self) -> None:
+        """Go to the operation, where the record is of one; else tell everything about it."""
+        record = self.records.current
+        if record is not None and record.operation:
+            visit(self, record.operation)
+        else:
+            self.action_describe()
+
     @work(group="journal", exclusive=True)
     async def read(self) -> None:
         """Fetch the records in the background."""
-        journal = self.survey.hsmctl.journal
         try:
-            found = await call(lambda: [Record(number=n, fields=each) for n, each in enumerate(journal.records(), 1)])
+            found = await call(lambda: _records(self.survey.hsmctl.journal.records()))
         except HsmctlError as error:
             self.records.teach(((sign(Mark.UNREADABLE), (f" {error}", Role.PLAIN)), ((error.hint, Role.ACCENT),)))
             return
@@ -127,9 +166,15 @@ class LogScreen(Place):
         record = self.records.current
         if record is None:
             return []
-        told = [("time", instant(record.at)), ("by", str(record.fields.get("caller") or record.who))]
-        more = [(name.replace("_", " "), _whole(value)) for name, value in record.fields.items() if name not in _CHAIN]
-        return facts([*told, *more], room.width)[: room.height]
+        told = [("time", instant(record.at)), ("by", record.caller), ("operation", record.operation)]
+        told += [("from", str(record.fields.get("source") or ""))]
+        told += [
+            (name.replace("_", " "), _whole(value))
+            for name, value in record.fields.items()
+            if name not in _CHAIN and value not in (None, "", {}, [])
+        ]
+        steps = [_step(number, says, record) for number, says in enumerate(record.steps, 1)]
+        return [*facts(told, room.width), (), *steps][: room.height]
 
     def _columns(self) -> tuple[Column[Record], ...]:
         return (
@@ -141,10 +186,42 @@ class LogScreen(Place):
                 width=7,
                 right=True,
             ),
-            Column(heads=("WHAT",), text=lambda record: record.kind, role=Role.STRONG, width=20),
+            Column(heads=("WHAT",), text=lambda record: record.kind, draw=_drawn, width=22),
             Column(heads=("ABOUT",), text=lambda record: record.what, width=20, grows=True),
-            Column(heads=("BY",), text=lambda record: record.who, role=Role.MUTED, width=12, room=70),
+            Column(heads=("BY",), text=_who, role=Role.MUTED, width=12, room=70),
         )
+
+
+def _records(lines: Iterable[Mapping[str, Any]]) -> list[Record]:
+    """The journal's lines, those of an operation with its beginning."""
+    begun: dict[str, Mapping[str, Any]] = {}
+    found = []
+    for number, fields in enumerate(lines, 1):
+        operation = str(fields.get("operation") or "")
+        if fields.get("kind") == "operation-started":
+            begun[operation] = fields
+        found.append(Record(number=number, fields=fields, started=begun.get(operation, {})))
+    return found
+
+
+def _plan(started: Mapping[str, Any]) -> Mapping[str, Any]:
+    plan = started.get("plan")
+    return plan if isinstance(plan, Mapping) else {}
+
+
+def _who(record: Record) -> str:
+    return record.caller.rpartition("/")[2]
+
+
+def _step(number: int, says: str, record: Record) -> Spans:
+    """A step of the operation; the one that the record is about stands out."""
+    its = number == record.fields.get("number")
+    return (f" {number:>3}  ", Role.MUTED), (says, Role.STRONG if its else Role.MUTED)
+
+
+def _drawn(record: Record) -> Spans:
+    mark = record.mark
+    return sign(mark) if mark else (" ", Role.PLAIN), (f" {record.kind}", role(mark) if mark else Role.STRONG)
 
 
 def _short(value: object) -> bool:

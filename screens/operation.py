@@ -300,6 +300,14 @@ class OperationScreen(Place):
         )
 
 
+def visit(place: Place, operation_id: str) -> None:
+    """Go from another place to this operation."""
+    stack = place.app.screen_stack
+    found = next((each for each in stack if isinstance(each, OperationScreen)), OperationScreen(place.survey))
+    found.point_at(operation_id)
+    place.hsmctl_app.visit(found)
+
+
 def _seconds(moment: datetime | None) -> float:
     return moment.timestamp() if moment else 0.0
 

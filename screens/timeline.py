@@ -24,7 +24,7 @@ from .glyph import Role, Spans, sign
 from .happening import COLUMNS, Line, lines, told
 from .lines import Lines
 from .offload import call
-from .operation import OperationScreen
+from .operation import visit
 from .place import Description, Place
 from .survey import Survey
 from .words import cluster_name
@@ -119,10 +119,7 @@ class TimelineScreen(Place):
         if event is None or event.source is not Source.JOURNAL or not event.reference:
             self.action_describe()
             return
-        stack = self.app.screen_stack
-        place = next((each for each in stack if isinstance(each, OperationScreen)), OperationScreen(self.survey))
-        place.point_at(event.reference)
-        self.hsmctl_app.visit(place)
+        visit(self, event.reference)
 
     def action_refresh(self) -> None:
         """Ask again."""

@@ -67,7 +67,7 @@ async def test_a_real_estate_has_no_lab() -> None:
 
 async def test_the_journal_is_shown_newest_first() -> None:
     world = World()
-    world.journal.append("login-refused", {"user": "ops", "os_user": "ann", "time": "2026-11-23T02:00:00+00:00"})
+    world.journal.append("login-refused", {"user": "ops", "os_user": "ann", "at": "2026-11-23T02:00:00+00:00"})
     world.journal.append("key-generated", {"label": "[/x]", "caller": "arn:aws:iam::1:user/bob"})
     async with opened(world, size=(100, 30)) as stage:
         await stage.press("l")
@@ -75,5 +75,6 @@ async def test_the_journal_is_shown_newest_first() -> None:
         assert "[/x]" in rows[0]
         assert "bob" in rows[0]
         assert "ann" in rows[1]
+        assert ["10 min" in rows[1], "✖ login-refused" in rows[1]] == [True, True]
         await stage.press("down", "d")
         await stage.sees("record 1: login-refused")

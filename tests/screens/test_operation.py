@@ -128,3 +128,17 @@ def _plan() -> Plan:
     world = World()
     facade = world.hsmctl()
     return facade.hsm.plan_add(world.plane.held[CLUSTER], ["eu-central-1a"], {})
+
+
+async def test_a_record_of_a_step_says_what_the_step_is_and_leads_to_its_operation(tmp_path: Path) -> None:
+    async with staged(World().hsmctl(folder=tmp_path), (120, 40)) as stage:
+        await stage.enter("arm")
+        await stage.press("enter")
+        await stage.enter("add eu-central-1b")
+        await stage.sees("create an HSM")
+        await stage.press("tab", "enter")
+        await stage.settle()
+        await stage.enter("log")
+        await stage.sees_line("step-done", "1 create an HSM in eu-central-1b")
+        await stage.press("enter")
+        await stage.sees_line("add 1 HSM to", "finished")
