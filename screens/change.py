@@ -42,15 +42,17 @@ async def confirm_and_begin(place: Place, plan: Plan) -> None:
     from .confirm import ConfirmScreen
 
     plan = await call(lambda: place.survey.hsmctl.timeline.warned(plan), seconds=PLAN_SECONDS)
-    if await place.app.push_screen_wait(ConfirmScreen(plan)) and _still_armed(place):
-        place.hsmctl_app.begin(place.survey.apply(plan))
+    confirmed = await place.app.push_screen_wait(ConfirmScreen(plan))
+    if confirmed is not None and _still_armed(place):
+        place.hsmctl_app.begin(place.survey.apply(confirmed))
 
 
 async def _resume(place: Place, operation: Operation) -> None:
     from .confirm import ConfirmScreen
 
     wanted = operation.confirmation if operation.destructive else ""
-    if await place.app.push_screen_wait(ConfirmScreen(operation.plan, wanted)) and _still_armed(place):
+    confirmed = await place.app.push_screen_wait(ConfirmScreen(operation.plan, wanted))
+    if confirmed is not None and _still_armed(place):
         place.hsmctl_app.begin(place.survey.resume(operation))
 
 

@@ -1,11 +1,12 @@
 """A plan before it is carried out: what must hold and how that is known, what is done, what cannot be undone.
 
 The harmless answer has the focus. What can be undone takes one more key; what cannot takes the end of the id, typed.
+What does not hold and may be waived takes a reason, which the journal keeps; anything else is mended first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar
 
 from textual import on
@@ -18,20 +19,22 @@ from textual.widgets import Button, Input, Static
 
 from hsmctl.domain.plan import Effect, Plan, Precondition, Step
 from hsmctl.mark import Mark
-from hsmctl.words import lasting
+from hsmctl.words import counted, lasting
 
 from .glyph import GRADES, ROLES, Role, Spans, content, sign
 
 
-class ConfirmScreen(ModalScreen[bool]):
-    """The window; escape is the harmless answer."""
+class ConfirmScreen(ModalScreen[Plan | None]):
+    """The window; it gives the plan with what was waived, or None. Escape is the harmless answer."""
 
     CSS_PATH = "window.tcss"
     COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLES)
     AUTO_FOCUS = "#cancel"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(False)", "leave it", show=False),
+        Binding("escape", "dismiss(None)", "leave it", show=False),
         Binding("left,right", "app.focus_next", "the other answer", show=False),
+        Binding("down", "app.focus_next", "the next line", show=False),
+        Binding("up", "app.focus_previous", "the line before", show=False),
     ]
 
     def __init__(self, plan: Plan, confirmation: str = "") -> None:
@@ -39,55 +42,101 @@ class ConfirmScreen(ModalScreen[bool]):
         super().__init__()
         self._plan = plan
         self._wanted = confirmation or (plan.confirmation if plan.destructive else "")
-        self._ready = not plan.unmet
+        possible = all(each.waiver for each in plan.unmet)
+        self._reasons = {name: _reason() for name in _waivers(plan)} if possible else {}
+        self._possible = possible
+        self._told = Static("", markup=False)
         self._apply = Button("Apply", id="apply", compact=True, variant="error" if plan.destructive else "primary")
         self._typed = Input(id="typed", compact=True, max_length=len(self._wanted) or 1)
 
     def compose(self) -> ComposeResult:
-        """The plan, what to type, the two answers."""
+        """The plan, the reasons it takes, what to type, the two answers."""
         with Vertical() as window:
             window.border_title = Content(self._plan.title)
             with VerticalScroll(can_focus=False):
-                yield Static(content(lines(self._plan)), markup=False)
-            if self._wanted and self._ready:
+                yield self._told
+            for name, reason in self._reasons.items():
+                with Horizontal(classes="waiver"):
+                    yield Static(content([_waiving(name)]), markup=False)
+                    yield reason
+            if not self._possible:
+                yield Static(content([_stuck(self._plan)]), markup=False)
+            if self._wanted and self._possible:
                 yield Static(content([self._asking()]), markup=False)
                 yield self._typed
             with Horizontal(id="answers"):
                 yield Button("Cancel", id="cancel", compact=True)
-                if self._ready:
+                if self._possible:
                     yield self._apply
 
     def on_mount(self) -> None:
-        """What cannot be undone cannot be applied yet."""
-        self._apply.disabled = bool(self._wanted)
+        """What cannot be undone, or does not hold, cannot be applied yet."""
+        self._judge()
+
+    @property
+    def plan(self) -> Plan:
+        """The plan with the reasons typed so far."""
+        typed = {name: reason.value.strip() for name, reason in self._reasons.items()}
+        return self._plan.waiving({name: reason for name, reason in typed.items() if reason})
 
     def _asking(self) -> Spans:
         words = " cannot be undone · type the last six characters of what it changes: "
         return sign(Mark.ATTENTION), (words, Role.WARN), (self._wanted, Role.STRONG)
 
-    @on(Input.Changed, "#typed")
-    def _typing(self, event: Input.Changed) -> None:
-        self._apply.disabled = event.value != self._wanted
+    @on(Input.Changed)
+    def _judge(self) -> None:
+        """Show what is waived by now, and light up the answer once nothing stands in its way."""
+        plan = self.plan
+        self._told.update(content(lines(plan)))
+        self._apply.disabled = bool(plan.unmet) or self._typed.value != self._wanted
 
-    @on(Input.Submitted, "#typed")
-    def _entered(self, event: Input.Submitted) -> None:
-        if event.value == self._wanted:
-            self._apply.focus()
+    @on(Input.Submitted)
+    def _entered(self) -> None:
+        """Go on to what is still to be typed, then to the answer."""
+        blank = [reason for reason in self._reasons.values() if not reason.value.strip()]
+        if self._wanted and self._typed.value != self._wanted:
+            blank.append(self._typed)
+        self.set_focus(blank[0] if blank else self._apply)
 
     @on(Button.Pressed, "#cancel")
     def _cancelled(self) -> None:
-        self.dismiss(result=False)
+        self.dismiss(None)
 
     @on(Button.Pressed, "#apply")
     def _applied(self) -> None:
-        self.dismiss(result=True)
+        self.dismiss(self.plan)
+
+
+def _waivers(plan: Plan) -> Sequence[str]:
+    """The options that waive what stands in the plan's way, each once."""
+    return tuple(dict.fromkeys(each.waiver for each in plan.unmet))
+
+
+def _reason() -> Input:
+    return Input(placeholder="the reason, for the journal", compact=True, select_on_focus=False)
+
+
+def _waiving(name: str) -> Spans:
+    """What a reason is asked for, by the option that takes it on a command line."""
+    return sign(Mark.ATTENTION), (f" {name}, because: ", Role.WARN)
+
+
+def _stuck(plan: Plan) -> Spans:
+    """That a reason does not help."""
+    final = sum(not each.waiver for each in _told(plan.unmet))
+    words = f" {counted(final, 'condition')} cannot be waived: take the way out first"
+    return sign(Mark.BAD), (words, Role.PLAIN)
+
+
+def _told(all_of: Iterable[Precondition]) -> Iterable[Precondition]:
+    """Each condition once: every removal has the same ones."""
+    return {(each.what, each.why): each for each in all_of}.values()
 
 
 def lines(plan: Plan) -> Iterator[Spans]:
     """The plan as it is read before it is confirmed."""
     own = [each for step in plan.steps for each in step.preconditions]
-    told = {(each.what, each.why): each for each in (*plan.preconditions, *own)}
-    for place, each in enumerate(told.values()):
+    for place, each in enumerate(_told((*plan.preconditions, *own))):
         yield from _precondition(each, "before" if place == 0 else "")
     yield ()
     for number, step in enumerate(plan.steps, 1):
@@ -116,6 +165,8 @@ def _precondition(each: Precondition, head: str) -> Iterator[Spans]:
         yield (("          waived: ", Role.MUTED), (each.waived, Role.PLAIN))
     elif not each.holds and each.way_out:
         yield (("          way out: ", Role.MUTED), (each.way_out, Role.ACCENT))
+    if not each.holds and not each.waiver:
+        yield (("          cannot be waived", Role.MUTED),)
 
 
 def _step(number: int, step: Step) -> Iterator[Spans]:

@@ -21,7 +21,6 @@ from hsmctl.domain.plan import Plan, Precondition
 from hsmctl.domain.user import FULL
 from hsmctl.errors import ExitCode, HsmctlError
 from hsmctl.mark import Mark
-from hsmctl.services.operation import waived
 from hsmctl.words import instant
 
 
@@ -113,7 +112,7 @@ def enforce(session: Session, allow_sources: str, reach: Reach, wish: Wish) -> i
 
     def plan() -> Plan:
         cluster, way = reach.found(session)
-        sources = waived(_sources(session, cluster.cluster_id), allow_sources)
+        sources = _sources(session, cluster.cluster_id).waived_by(allow_sources)
         return session.hsmctl.mtls.plan_enforce(cluster, way, Level.CLUSTER, sources)
 
     return carry_out(session, wish, plan)
@@ -142,6 +141,7 @@ def _sources(session: Session, cluster_id: str) -> Precondition:
         holds=False,
         grade=Grade.INFERRED,
         way_out="hsmctl net exposure; register them as clients, or --allow-sources REASON",
+        waiver="--allow-sources",
     )
     try:
         found = reaching(session, cluster_id)

@@ -9,7 +9,7 @@ import click
 
 from hsmctl.domain.interlock import Interlock
 
-_OPTIONS: Mapping[str, tuple[Interlock, ...]] = {
+OPTIONS: Mapping[str, tuple[Interlock, ...]] = {
     "--allow-outage": (Interlock.SIZE,),
     "--allow-single-az": (Interlock.ZONES,),
     "--allow-unequal": (Interlock.COUNTS, Interlock.RICHEST),
@@ -17,6 +17,7 @@ _OPTIONS: Mapping[str, tuple[Interlock, ...]] = {
     "--allow-old-backup": (Interlock.BACKUP,),
     "--allow-no-backup": (Interlock.RESTORABLE,),
 }
+"""By option, what it waives; each interlock names the same option as its `waiver`."""
 _SAYS: Mapping[str, str] = {
     "--allow-outage": "Go below two HSMs.",
     "--allow-single-az": "Leave HSMs in one Availability Zone only.",
@@ -34,7 +35,7 @@ def waives(*options: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
         @functools.wraps(function)
         def call(*values: object, **named: object) -> int:
             typed = {option: str(named.pop(option[2:].replace("-", "_")) or "") for option in options}
-            waivers = {key: reason for option, reason in typed.items() if reason for key in _OPTIONS[option]}
+            waivers = {key: reason for option, reason in typed.items() if reason for key in OPTIONS[option]}
             return function(*values, waivers=waivers, **named)
 
         for option in reversed(options):

@@ -152,6 +152,7 @@ def equal_counts(active: Collection[str], samples: Outcome[Samples], span: timed
         holds=False,
         grade=Grade.INFERRED,
         way_out="hsmctl sync check, wait for the service to replicate, or --allow-unequal REASON",
+        waiver="--allow-unequal",
     )
     if len(active) < 2:
         return replace(base, holds=True, why="there is nothing to compare")
@@ -161,7 +162,10 @@ def equal_counts(active: Collection[str], samples: Outcome[Samples], span: timed
 
 
 def not_richest(cluster: Cluster, leaving: Leaving, samples: Outcome[Samples]) -> Precondition:
-    """What leaves does not hold more token keys than anything that stays: it would be the last copy of some."""
+    """What leaves does not hold more token keys than anything that stays: it would be the last copy of some.
+
+    Only where nobody could count may it be waived: what is seen to be the last copy is not removed for any reason.
+    """
     base = Precondition(
         key=Interlock.RICHEST,
         what="no HSM leaves that holds more token keys than any that stays",
@@ -173,13 +177,14 @@ def not_richest(cluster: Cluster, leaving: Leaving, samples: Outcome[Samples]) -
     stays = staying(cluster, leaving.hsm_ids)
     if not stays:
         return replace(base, holds=True, why="none stays")
+    uncounted = replace(base, waiver="--allow-unequal")
     if isinstance(samples, Failed):
-        return _unknown(base, samples)
+        return _unknown(uncounted, samples)
     last = {name: values[-1].value for name, values in samples.value.items() if values}
     goes = sorted(hsm.hsm_id for hsm in there(cluster) if hsm.hsm_id in leaving.hsm_ids)
     unseen = [name for name in (*goes, *stays) if name not in last]
     if unseen:
-        return replace(base, unknown=True, why=f"unknown: CloudWatch has no count of {', '.join(unseen)}")
+        return replace(uncounted, unknown=True, why=f"unknown: CloudWatch has no count of {', '.join(unseen)}")
     most = max(last[name] for name in stays)
     richer = [f"{name} holds {last[name]:.0f}" for name in goes if last[name] > most]
     return replace(base, holds=not richer, why=f"{', '.join(richer)}, the others {most:.0f}" if richer else "")
@@ -195,6 +200,7 @@ def enough_left(cluster: Cluster, leaving: Leaving) -> Precondition:
         inputs=leaving.inputs,
         why=f"{count} would" if count < 2 else f"{count} do",
         way_out="--allow-outage REASON",
+        waiver="--allow-outage",
     )
 
 
@@ -209,6 +215,7 @@ def zones_left(cluster: Cluster, leaving: Leaving) -> Precondition:
         inputs=leaving.inputs,
         why=f"{after} of {before} would remain" if after < before else f"in {after}",
         way_out="--allow-single-az REASON",
+        waiver="--allow-single-az",
     )
 
 
@@ -218,7 +225,8 @@ def recent_backup(cluster: Cluster, backups: Outcome[Sequence[Backup]], now: dat
         key=Interlock.BACKUP,
         what=f"a READY backup is younger than {MOST_FRESH.total_seconds() / 3600:.0f} h",
         holds=False,
-        way_out=f"hsmctl backup list {cluster.cluster_id}; one is taken at least every 24 h",
+        way_out=f"hsmctl backup list {cluster.cluster_id}: one is taken every 24 h; or --allow-old-backup REASON",
+        waiver="--allow-old-backup",
     )
     if isinstance(backups, Failed):
         return _unknown(base, backups)
@@ -236,6 +244,7 @@ def restorable(cluster: Cluster, backups: Outcome[Sequence[Backup]]) -> Precondi
         what="a READY backup of the cluster exists",
         holds=False,
         way_out="--allow-no-backup REASON, if its keys are to be gone for good",
+        waiver="--allow-no-backup",
     )
     if isinstance(backups, Failed):
         return _unknown(base, backups)
@@ -267,6 +276,7 @@ def healthy(cluster: Cluster, leaving: Leaving, unhealthy: Outcome[frozenset[str
         holds=not sick,
         inputs=leaving.inputs,
         way_out="wait for CloudHSM to replace it, or --allow-degraded REASON",
+        waiver="--allow-degraded",
     )
     if isinstance(unhealthy, Failed):
         # A sick HSM shows in its state too; that CloudWatch could not be read is said and stops nobody.

@@ -12,7 +12,7 @@ in `bootstrap.Hsmctl.playbook` lets `operation resume` find that playbook again.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -114,6 +114,8 @@ class Precondition:
     """The name of the reader that looks again; without one it was true of the moment of planning only."""
     inputs: Mapping[str, str] = field(default_factory=dict)
     """What that reader needs to know."""
+    waiver: str = ""
+    """The option by which somebody may go on although it does not hold, such as --allow-outage; empty: nobody may."""
     waived: str = ""
     """The reason why the operator goes on although it does not hold."""
 
@@ -121,6 +123,10 @@ class Precondition:
     def met(self) -> bool:
         """Whether it stands in nobody's way."""
         return self.holds or bool(self.waived)
+
+    def waived_by(self, reason: str) -> Precondition:
+        """The same, which need not hold if there is a reason; not where it holds, or where nothing may waive it."""
+        return self if self.holds or not self.waiver else replace(self, waived=reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +184,15 @@ class Plan:
         """What stands in its way, as it was seen when the plan was made."""
         own = (each for step in self.steps for each in step.preconditions)
         return tuple(each for each in (*self.preconditions, *own) if not each.met)
+
+    def waiving(self, reasons: Mapping[str, str]) -> Plan:
+        """The plan with what does not hold waived for these reasons, each by the option it is given with."""
+
+        def waived(all_of: tuple[Precondition, ...]) -> tuple[Precondition, ...]:
+            return tuple(each.waived_by(reasons.get(each.waiver, each.waived)) for each in all_of)
+
+        steps = tuple(replace(step, preconditions=waived(step.preconditions)) for step in self.steps)
+        return replace(self, preconditions=waived(self.preconditions), steps=steps)
 
     @property
     def confirmation(self) -> str:

@@ -101,4 +101,5 @@ def two_zones(subnets: Sequence[Subnet]) -> Precondition:
         holds=len(zones) >= 2,
         why=", ".join(zones),
         way_out="--allow-single-az REASON; subnets cannot be added afterwards",
+        waiver="--allow-single-az",
     )

@@ -15,7 +15,6 @@ from hsmctl.ports import ControlPlane
 from hsmctl.ports_cluster import Grounds
 from hsmctl.services.draft import Drafts
 from hsmctl.services.interlock import Interlocks, Waivers
-from hsmctl.services.operation import waived
 
 _DESCRIBES = ("cloudhsm:DescribeClusters",)
 _CREATES = (
@@ -82,7 +81,7 @@ class ClusterChanges:
         subnets = self.grounds.subnets(wanted.subnets)
         preconditions = (
             *place(wanted.subnets, subnets, wanted.network_type),
-            waived(two_zones(subnets), waivers.get(Interlock.ZONES, "")),
+            two_zones(subnets).waived_by(waivers.get(Interlock.ZONES, "")),
             room(sum(each.state is not ClusterState.DELETED for each in self.plane.clusters()), self.grounds.quota()),
         )
         what = f"restore {wanted.backup} to a new cluster" if wanted.backup else "create a cluster"

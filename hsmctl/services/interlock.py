@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
@@ -17,7 +17,7 @@ from hsmctl.errors import Conflict, HsmctlError
 from hsmctl.ports import Clock, ControlPlane
 from hsmctl.ports_hold import Holds
 from hsmctl.ports_interlock import CustomerCa, KeyStores, Metrics
-from hsmctl.services.operation import Reader, waived
+from hsmctl.services.operation import Reader
 
 T = TypeVar("T")
 
@@ -89,7 +89,7 @@ class Interlocks:
         wants = key in _WITH_KEYS
         samples: Outcome[Samples] = self._samples(clusters[0]) if wants else Ok({})
         now = self._judged(key, clusters[0], leaving, samples, {})
-        return replace(now, waived=precondition.waived)
+        return now.waived_by(precondition.waived)
 
     def _judged(
         self, key: Interlock, cluster: Cluster, leaving: Leaving, samples: Outcome[Samples], waivers: Waivers
@@ -111,11 +111,7 @@ class Interlocks:
             Interlock.CUSTOMER_CA: lambda: interlock.ca_located(_outcome(lambda: self.customer_ca.located(cluster))),
             Interlock.HEALTHY: lambda: interlock.healthy(cluster, leaving, self._unhealthy(cluster)),
         }
-        judged = judges[key]()
-        if key is Interlock.RICHEST and not judged.unknown:
-            # What is seen to be the last copy of a key is not removed for any reason.
-            return judged
-        return waived(judged, waivers.get(key, ""))
+        return judges[key]().waived_by(waivers.get(key, ""))
 
     def _samples(self, cluster: Cluster) -> Outcome[Samples]:
         return self._metric(cluster, COUNTED)

@@ -203,7 +203,9 @@ class KeyChange:
             f"since {known.at:%Y-%m-%d %H:%M} UTC only" if known else "it is not disabled, as far as this machine knows"
         )
         way_out = "hsmctl key disable KEY, or --now REASON"
-        return Precondition(what=what, holds=False, grade=Grade.REPORTED, why=why, way_out=way_out, waived=now)
+        return Precondition(
+            what=what, holds=False, grade=Grade.REPORTED, why=why, way_out=way_out, waiver="--now", waived=now
+        )
 
     def _changed(self, title: str, scope: Scope, replica: Replica, steps: tuple[Step, ...]) -> Plan:
         """A plan that changes attributes: over PKCS#11, or a cluster's through cloudhsm-cli."""

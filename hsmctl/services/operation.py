@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from hsmctl.domain.cluster import Cluster, legal_now
 from hsmctl.domain.event import Event, Finished, Progress, Started, StepDone, StepStarted
@@ -317,11 +317,6 @@ def check_met(plan: Plan) -> None:
     """
     for precondition in plan.unmet:
         _check_one(precondition)
-
-
-def waived(precondition: Precondition, reason: str) -> Precondition:
-    """The precondition, which need not hold if there is a reason; one that holds needs none."""
-    return precondition if precondition.holds else replace(precondition, waived=reason)
 
 
 def _check_one(precondition: Precondition) -> None:
