@@ -6,8 +6,6 @@ Nothing here needs arming: it bends the emulated world, never an estate.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import ClassVar
 
 from textual import on, work
@@ -17,14 +15,15 @@ from textual.geometry import Size
 from hsmctl.domain.cluster import Cluster
 from hsmctl.errors import HsmctlError, UsageError
 from hsmctl.mark import Mark
-from hsmctl.ports import LabFault, LabFaultKind, LabNode, LabStatus
-from hsmctl.words import age, counted
+from hsmctl.ports import LabFault, LabFaultKind, LabNode
+from hsmctl.words import counted
 
 from .column import Column
 from .command import CLEAR, FILTER, HELP, INJECT, LINE, PLAY, REFRESH, Command, Takes, bindings
-from .detail import facts
+from .detail import beside, facts
 from .estate import Estate
-from .glyph import Role, Spans, sign
+from .glyph import Role, Spans, rank, sign
+from .ground import World, in_force, kinds, node_mark, topology
 from .lines import Lines
 from .offload import call, stream
 from .place import Description, Place
@@ -34,22 +33,13 @@ from .words import zone_names
 LAB_SECONDS = 30.0
 """How long the lab may take to do what it is told."""
 
-_MARKS = {"running": Mark.REPORTED, "building": Mark.PENDING, "stopped": Mark.UNPROVEN}
+_ROOMY = 150
+"""The width from which on what can go wrong stands beside the lab."""
 _ASKING: tuple[Spans, ...] = (((f"{Mark.PENDING.glyph} asking the lab", Role.ACCENT),),)
 _NONE: tuple[Spans, ...] = (
     (("There is no lab here.", Role.STRONG),),
     (("hsmctl lab up", Role.ACCENT), ("  makes one on this machine, with an HSM process for each HSM", Role.MUTED)),
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class World:
-    """The lab at one moment."""
-
-    status: LabStatus
-    faults: tuple[LabFault, ...]
-    kinds: tuple[LabFaultKind, ...]
-    scenarios: tuple[str, ...]
 
 
 class LabScreen(Place):
@@ -112,6 +102,8 @@ class LabScreen(Place):
             return None
         status = self._world.status
         told = [("folder", status.folder), ("endpoint", status.endpoint_url or ""), ("process", str(status.pid or ""))]
+        host = status.client_host
+        told += [("client host", f"{host.name} {host.state} {host.address}:{host.port}")] if host else []
         told += sorted(status.env.items())
         kinds = [(kind.name, kind.says) for kind in self._world.kinds]
         return "the lab", [*facts(told, width), (), ((" FAULTS", Role.STRONG),), *facts(kinds)]
@@ -227,53 +219,26 @@ class LabScreen(Place):
             self.nodes.teach(
                 ((sign(Mark.UNREADABLE), (f" {self._error}", Role.PLAIN)), ((self._error.hint, Role.ACCENT),))
             )
-        self.nodes.show(sorted(nodes, key=lambda node: (node.zone, node.hsm_id)))
+        self.nodes.show(sorted(nodes, key=lambda node: (rank(node_mark(node)), node.zone, node.hsm_id)))
         self.detail.draw(self._detail)
 
     def _detail(self, room: Size) -> list[Spans]:
-        if self._world is None:
+        """What goes wrong and what the scenario says, the lab drawn, and what else can go wrong."""
+        world = self._world
+        if world is None:
             return []
-        lines = [*self._faults(self._world), *self._connected(self._world.status)]
+        wide = room.width >= _ROOMY
+        width = room.width * 3 // 5 if wide else room.width
+        lines = [*topology(world, width), (), *in_force(world, self.survey.hsmctl.clock.now())]
         if self._said:
             lines += [(), ((" SCENARIO", Role.STRONG),), *(((f" {text}", Role.PLAIN),) for text in self._said)]
-        return lines[: room.height]
-
-    def _faults(self, world: World) -> Iterator[Spans]:
-        if not world.faults:
-            yield sign_of(Mark.REPORTED, "nothing is made to go wrong")
-            yield (
-                (" i", Role.ACCENT),
-                ("  injects a fault at this HSM; the other places notice by themselves", Role.MUTED),
-            )
-            return
-        yield ((f" FAULTS IN FORCE {len(world.faults)}", Role.STRONG),)
-        now = self.survey.hsmctl.clock.now()
-        says = {kind.name: kind.says for kind in world.kinds}
-        for fault in world.faults:
-            since = age(now, datetime.fromtimestamp(fault.since, UTC)) if fault.since else ""
-            about = " ".join(filter(None, (fault.hsm, fault.key, fault.user, fault.region)))
-            yield (
-                (" ", Role.PLAIN),
-                sign(Mark.BAD),
-                (f" {fault.fault_id:<4}", Role.ACCENT),
-                (f" {fault.name:<18}", Role.STRONG),
-                (f" {about}  {since}  ", Role.PLAIN),
-                (says.get(fault.name, ""), Role.MUTED),
-            )
-
-    def _connected(self, status: LabStatus) -> Iterator[Spans]:
-        yield ()
-        network = status.options.network if status.options else ""
-        host = status.client_host
-        yield (" network ", Role.MUTED), (network, Role.PLAIN)
-        if host is not None:
-            yield (" client  ", Role.MUTED), (f"{host.name} {host.state} {host.address}:{host.port}", Role.PLAIN)
-        yield (" AWS     ", Role.MUTED), (status.endpoint_url or "not running", Role.PLAIN)
+        if wide:
+            return beside(lines, kinds(world, room.height), width)[: room.height]
+        return [*lines, (), *kinds(world, room.height - len(lines) - 1)][: room.height]
 
     def _columns(self) -> tuple[Column[LabNode], ...]:
         def mark(node: LabNode) -> Spans:
-            bent = Mark.BAD if node.faults else _MARKS.get(node.state, Mark.BAD)
-            return sign(bent), (f" {node.hsm_id}", Role.STRONG)
+            return sign(node_mark(node)), (f" {node.hsm_id}", Role.STRONG)
 
         def zone(node: LabNode) -> str:
             nodes = self._world.status.nodes if self._world else ()
@@ -284,16 +249,15 @@ class LabScreen(Place):
             Column(heads=("ZONE",), text=zone, width=6),
             Column(heads=("PROCESS",), text=lambda node: node.state, width=12),
             Column(heads=("ADDRESS",), text=lambda node: node.address, width=14),
-            Column(heads=("PID",), text=lambda node: str(node.pid or "–"), role=Role.MUTED, width=8, right=True),
+            Column(heads=("PID",), text=_process, role=Role.MUTED, width=8, right=True, room=90),
             Column(heads=("MEMORY",), text=_memory, role=Role.MUTED, width=9, right=True, room=90),
             Column(heads=("WAITING",), text=lambda node: str(node.waiting or ""), width=7, right=True, room=100),
             Column(heads=("FAULTS",), text=lambda node: " ".join(node.faults), role=Role.BAD, width=12, grows=True),
         )
 
 
-def sign_of(mark: Mark, words: str) -> Spans:
-    """A sign and words in its role, a blank before them."""
-    return (" ", Role.PLAIN), sign(mark), (f" {words}", Role.PLAIN)
+def _process(node: LabNode) -> str:
+    return str(node.pid or "–")
 
 
 def _memory(node: LabNode) -> str:

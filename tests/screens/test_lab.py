@@ -5,6 +5,7 @@ from __future__ import annotations
 from stage import opened
 from world import HSMS, World
 
+from hsmctl.ports import LabFault
 from hsmctl.settings import Context, ContextKind
 
 
@@ -30,6 +31,20 @@ async def test_a_fault_is_injected_at_the_hsm_under_the_cursor_and_cleared() -> 
         await stage.enter("clear all")
         await stage.settle()
         assert world.faults.known == []
+
+
+async def test_the_lab_is_drawn_zone_by_zone_with_what_is_wrong_where_it_is_wrong() -> None:
+    world = World()
+    world.faults.known.append(LabFault(name="net-group", fault_id="f1"))
+    world.lab.dead.add(HSMS[2])
+    async with opened(world, size=(120, 40)) as stage:
+        await stage.press("L")
+        await stage.settle()
+        rows = [line for line in stage.text.splitlines() if " az " in line]
+        assert [("┬ az a" in rows[0]), ("├ az b" in rows[1]), ("└ az c" in rows[2])] == [True, True, True]
+        assert "✖ same-vpc net-group" in rows[0]
+        assert f"✖ {HSMS[2]} dead" in rows[2]
+        await stage.sees("WHAT CAN GO WRONG")
 
 
 async def test_a_fault_about_a_key_takes_its_label() -> None:
