@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from hsmctl.domain.key import Key
     from hsmctl.domain.key_bench import Bench
-    from hsmctl.domain.key_material import CertificateFacts, Imported, Subject
+    from hsmctl.domain.key_material import CertificateFacts, Imported, Peer, Subject
     from hsmctl.domain.mechanism import Mechanism, Output, Speed, TokenFacts, Tried
     from hsmctl.secret import Secret
 
@@ -117,8 +117,8 @@ class KeyFormats(Protocol):
         """The ECDSA signature that r and s are, in ASN.1."""
         ...
 
-    def peer(self, data: bytes) -> tuple[bytes, int]:
-        """The point of an EC public key, uncompressed, and the bytes of a secret agreed on its curve."""
+    def peer(self, data: bytes) -> Peer:
+        """The other side of an agreement, out of its EC or X25519 public key."""
         ...
 
     def seal(self, modulus: bytes, exponent: bytes, hash_name: str, data: bytes) -> tuple[bytes, bytes]:

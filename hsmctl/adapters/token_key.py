@@ -161,6 +161,8 @@ def _mechanism(mechanism: Mechanism) -> dict[str, object]:
         "tag_bits": mechanism.tag_bits,
         "public": mechanism.public.hex(),
         "aes_bits": mechanism.aes_bits,
+        "seasoning": mechanism.seasoning.hex(),
+        "info": mechanism.info.hex(),
     }
 
 

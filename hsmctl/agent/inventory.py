@@ -375,6 +375,8 @@ class Reader:
         if not self._filled(handle):
             return None
         values = self.values = self._values()
+        if values["class"] is None:  # NSS hands numbers out only where the room is exactly theirs.
+            values.update({name: self._single(handle, _VALUES[name]) for name in ("class", "key_type", "value_len")})
         object_class, key_type = _number(values["class"]), _number(values["key_type"])
         kind, parts = _FINGERPRINTS.get((object_class, key_type), ("", ()))
         for name in ("id", "label", *parts):

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hsmctl.agent.inventory import Module, Operation, Reader, Refused, Session
-from hsmctl.agent.operations_mechanism import prepared
-from hsmctl.agent.operations_token import Template, data_of, only, opened, template
+from hsmctl.agent.operations_mechanism import known, prepared
+from hsmctl.agent.operations_token import MONTGOMERY, Template, data_of, only, opened, template
 
 if TYPE_CHECKING:
     import pkcs11
@@ -22,6 +22,8 @@ CURVES: Mapping[str, bytes] = {
 """CKA_EC_PARAMS, DER, of the curves by their usual names."""
 ED25519 = bytes.fromhex("130c656477617264733235353139")
 """The curve's name as a PrintableString, which SoftHSM and PKCS#11 3.0 understand."""
+_X25519 = bytes.fromhex("06032b656e")
+"""The curve's object identifier (RFC 8410), which SoftHSM and PKCS#11 3.0 understand."""
 _ML_DSA = {"ML-DSA-44": 1, "ML-DSA-65": 2, "ML-DSA-87": 3}
 
 
@@ -135,9 +137,23 @@ def _generated(session: pkcs11.Session, args: Mapping[str, Any]) -> tuple[Any, .
         return _on_curve(session, KeyType.EC, {Attribute.EC_PARAMS: CURVES[size]}, pair)
     if kind == "ed25519":
         return _on_curve(session, KeyType.EC_EDWARDS, {Attribute.EC_PARAMS: ED25519}, pair)
+    if kind == "x25519":
+        return _agreeing(session, pair)
     if kind == "ml-dsa" and size in _ML_DSA:
         return _on_curve(session, KeyType.ML_DSA, {Attribute.PARAMETER_SET: _ML_DSA[size]}, pair)
     raise Refused("CKR_ARGUMENTS_BAD", f"no key of kind {kind} and size {size}")
+
+
+def _agreeing(session: pkcs11.Session, pair: Mapping[str, Any]) -> tuple[Any, ...]:
+    """An X25519 pair: under Montgomery curves, as PKCS#11 3.0 has it, or under Edwards curves, as SoftHSM does."""
+    from pkcs11 import Attribute, KeyType, MechanismFlag
+
+    standard = known("EC_MONTGOMERY_KEY_PAIR_GEN")
+    offered = standard in set(map(int, session.token.slot.get_mechanisms()))
+    key_type = KeyType(MONTGOMERY) if offered else KeyType.EC_EDWARDS
+    how = standard if offered else known("EC_EDWARDS_KEY_PAIR_GEN")
+    told = {"capabilities": MechanismFlag.DERIVE, **pair, "mechanism": how}
+    return _on_curve(session, key_type, {Attribute.EC_PARAMS: _X25519}, told)
 
 
 def _on_curve(

@@ -24,7 +24,14 @@ VENDOR: Mapping[str, int] = {
     "CLOUDHSM_AES_KEY_WRAP_ZERO_PAD": 0x8000216F,
 }
 """CloudHSM's own (cloudhsm_pkcs11_vendor_defs.h); UNCONFIRMED, no real library was at hand."""
-RSA_AES_KEY_WRAP = 0x1054
+_STANDARD: Mapping[str, int] = {
+    "RSA_AES_KEY_WRAP": 0x1054,
+    "EC_MONTGOMERY_KEY_PAIR_GEN": 0x1056,
+    "HKDF_DERIVE": 0x402A,
+}
+"""PKCS#11 3.1's, which python-pkcs11 does not name."""
+NAMES = {number: name for name, number in (*_STANDARD.items(), *VENDOR.items())}
+"""By number, the mechanisms that python-pkcs11 does not name."""
 _HASHES: Mapping[str, tuple[int, int]] = {
     "sha1": (0x220, 1),
     "sha224": (0x255, 5),
@@ -34,6 +41,8 @@ _HASHES: Mapping[str, tuple[int, int]] = {
 }
 """CKM_SHA* and CKG_MGF1_SHA*."""
 _CKD_NULL = 1
+_SALT_NULL, _SALT_DATA = 1, 2
+"""CKF_HKDF_SALT_*."""
 _GCM_IV_BYTES = 12
 
 
@@ -94,6 +103,8 @@ def _prepared(name: str, raw: Mapping[str, Any]) -> Prepared:
     elif name.startswith("ECDH1"):
         point = bytes.fromhex(raw["public"])
         ready.parameter = bytes((_WORD * 5)(_CKD_NULL, 0, 0, len(point), _kept(ready, point)))
+    elif name == "HKDF_DERIVE":
+        ready.parameter = _hkdf(ready, raw)
     return ready
 
 
@@ -107,7 +118,7 @@ def known(name: str) -> Mechanism:
 
     if name in Mechanism.__members__:
         return Mechanism[name]
-    number = RSA_AES_KEY_WRAP if name == "RSA_AES_KEY_WRAP" else VENDOR.get(name)
+    number = _STANDARD.get(name) or VENDOR.get(name)
     if number is None:
         raise Refused("CKR_MECHANISM_INVALID", f"no mechanism {name}")
     member = int.__new__(Mechanism, number)
@@ -136,6 +147,14 @@ def _gcm(ready: Prepared, raw: Mapping[str, Any]) -> bytes:
     ready.kept.append(ready.written)
     place = ctypes.addressof(ready.written)
     return bytes((_WORD * 6)(place, len(iv), len(iv) * 8, _kept(ready, aad), len(aad), int(raw["tag_bits"])))
+
+
+def _hkdf(ready: Prepared, raw: Mapping[str, Any]) -> bytes:
+    """CK_HKDF_PARAMS of both steps, extract and expand: two booleans fill one word, no key is the salt."""
+    salt, info = (bytes.fromhex(raw.get(name, "")) for name in ("seasoning", "info"))
+    kind = _SALT_DATA if salt else _SALT_NULL
+    numbers = (_HASHES[raw["hash"]][0], kind, _kept(ready, salt), len(salt), 0, _kept(ready, info), len(info))
+    return b"\1\1".ljust(ctypes.sizeof(_WORD), b"\0") + bytes((_WORD * len(numbers))(*numbers))
 
 
 def _kept(ready: Prepared, data: bytes) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hsmctl.agent.inventory import Module, Operation, Reader, Refused, Session
-from hsmctl.agent.operations_mechanism import VENDOR, prepared
+from hsmctl.agent.operations_mechanism import NAMES, prepared
 from hsmctl.agent.operations_token import objects, only, opened, template
 from hsmctl.agent.operations_use import functions
 
@@ -120,7 +120,7 @@ def _mechanism(module: Module, slot_id: int, mechanism: int) -> dict[str, Any]:
 
     The structure is zeroed before it is filled: SoftHSM only adds flags to what it finds in it.
     """
-    name = _VENDORS.get(int(mechanism)) or getattr(mechanism, "name", f"0x{mechanism:08X}").lstrip("_")
+    name = NAMES.get(int(mechanism)) or getattr(mechanism, "name", f"0x{mechanism:08X}").lstrip("_")
     told = {"number": int(mechanism), "name": name}
     info = (_WORD * 3)()
     if functions(module.path)["C_GetMechanismInfo"](_WORD(slot_id), _WORD(int(mechanism)), info):
@@ -131,7 +131,6 @@ def _mechanism(module: Module, slot_id: int, mechanism: int) -> dict[str, Any]:
 
 
 _WORD = ctypes.c_ulong
-_VENDORS = {number: name for name, number in VENDOR.items()}
 _USES = {
     "encrypt": 0x100,
     "decrypt": 0x200,

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from pkcs11._pkcs11 import lib
     from pkcs11.attributes import AttributeMapper
 
+MONTGOMERY = 0x41
+"""CKK_EC_MONTGOMERY."""
+_KEY_TYPES = {"EC_MONTGOMERY": MONTGOMERY, "HKDF": 0x42}
+"""PKCS#11 3.1's, which python-pkcs11 does not name: it takes none but its own members, so these are made members."""
 Template = dict["pkcs11.Attribute", Any]
 _BYTES = (
     "LABEL",
@@ -50,6 +54,7 @@ def opened(module: Module, session: Session) -> Iterator[pkcs11.Session]:
     """A read/write session of python-pkcs11 on the token `session` is logged in to; its errors become Refused."""
     from pkcs11 import PKCS11Error
 
+    learn_key_types()
     try:
         slot = next(slot for slot in _attached(module.path).get_slots() if slot.slot_id == session.slot_id)
         with slot.get_token().open(rw=True, attribute_mapper=_mapper()) as ready:
@@ -130,6 +135,18 @@ def _value(name: str, value: object) -> object:
 def _is_of(key: Mapping[str, Any] | None, material: Mapping[str, str] | None) -> bool:
     """Whether an object is there and has this fingerprint, where there is one."""
     return key is not None and (material is None or key["material"] == material)
+
+
+@cache
+def learn_key_types() -> None:
+    """Make the key types that python-pkcs11 does not name members of its own."""
+    from pkcs11 import KeyType
+
+    for name, number in _KEY_TYPES.items():
+        if number not in KeyType._value2member_map_:
+            member = int.__new__(KeyType, number)
+            member._name_, member._value_ = name, number
+            KeyType._value2member_map_[number] = member
 
 
 @cache

@@ -53,6 +53,8 @@ KEY_TYPES: Mapping[int, str] = {
     0x2E: "SHA224-HMAC",
     0x40: "EDWARDS",
     0x41: "MONTGOMERY",
+    0x42: "HKDF",
+    0x4A: "ML-DSA",
 }
 """CKK_* to the name shown; a type that is not here shows as its number."""
 
@@ -64,6 +66,8 @@ CURVES: Mapping[str, str] = {
     "06052b81040021": "P-224",
     "06032b6570": "Ed25519",
     "130c656477617264733235353139": "Ed25519",
+    "06032b656e": "X25519",
+    "130a63757276653235353139": "X25519",
 }
 """CKA_EC_PARAMS, DER in hex, to the curve's usual name."""
 
@@ -178,6 +182,7 @@ class KeyKind(StrEnum):
     RSA = "rsa"
     EC = "ec"
     ED25519 = "ed25519"
+    X25519 = "x25519"
     ML_DSA = "ml-dsa"
 
 
@@ -187,10 +192,11 @@ SIZES: Mapping[KeyKind, tuple[str, ...]] = {
     KeyKind.EC: ("P-256", "P-224", "P-384", "P-521", "secp256k1"),
     KeyKind.GENERIC: ("256", *(str(8 * count) for count in range(1, 801) if count != 32)),
     KeyKind.ED25519: ("Ed25519",),
+    KeyKind.X25519: ("X25519",),
     KeyKind.ML_DSA: ("ML-DSA-65", "ML-DSA-44", "ML-DSA-87"),
 }
-"""Sizes and curves CloudHSM accepts (user guide, PKCS#11 key types), the default first."""
-PAIRED = frozenset({KeyKind.RSA, KeyKind.EC, KeyKind.ED25519, KeyKind.ML_DSA})
+"""Sizes and curves CloudHSM accepts (user guide, PKCS#11 key types), the default first; X25519 is for other tokens."""
+PAIRED = frozenset({KeyKind.RSA, KeyKind.EC, KeyKind.ED25519, KeyKind.X25519, KeyKind.ML_DSA})
 """The kinds that come as a public and a private half."""
 
 

@@ -21,7 +21,7 @@ from hsmctl.errors import UsageError
 _SIGNS, _REST = timedelta(days=3 * 365), timedelta(days=2 * 365)
 """The longest cryptoperiods of NIST SP 800-57 part 1, 5.3.6: private signature keys, and every other kind in use."""
 _NOBODY_KNOWS = Doubt(
-    "CloudHSM keeps no date, and nothing on this machine says when it was made",
+    "nothing on this machine says when it was made, and a token keeps no date",
     "hsmctl sync check notes each key that it sees for the first time",
 )
 _TOO_SHORT = Doubt(

@@ -35,8 +35,15 @@ _DIGEST_INFO: Mapping[str, bytes] = {
 """What stands before a digest in a PKCS#1 signature (RFC 8017, 9.2, note 1)."""
 ORDER_BYTES: Mapping[str, int] = {"P-224": 28, "P-256": 32, "P-384": 48, "P-521": 66, "secp256k1": 32}
 """Bytes of r and of s by curve."""
-_MACS = {"RSA": ("rsa-pkcs", "rsa-pss"), "EC": ("ecdsa",), "EDWARDS": ("eddsa",), "AES": ("cmac",)}
-SIGNING = ("rsa-pkcs", "rsa-pss", "ecdsa", "eddsa", "hmac", "cmac")
+_MACS = {
+    "RSA": ("rsa-pkcs", "rsa-pss"),
+    "EC": ("ecdsa",),
+    "EDWARDS": ("eddsa",),
+    "ML-DSA": ("ml-dsa",),
+    "AES": ("cmac",),
+    "HKDF": (),
+}
+SIGNING = ("rsa-pkcs", "rsa-pss", "ecdsa", "eddsa", "ml-dsa", "hmac", "cmac")
 ENCRYPTION = ("aes-gcm", "aes-cbc", "aes-ctr", "rsa-oaep", "rsa-pkcs")
 
 
@@ -59,7 +66,7 @@ def signing(key: Key, algorithm: str | None, digest: str) -> Signing:
     Raises:
         UsageError: the key's type does not sign like that.
     """
-    able = _MACS.get(key.key_type, ("hmac",) if _is_secret(key) else ())
+    able = () if key.curve == "X25519" else _MACS.get(key.key_type, ("hmac",) if _is_secret(key) else ())
     chosen = algorithm or (able[0] if able else "")
     if chosen not in able:
         raise UsageError(
@@ -69,9 +76,9 @@ def signing(key: Key, algorithm: str | None, digest: str) -> Signing:
         size = hashlib.new(digest, usedforsecurity=False).digest_size
         mechanism = Mechanism(name="RSA_PKCS_PSS", hash=digest, salt=size)
         return Signing(algorithm=chosen, hash=digest, mechanism=mechanism, token_hashes=False)
-    if chosen in ("eddsa", "hmac", "cmac"):
+    if chosen in ("eddsa", "ml-dsa", "hmac", "cmac"):
         # Of these, only HMAC hashes with what was asked for; the others have their own hash, or none.
-        name = {"eddsa": "EDDSA", "cmac": "AES_CMAC"}.get(chosen) or _hmac_name(key, digest)
+        name = {"eddsa": "EDDSA", "ml-dsa": "ML_DSA", "cmac": "AES_CMAC"}.get(chosen) or _hmac_name(key, digest)
         told = "" if chosen != "hmac" else digest
         return Signing(algorithm=chosen, hash=told, mechanism=Mechanism(name=name), token_hashes=True)
     name, prefix = ("ECDSA", b"") if chosen == "ecdsa" else ("RSA_PKCS", _DIGEST_INFO[digest])

@@ -127,7 +127,10 @@ def _told(key: Key, *names: str) -> Doubt | None:
     silent = [name.replace("_", "-") for name in names if name in key.unknown]
     if not silent:
         return None
-    return Doubt(f"the token does not tell {', '.join(silent)}", "a client host with cloudhsm-cli, which tells it")
+    return Doubt(
+        f"the token does not tell {', '.join(silent)}",
+        "cloudhsm-cli tells it of a cluster, other tokens' own tools of theirs",
+    )
 
 
 LOOKS: Mapping[str, Look] = {

@@ -22,6 +22,16 @@ class Imported:
     """What is wrapped where the token takes nothing in the clear: PKCS#8, or the secret itself."""
 
 
+class Peer(NamedTuple):
+    """The other side of an agreement."""
+
+    point: bytes
+    """Uncompressed; of X25519, the 32 bytes that there are."""
+    size: int
+    """Bytes of the secret that is agreed."""
+    curve: str
+
+
 class Subject(NamedTuple):
     """Who a certificate is for."""
 

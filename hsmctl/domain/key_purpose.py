@@ -39,16 +39,20 @@ _USES: Mapping[Purpose, Mapping[str, tuple[str, ...]]] = {
     Purpose.AGREE: {"private": ("derive",), "public": ()},
 }
 _KINDS: Mapping[Purpose, frozenset[KeyKind]] = {
-    Purpose.SIGN: frozenset(KeyKind),
+    Purpose.SIGN: frozenset(KeyKind) - {KeyKind.X25519},
     Purpose.TLS: frozenset({KeyKind.RSA, KeyKind.EC, KeyKind.ED25519}),
     Purpose.KEK: frozenset({KeyKind.AES, KeyKind.RSA}),
     Purpose.DATA: frozenset({KeyKind.AES, KeyKind.RSA}),
     Purpose.JWT: frozenset({KeyKind.RSA, KeyKind.EC, KeyKind.ED25519, KeyKind.GENERIC}),
-    Purpose.CA: PAIRED,
+    Purpose.CA: PAIRED - {KeyKind.X25519},
     Purpose.HMAC: frozenset({KeyKind.GENERIC}),
-    Purpose.AGREE: frozenset({KeyKind.EC}),
+    Purpose.AGREE: frozenset({KeyKind.EC, KeyKind.X25519}),
 }
-_DEFAULTS: Mapping[KeyKind, Purpose] = {KeyKind.AES: Purpose.DATA, KeyKind.GENERIC: Purpose.HMAC}
+_DEFAULTS: Mapping[KeyKind, Purpose] = {
+    KeyKind.AES: Purpose.DATA,
+    KeyKind.GENERIC: Purpose.HMAC,
+    KeyKind.X25519: Purpose.AGREE,
+}
 USES = ("encrypt", "decrypt", "sign", "verify", "wrap", "unwrap", "derive")
 """The attributes that allow a key something."""
 ABLE = {

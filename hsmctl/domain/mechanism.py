@@ -23,6 +23,10 @@ class Mechanism:
     """The other side's point, for ECDH."""
     aes_bits: int = 256
     """Of the key between, for RSA-AES."""
+    seasoning: bytes = b""
+    """The salt of HKDF's extraction; empty for the zeros that RFC 5869 puts there."""
+    info: bytes = b""
+    """What an HKDF key is for (RFC 5869, 3.2)."""
 
 
 class Output(NamedTuple):

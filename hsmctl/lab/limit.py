@@ -29,6 +29,8 @@ def check_size(wanted: Mapping[str, Any]) -> None:
         Refused: the size is none of its kind's.
     """
     kind, size = wanted.get("kind"), wanted.get("size")
+    if kind == KeyKind.X25519:
+        raise Refused("CKR_CURVE_NOT_SUPPORTED", "CloudHSM makes no X25519 keys")
     if kind in set(KeyKind) and size not in SIZES[KeyKind(kind)]:
         raise Refused("CKR_KEY_SIZE_RANGE", f"CloudHSM makes no {kind} key of size {size}")
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from hsmctl.domain.evidence import Ok
 from hsmctl.domain.key import Key, KeySpec, check_spec, text
+from hsmctl.domain.key_offer import GENERATES, MAKES
 from hsmctl.domain.sync import Inventory, Replica
 from hsmctl.errors import Conflict, Denied, HsmctlError, Unreachable
 from hsmctl.ports import Clock, Journal, Login, Tokens
+from hsmctl.services.key_door import offered
 from hsmctl.services.sync import SyncService
 
 
@@ -94,7 +96,8 @@ class KeyService:
         try:
             with self.tokens.open(replica, login, deadline) as token:
                 asked = True
-                return token.generate(spec)
+                with offered(token, f"{replica.name} makes no {spec.kind} key", MAKES[spec.kind], GENERATES):
+                    return token.generate(spec)
         except HsmctlError as error:
             unknown = asked and isinstance(error, Unreachable)
             kind = "key-generate-unknown" if unknown else "key-not-generated"

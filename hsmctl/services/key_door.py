@@ -11,6 +11,7 @@ from typing import TypeVar
 from hsmctl.domain.ckr import LOST
 from hsmctl.domain.key import Key, ObjectClass
 from hsmctl.domain.key_name import KeyName, choose
+from hsmctl.domain.key_offer import NOT_OFFERED, lacking
 from hsmctl.domain.sync import Replica
 from hsmctl.errors import Conflict, DeviceError, HsmctlError, Unreachable
 from hsmctl.ports import Clock, Login, Token, Tokens
@@ -88,6 +89,22 @@ class KeyDoor:
             _logger.warning("%s lost the session (%s): opened again, once", replica.name, error.ckr)
         with self.tokens.open(replica, login, deadline) as token:
             return work(replica, token)
+
+
+@contextmanager
+def offered(token: Token, what: str, wanted: Sequence[str], instead: Sequence[str]) -> Iterator[None]:
+    """Say with what a token lacks, and has instead, that it does not do something; it was tried, not guessed.
+
+    Raises:
+        DeviceError: as the token refused, with `what` it does not do.
+    """
+    try:
+        yield
+    except DeviceError as error:
+        if error.ckr not in NOT_OFFERED:
+            raise
+        why = f"{lacking(token.objects.describe(), wanted, instead)} ({error.ckr})"
+        raise DeviceError(what, why, "hsmctl token show", ckr=error.ckr) from error
 
 
 def only(token: Token, name: KeyName, classes: Sequence[ObjectClass] = (), where: str = "") -> Key:

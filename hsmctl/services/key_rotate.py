@@ -28,7 +28,7 @@ def successor(token: Token, name: KeyName, label: str, where: str) -> KeySpec:
         Conflict: the name means no key, or one of a kind or size that hsmctl does not make.
     """
     key = only(token, name, (ObjectClass.SECRET, ObjectClass.PRIVATE), where)
-    kind = _KINDS.get(key.key_type)
+    kind = KeyKind.X25519 if key.curve == "X25519" else _KINDS.get(key.key_type)
     size = key.curve or (str(key.bits) if key.bits else "")
     if kind is None or size not in SIZES[kind]:
         why = f"a key like {key.algorithm} is not made" if kind else f"hsmctl makes no {key.key_type} keys"

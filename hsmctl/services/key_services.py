@@ -12,6 +12,7 @@ from hsmctl.services.key_bench import KeyBench
 from hsmctl.services.key_certificate import KeyCertificates
 from hsmctl.services.key_change import KeyChange
 from hsmctl.services.key_copy import KeyCopy
+from hsmctl.services.key_derive import KeyDerive
 from hsmctl.services.key_door import KeyDoor
 from hsmctl.services.key_lint import KeyLint
 from hsmctl.services.key_move import KeyMove
@@ -26,6 +27,7 @@ class KeyServices:
     door: KeyDoor
     formats: KeyFormats
     use: KeyUse
+    derive: KeyDerive
     move: KeyMove
     certificates: KeyCertificates
     change: KeyChange

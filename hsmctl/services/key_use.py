@@ -1,4 +1,4 @@
-"""What keys do for their owner: sign, verify, encrypt, decrypt, compute a MAC, agree; over data of any size.
+"""What keys do for their owner: sign, verify, encrypt, decrypt, compute a MAC; over data of any size.
 
 Only the named key is used and only once for each request; nothing here runs by itself.
 """
@@ -175,15 +175,6 @@ class KeyUse:
                 yield token.uses.use("decrypt", key, mechanism, data[GCM_IV_BYTES:]).data
                 return
             yield token.uses.use("decrypt", key, _one_shot(token, algorithm, aad, digest), data).data
-
-    def agree(self, replicas: Sequence[Replica], name: KeyName, point: bytes, size: int, *, seconds: float) -> bytes:
-        """The ECDH secret with the other side's point, in the clear, as it is before any derivation function."""
-
-        def work(replica: Replica, token: Token) -> bytes:
-            key = only(token, name, (ObjectClass.PRIVATE,), replica.name)
-            return token.uses.agree(key, Mechanism(name="ECDH1_DERIVE", public=point), size)
-
-        return self.door.change(replicas, seconds, work)
 
 
 def _over_parts(token: Token, key: Key, mechanism: Mechanism, parts: Iterable[bytes]) -> bytes:

@@ -42,6 +42,7 @@ def key_services(
     from hsmctl.services.key_certificate import KeyCertificates
     from hsmctl.services.key_change import KeyChange
     from hsmctl.services.key_copy import KeyCopy
+    from hsmctl.services.key_derive import KeyDerive
     from hsmctl.services.key_door import KeyDoor
     from hsmctl.services.key_lint import KeyLint
     from hsmctl.services.key_move import KeyMove
@@ -63,6 +64,7 @@ def key_services(
         door=door,
         formats=formats,
         use=KeyUse(door=door, formats=formats),
+        derive=KeyDerive(door=door, journal=journal, guard=guard),
         move=KeyMove(door=door, journal=journal, formats=formats, transport=transport, guard=guard),
         copy=KeyCopy(clock=clock, door=door, transport=transport, verifier=new_verifier, place=place),
         arrival=KeyArrival(key=key, place=place, beside=beside),

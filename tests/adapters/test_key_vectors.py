@@ -149,8 +149,8 @@ def test_ecdh(token: Token, vector: Vector) -> None:
     key = imported(token, secret.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()))
 
     def agreed() -> bytes:
-        point, size = FORMATS.peer(raw(vector, "public"))
-        return token.uses.agree(key, Mechanism(name="ECDH1_DERIVE", public=point), size)
+        peer = FORMATS.peer(raw(vector, "public"))
+        return token.uses.agree(key, Mechanism(name="ECDH1_DERIVE", public=peer.point), peer.size)
 
     assert (answer(agreed) == raw(vector, "shared")) is vector["valid"]
     token.objects.destroy(key)

@@ -255,6 +255,33 @@ def test_both_sides_agree_on_a_secret(world: TokenWorld) -> None:
     assert (world.folder / "shared").read_bytes() == (world.folder / "theirs").read_bytes()
 
 
+def test_both_sides_agree_on_curve_25519_and_on_no_other(world: TokenWorld) -> None:
+    world.ok("key", "generate", "x25519", "--label", "agree-x")
+    tool(world.folder, "openssl", "genpkey", "-algorithm", "x25519", "-out", "x.pem")
+    tool(world.folder, "openssl", "pkey", "-in", "x.pem", "-pubout", "-out", "x.pub")
+    world.ok("key", "derive", "agree-x", "--peer", "x.pub", "--out", "x-shared")
+    world.ok("key", "export", "agree-x", "--out", "agree-x.pub")
+    tool(world.folder, "openssl", "pkeyutl", "-derive", "-inkey", "x.pem", "-peerkey", "agree-x.pub", "-out", "x-their")
+    jwk = json.loads(world.ok("key", "export", "agree-x", "--format", "jwk").out)
+    other = world.run("key", "derive", "agree", "--peer", "x.pub", "--out", "none", "--on", "alpha")
+    signed = world.run("key", "sign", "agree-x", "small", "--on", "alpha")
+
+    assert (world.folder / "x-shared").read_bytes() == (world.folder / "x-their").read_bytes()
+    assert (jwk["kty"], jwk["crv"], len(jwk["x"])) == ("OKP", "X25519", 43)
+    assert (other.code, "agree is on P-256" in other.err) == (ExitCode.USAGE, True)
+    assert signed.code == ExitCode.USAGE
+
+
+def test_what_a_token_does_not_do_is_said_with_what_it_has_instead(world: TokenWorld) -> None:
+    world.ok("key", "generate", "generic", "--label", "master", "--attr", "derive=true")
+    hkdf = world.run("key", "derive", "master", "--hkdf", "sha256", "--label", "child", "--on", "alpha")
+    pq = world.run("key", "generate", "ml-dsa", "--label", "pq", "--on", "alpha")
+
+    assert (hkdf.code, pq.code) == (ExitCode.DEVICE, ExitCode.DEVICE)
+    assert hkdf.err.startswith("hsmctl: alpha does no HKDF: it has no HKDF_DERIVE; it has ECDH1_DERIVE")
+    assert pq.err.startswith("hsmctl: alpha makes no ml-dsa key: it has no ML_DSA_KEY_PAIR_GEN; it has AES_KEY_GEN, ")
+
+
 def test_a_use_without_saying_where_is_refused_among_unrelated_tokens(world: TokenWorld) -> None:
     ran = world.run("key", "sign", "code", "small")
     assert ran.code == ExitCode.USAGE
