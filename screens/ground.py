@@ -42,7 +42,7 @@ def topology(world: World, width: int) -> Iterator[Spans]:
     host, options = world.status.client_host, world.status.options
     network = options.network if options else "network"
     client = host.name if host else "no client host"
-    well = Mark.REPORTED if host and host.state == "running" else Mark.BAD
+    well = Mark.UNPROVEN if host is None else Mark.REPORTED if host.state == "running" else Mark.BAD
     head: list[Span] = [
         (" ", Role.PLAIN),
         *_station(world, client, well, _CLIENT),

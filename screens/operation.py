@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
@@ -11,37 +9,25 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.geometry import Size
 
-from hsmctl.domain.operation import Operation, OperationState, StepState
-from hsmctl.domain.plan import Plan
+from hsmctl.domain.operation import Operation, OperationState
 from hsmctl.errors import HsmctlError
 from hsmctl.mark import Mark
-from hsmctl.words import age, instant, lasting
+from hsmctl.words import age
 
 from .change import propose_resuming
 from .column import Column
 from .command import ABANDON, DESCRIBE, FILTER, HELP, LINE, RESUME, Command, bindings
 from .confirm import lines as plan_lines
+from .detail import beside, facts
 from .estate import Estate
 from .facts import of_error
 from .glyph import Role, Spans, role, sign
 from .lines import Lines
 from .offload import call
+from .operation_facts import Line, facts_of, log, standing, steps
 from .place import Description, Place
-from .running import Run
 from .survey import Survey
 
-_STATES = {
-    OperationState.OPEN: Mark.ATTENTION,
-    OperationState.FINISHED: Mark.REPORTED,
-    OperationState.REFUSED: Mark.BAD,
-    OperationState.ABANDONED: Mark.UNPROVEN,
-}
-_STEPS = {
-    StepState.DONE: Mark.REPORTED,
-    StepState.FAILED: Mark.BAD,
-    StepState.UNCERTAIN: Mark.PENDING,
-    StepState.PLANNED: None,
-}
 _NONE: tuple[Spans, ...] = (
     (("Nothing was changed from this machine.", Role.STRONG),),
     (("Every change is a plan that is shown, confirmed and journaled; this lists them.", Role.MUTED),),
@@ -52,51 +38,8 @@ _NONE: tuple[Spans, ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """One operation: as it runs here, as the journal has it, or both."""
-
-    operation_id: str
-    plan: Plan
-    run: Run | None = None
-    journaled: Operation | None = None
-
-    @property
-    def mark(self) -> Mark:
-        """How it stands."""
-        if self.run is not None and self.run.running:
-            return Mark.PENDING
-        if self.journaled is not None:
-            return _STATES[self.journaled.state]
-        return Mark.BAD if self.run is not None and self.run.error else Mark.REPORTED
-
-    @property
-    def state(self) -> str:
-        """The same in a word."""
-        if self.run is not None and self.run.running:
-            return "running"
-        if self.journaled is not None:
-            return str(self.journaled.state)
-        return "failed" if self.run is not None and self.run.error else "finished"
-
-    @property
-    def began(self) -> datetime | None:
-        """When it was started."""
-        return self.run.began if self.run else self.journaled.started_at if self.journaled else None
-
-    @property
-    def done(self) -> int:
-        """How many of its steps are done."""
-        if self.run is not None:
-            return self.run.done
-        steps = self.journaled.steps if self.journaled else ()
-        return sum(each.state is StepState.DONE for each in steps)
-
-    def step(self, number: int) -> StepState:
-        """Where a step stands."""
-        if self.run is not None:
-            return self.run.state(number)
-        return self.journaled.steps[number - 1].state if self.journaled else StepState.PLANNED
+_ROOMY = 110
+"""The width from which on the facts stand beside the steps."""
 
 
 class OperationScreen(Place):
@@ -117,9 +60,7 @@ class OperationScreen(Place):
     def current(self) -> Operation | None:
         """The journaled operation under the cursor, if it is open and not running here."""
         line = self.operations.current
-        if line is None or line.journaled is None or (line.run is not None and line.run.running):
-            return None
-        return line.journaled if line.journaled.state is OperationState.OPEN else None
+        return line.journaled if line is not None and line.cut_off else None
 
     @property
     def subject(self) -> str | None:
@@ -227,52 +168,21 @@ class OperationScreen(Place):
         # The journal is one for all contexts: another account's operations are none of this place's business.
         ours = [each for each in journaled.values() if not account or each.plan.account in ("", account)]
         lines += [Line(operation_id=each.operation_id, plan=each.plan, journaled=each) for each in ours]
-        return sorted(lines, key=lambda line: (line.mark is not Mark.PENDING, -_seconds(line.began)))
+        return sorted(lines, key=lambda line: (not line.running, not line.cut_off, -_seconds(line.began)))
 
     def _detail(self, room: Size) -> list[Spans]:
         line = self.operations.current
         if line is None:
             return []
-        told = [*self._steps(line), ()]
-        log = list(self._log(line))
-        return [*told, *log[-max(0, room.height - len(told)) :]] if room.height > len(told) else told[: room.height]
-
-    def _steps(self, line: Line) -> Iterator[Spans]:
-        now = self.survey.hsmctl.clock.now()
-        for number, step in enumerate(line.plan.steps, 1):
-            state = line.step(number)
-            mark = _STEPS[state]
-            usual = f"   usually {lasting(step.usual)}" if step.usual else ""
-            running = line.run is not None and state is StepState.UNCERTAIN and line.run.step_began is not None
-            since = f"   {age(now, line.run.step_began)}" if running and line.run else ""
-            yield (
-                (" ", Role.PLAIN),
-                sign(mark) if mark else (" ", Role.PLAIN),
-                (f" {number:>2}  ", Role.MUTED),
-                (step.says, role(mark) if mark in (Mark.PENDING, Mark.BAD) else Role.PLAIN),
-                (since, Role.STRONG),
-                (usual, Role.MUTED),
-            )
-
-    def _log(self, line: Line) -> Iterator[Spans]:
-        if line.run is not None:
-            for moment, text in line.run.said:
-                yield (f" {moment:%H:%M:%S}  ", Role.MUTED), (text, Role.PLAIN)
-        elif line.journaled is not None:
-            each = line.journaled
-            yield (
-                (" started  ", Role.MUTED),
-                (f"{instant(each.started_at)} by {each.caller or each.os_user}", Role.PLAIN),
-            )
-            if each.error:
-                yield (" error    ", Role.MUTED), (each.error, Role.BAD)
-            if each.reason:
-                yield (" given up ", Role.MUTED), (each.reason, Role.PLAIN)
-            for name, value in each.found.items():
-                yield (
-                    (f" {name.replace('_', ' '):<9}", Role.MUTED),
-                    (f" {value.splitlines()[0] if value else ''}", Role.PLAIN),
-                )
+        wide = room.width >= _ROOMY
+        width = room.width * 3 // 5 if wide else room.width
+        armed, now = self.survey.arming.armed, self.survey.hsmctl.clock.now()
+        told = list(standing(line, armed=armed, width=width))
+        told += [*([()] if told else []), *steps(line, now), ()]
+        said = list(log(line))[-max(1, room.height - len(told)) :]
+        if wide:
+            return beside([*told, *said], facts(facts_of(line), room.width - width), width)[: room.height]
+        return [*told, *(said or facts(facts_of(line), room.width))][: room.height]
 
     def _columns(self) -> tuple[Column[Line], ...]:
         def began(line: Line) -> str:
@@ -286,7 +196,7 @@ class OperationScreen(Place):
                 width=30,
                 grows=True,
             ),
-            Column(heads=("STATE",), text=lambda line: line.state, width=9),
+            Column(heads=("STATE",), text=lambda line: line.state, draw=_state, width=10),
             Column(heads=("STEPS",), text=lambda line: f"{line.done}/{len(line.plan.steps)}", width=6, right=True),
             Column(
                 heads=("AGE",),
@@ -296,8 +206,12 @@ class OperationScreen(Place):
                 width=6,
                 right=True,
             ),
-            Column(heads=("ID",), text=lambda line: line.operation_id, role=Role.MUTED, width=26, room=110),
+            Column(heads=("ID",), text=lambda line: line.known_as, role=Role.MUTED, width=26, room=110),
         )
+
+
+def _state(line: Line) -> Spans:
+    return ((line.state, Role.PLAIN if line.mark is Mark.REPORTED else role(line.mark)),)
 
 
 def visit(place: Place, operation_id: str) -> None:
