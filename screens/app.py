@@ -231,14 +231,16 @@ class HsmctlApp(App[None]):
         if name:
             self.run_worker(self._move(name, None), group="move", exclusive=True)
         else:
-            self.notify(f"one of {', '.join(self.elsewhere.contexts()) or 'none'}", markup=False)
+            self.notify(
+                f"contexts: {', '.join(self.elsewhere.contexts()) or 'none'}; :context NAME goes there", markup=False
+            )
 
     def action_region(self, name: str = "") -> None:
         """Work in another region of this context."""
         if name:
             self.run_worker(self._move(None, name), group="move", exclusive=True)
         else:
-            self.notify(f"this is {self.survey.estate.region}; name another", markup=False)
+            self.notify(f"this is {self.survey.estate.region}; :region NAME goes to another", markup=False)
 
     def action_stop(self) -> None:
         """Give up waiting; what changes an estate goes on."""

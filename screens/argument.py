@@ -15,7 +15,7 @@ def candidates(place: Place, takes: Takes) -> Sequence[str]:
     """Everything a command that takes this can be told here."""
     match takes:
         case Takes.THEME:
-            return sorted(place.app.available_themes)
+            return sorted(place.app.available_themes, key=lambda name: (not name.startswith("hsmctl"), name))
         case Takes.CLUSTER:
             return sorted(_clusters(place))
         case Takes.COLUMN:

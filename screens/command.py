@@ -155,6 +155,14 @@ def completions(line: str, commands: Sequence[Command], arguments: Callable[[Tak
     return tuple(f"{name} {argument}" for argument in arguments(takes) if argument.startswith(rest.strip()))
 
 
+def says(line: str, commands: Sequence[Command]) -> str:
+    """What the command of a half-typed `:` line does, once it is clear which; else nothing."""
+    name = line.lstrip().partition(" ")[0]
+    found = [command for command in commands if command.name == name]
+    found = found or [command for command in commands if name and command.name.startswith(name)]
+    return found[0].help if len(found) == 1 else ""
+
+
 FLEET = Command(name="fleet", help="show every cluster, the worst first", noun=True)
 CLUSTER = Command(name="cluster", help="show a cluster's HSMs, backups and facts", noun=True, takes=Takes.CLUSTER)
 SYNC = Command(

@@ -7,6 +7,7 @@ What does not hold and may be waived takes a reason, which the journal keeps; an
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from textwrap import wrap
 from typing import ClassVar
 
 from textual import on
@@ -21,7 +22,13 @@ from hsmctl.domain.plan import Effect, Plan, Precondition, Step
 from hsmctl.mark import Mark
 from hsmctl.words import counted, lasting
 
-from .glyph import GRADES, ROLES, Role, Spans, content, sign
+from .glyph import GRADES, ROLES, Role, Span, Spans, content, role, sign
+
+_WINDOW = 110
+"""Cells the window is wide at most."""
+_FRAME = 6
+_MARGIN = 8
+"""Cells left of what is said."""
 
 
 class ConfirmScreen(ModalScreen[Plan | None]):
@@ -51,7 +58,7 @@ class ConfirmScreen(ModalScreen[Plan | None]):
 
     def compose(self) -> ComposeResult:
         """The plan, the reasons it takes, what to type, the two answers."""
-        with Vertical() as window:
+        with Vertical(classes="-grave" if self._plan.destructive else "") as window:
             window.border_title = Content(self._plan.title)
             with VerticalScroll(can_focus=False):
                 yield self._told
@@ -73,6 +80,10 @@ class ConfirmScreen(ModalScreen[Plan | None]):
         """What cannot be undone, or does not hold, cannot be applied yet."""
         self._judge()
 
+    def on_resize(self) -> None:
+        """Tell the plan in lines of the new width."""
+        self._judge()
+
     @property
     def plan(self) -> Plan:
         """The plan with the reasons typed so far."""
@@ -87,7 +98,7 @@ class ConfirmScreen(ModalScreen[Plan | None]):
     def _judge(self) -> None:
         """Show what is waived by now, and light up the answer once nothing stands in its way."""
         plan = self.plan
-        self._told.update(content(lines(plan)))
+        self._told.update(content(lines(plan, min(_WINDOW, self.app.size.width) - _FRAME)))
         self._apply.disabled = bool(plan.unmet) or self._typed.value != self._wanted
 
     @on(Input.Submitted)
@@ -133,20 +144,20 @@ def _told(all_of: Iterable[Precondition]) -> Iterable[Precondition]:
     return {(each.what, each.why): each for each in all_of}.values()
 
 
-def lines(plan: Plan) -> Iterator[Spans]:
-    """The plan as it is read before it is confirmed."""
+def lines(plan: Plan, width: int) -> Iterator[Spans]:
+    """The plan as it is read before it is confirmed, in lines of this width."""
     own = [each for step in plan.steps for each in step.preconditions]
     for place, each in enumerate(_told((*plan.preconditions, *own))):
-        yield from _precondition(each, "before" if place == 0 else "")
+        yield from _precondition(each, "before" if place == 0 else "", width)
     yield ()
     for number, step in enumerate(plan.steps, 1):
-        yield from _step(number, step)
+        yield _step(number, step)
     for warning in plan.warnings:
-        yield ("        ", Role.PLAIN), sign(Mark.ATTENTION), (f" {warning}", Role.WARN)
+        yield from _wrapped(("", Role.MUTED), sign(Mark.ATTENTION), warning, Role.WARN, width)
     if plan.cost:
-        yield ("cost    ", Role.MUTED), (plan.cost, Role.PLAIN)
+        yield from _wrapped(("cost", Role.MUTED), None, plan.cost, Role.PLAIN, width)
     if plan.permissions:
-        yield ("needs   ", Role.MUTED), (" ".join(plan.permissions), Role.MUTED)
+        yield from _wrapped(("needs", Role.MUTED), None, " ".join(plan.permissions), Role.MUTED, width)
 
 
 def precondition_sign(each: Precondition) -> Mark:
@@ -158,19 +169,28 @@ def precondition_sign(each: Precondition) -> Mark:
     return Mark.UNPROVEN if each.unknown else Mark.BAD
 
 
-def _precondition(each: Precondition, head: str) -> Iterator[Spans]:
+def _precondition(each: Precondition, head: str, width: int) -> Iterator[Spans]:
     why = f": {each.why}" if each.why else ""
-    yield (head.ljust(8), Role.MUTED), sign(precondition_sign(each)), (f" {each.what}{why}", Role.PLAIN)
+    mark = precondition_sign(each)
+    loud = Role.PLAIN if each.holds else role(mark)
+    yield from _wrapped((head, Role.MUTED), sign(mark), f"{each.what}{why}", loud, width)
     if each.waived:
-        yield (("          waived: ", Role.MUTED), (each.waived, Role.PLAIN))
+        yield from _wrapped(("", Role.MUTED), None, f"  waived: {each.waived}", Role.PLAIN, width)
     elif not each.holds and each.way_out:
-        yield (("          way out: ", Role.MUTED), (each.way_out, Role.ACCENT))
-    if not each.holds and not each.waiver:
-        yield (("          cannot be waived", Role.MUTED),)
+        yield from _wrapped(("", Role.MUTED), None, f"  way out: {each.way_out}", Role.ACCENT, width)
 
 
-def _step(number: int, step: Step) -> Iterator[Spans]:
+def _step(number: int, step: Step) -> Spans:
     usual = f"   usually {lasting(step.usual)}" if step.usual else ""
     final = step.effect is Effect.DESTROY
     mark = (Mark.ATTENTION.glyph, Role.WARN) if final else (" ", Role.PLAIN)
-    yield mark, (f"{number:>5}  ", Role.MUTED), (step.says, Role.STRONG if final else Role.PLAIN), (usual, Role.MUTED)
+    return mark, (f"{number:>5}  ", Role.MUTED), (step.says, Role.STRONG if final else Role.PLAIN), (usual, Role.MUTED)
+
+
+def _wrapped(head: Span, mark: Span | None, text: str, its: Role, width: int) -> Iterator[Spans]:
+    """A text that hangs below its beginning, with its head on the left, and its sign."""
+    lead = " " * _MARGIN + ("  " if mark else "")
+    first, *more = wrap(text, max(20, width - len(lead)), break_on_hyphens=False) or [""]
+    own = (mark, (" ", Role.PLAIN)) if mark else ()
+    yield (head[0].ljust(_MARGIN), head[1]), *own, (first, its)
+    yield from (((lead, Role.PLAIN), (line, its)) for line in more)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -16,11 +17,22 @@ from hsmctl.domain.filter import GRAMMAR
 from hsmctl.mark import Mark
 
 from .command import COMMON, SECTIONS, Command
+from .detail import beside
 from .glyph import ROLES, Role, Spans, content, sign
 from .lines import Lines
 
 if TYPE_CHECKING:
     from .place import Place
+
+
+_WINDOW = 160
+"""Cells the window is wide at most."""
+_FRAME = 6
+_TWO = 130
+"""The width from which on sections stand side by side."""
+_KEYS = 8
+_NAMES = 19
+"""Cells of keys, and of a command's name with what it takes."""
 
 
 class HelpScreen(ModalScreen[None]):
@@ -37,39 +49,52 @@ class HelpScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """The text."""
+        width = min(_WINDOW, self.app.size.width) - _FRAME
         with VerticalScroll() as window:
             window.border_title = Content(f"help · {' ▸ '.join(self._place.path)}")
-            window.border_subtitle = "esc closes"
-            yield Static(content(self._lines()), markup=False)
+            window.border_subtitle = "↑↓ scroll · esc closes"
+            yield Static(content(self._lines(width)), markup=False)
 
-    def _lines(self) -> Iterable[Spans]:
+    def _lines(self, width: int) -> Iterable[Spans]:
+        """Each section; side by side where there is room."""
+        sections = list(self._sections(width // 2 - 1 if width >= _TWO else width))
+        if width < _TWO:
+            yield from (line for section in sections for line in (*section, ()))
+            return
+        half = sum(map(len, sections)) / 2
+        left: list[Spans] = []
+        right: list[Spans] = []
+        for section in sections:
+            side = left if len(left) < half else right
+            side += [*section, ()]
+        yield from beside(left, right, width // 2 + 1)
+
+    def _sections(self, width: int) -> Iterable[Sequence[Spans]]:
         commands = self._place.available_commands()
         own = [command for command in commands if command not in COMMON]
-        yield from self._section("HERE", own)
-        yield from self._section("PLACES", [command for command in commands if command.noun])
-        for title, members in SECTIONS:
-            yield from self._section(title, [command for command in commands if command in members])
-        yield _title("MOVING")
-        for binding in Lines.BINDINGS:
-            if isinstance(binding, Binding):
-                yield _line(binding.key.replace(",", "  "), "", binding.description)
-        yield _title("FILTER")
-        yield from (_line(form, "", keeps) for form, keeps in GRAMMAR)
-        yield _title("SIGNS")
-        for mark in Mark:
-            yield sign(mark), (f"  {mark.word}", Role.PLAIN)
+        groups = [("HERE", own), ("PLACES", [command for command in commands if command.noun])]
+        groups += [(title, [each for each in commands if each in members]) for title, members in SECTIONS]
+        rows = [(title, [self._row(command) for command in members]) for title, members in groups if members]
+        keys = [binding for binding in Lines.BINDINGS if isinstance(binding, Binding)]
+        rows += [("MOVING", [(_keys(binding.key), "", binding.description) for binding in keys])]
+        rows += [("FILTER", [(form, "", keeps) for form, keeps in GRAMMAR])]
+        for title, members in rows:
+            yield [((title, Role.STRONG),), *(line for member in members for line in _line(*member, width))]
+        yield [(("SIGNS", Role.STRONG),), *((sign(mark), (f"  {mark.word}", Role.PLAIN)) for mark in Mark)]
 
-    def _section(self, title: str, commands: Sequence[Command]) -> Iterable[Spans]:
-        if commands:
-            yield _title(title)
-        for command in commands:
-            takes = f" {command.takes.upper()}" if command.takes else ""
-            yield _line("  ".join(self._place.keys_of(command)), f":{command.name}{takes}", command.help)
+    def _row(self, command: Command) -> tuple[str, str, str]:
+        takes = f" {command.takes.upper()}" if command.takes else ""
+        return "  ".join(self._place.keys_of(command)), f":{command.name}{takes}", command.help
 
 
-def _title(text: str) -> Spans:
-    return ((text, Role.STRONG),)
+def _keys(keys: str) -> str:
+    return keys.replace(",", "  ").replace("pageup", "pgup").replace("pagedown", "pgdn")
 
 
-def _line(keys: str, name: str, says: str) -> Spans:
-    return (f"{keys:<18}", Role.ACCENT), (f"{name:<17}", Role.MUTED), (says, Role.PLAIN)
+def _line(keys: str, name: str, says: str, width: int) -> Iterable[Spans]:
+    """A command, or what keys do, in as many lines as it takes."""
+    lead = f"{keys:<{_KEYS}}" if name else f"{keys:<{_KEYS + _NAMES}}"
+    margin = max(len(lead), _KEYS) + (_NAMES if name else 0)
+    first, *more = wrap(says, max(20, width - margin)) or [""]
+    yield (lead, Role.ACCENT), (f"{name:<{_NAMES}}" if name else "", Role.MUTED), (first, Role.PLAIN)
+    yield from (((" " * margin, Role.PLAIN), (line, Role.PLAIN)) for line in more)

@@ -118,14 +118,14 @@ class OperationScreen(Place):
             self._error = error
         self.show()
 
-    def describe(self, width: int) -> Description | None:  # noqa: ARG002 - lines of a plan wrap by themselves
+    def describe(self, width: int) -> Description | None:
         """The plan of the operation, or what went wrong."""
         line = self.operations.current
         if line is None:
             return None
         if line.run is not None and line.run.error is not None:
             return of_error(line.run.error)
-        return line.plan.title, list(plan_lines(line.plan))
+        return line.plan.title, list(plan_lines(line.plan, width))
 
     def action_resume(self) -> None:
         """Go on with the operation under the cursor."""

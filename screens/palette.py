@@ -7,7 +7,7 @@ from functools import partial
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from .command import Command
+from .command import BASIC, COMMON, Command
 from .place import Place
 
 
@@ -28,9 +28,10 @@ class Commands(Provider):
                 yield Hit(score, matcher.highlight(title), run, help=command.help)
 
     def _runs(self) -> Iterator[tuple[str, Command, Callable[[], Awaitable[None]]]]:
-        """Each command with its title and what runs it; none over a window, which has its own keys."""
+        """Each command, the place's own first, and what runs it; none over a window, which has its own keys."""
         place = self.screen
         if isinstance(place, Place):
-            for command in place.available_commands():
+            commands = place.available_commands()
+            for command in sorted(commands, key=lambda each: (each in BASIC, each in COMMON, not each.noun)):
                 keys = " ".join(place.keys_of(command))
                 yield f"{command.name}  {keys}".strip(), command, partial(place.perform, command)

@@ -21,7 +21,7 @@ from hsmctl.words import age
 
 from . import arrange
 from .argument import candidates
-from .command import COMMON, FILTER, HELP, LINE, OPEN, Command, Takes, bindings, completions, declared_as, keycaps
+from .command import COMMON, FILTER, HELP, LINE, OPEN, Command, Takes, bindings, completions, declared_as, keycaps, says
 from .detail import Detail
 from .estate import Estate
 from .glyph import ROLES, Spans
@@ -209,6 +209,7 @@ class Place(Screen[None]):
                 lambda line: completions(line, self.available_commands(), self.arguments),
                 self.hsmctl_app.remembered.lines,
                 beginning,
+                lambda line: says(line, self.available_commands()),
             )
             await self.mount(line, before=self._key_line)
             line.take_keyboard()

@@ -11,6 +11,8 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Static
 
+from .glyph import Role, Span, content
+
 if TYPE_CHECKING:
     from textual.widgets import Input
 
@@ -86,13 +88,21 @@ class CommandLine(Vertical):
             self.line = line
 
     def __init__(
-        self, complete: Callable[[str], Sequence[str]], history: Sequence[str] = (), beginning: str = ""
+        self,
+        complete: Callable[[str], Sequence[str]],
+        history: Sequence[str] = (),
+        beginning: str = "",
+        says: Callable[[str], str] = lambda _: "",
     ) -> None:
-        """`complete` gives the lines a half-typed one can become, best first; `history` is what was typed before."""
+        """`complete` gives the lines a half-typed one can become, best first; `history` is what was typed before.
+
+        `says` tells what the line would do, where that is clear.
+        """
         from textual.widgets import Input
 
         super().__init__()
         self._complete = complete
+        self._says = says
         self._history = (*history, "")
         self._recalled = len(history)
         self._beginning = beginning
@@ -158,5 +168,12 @@ class CommandLine(Vertical):
         self._input.cursor_position = len(line)
 
     def _offer(self, line: str) -> None:
-        last = [candidate.rpartition(" ")[2] for candidate in self._complete(line)]
-        self._candidates.update("  ".join(last) or "nothing is called so; esc leaves")
+        """Show what tab takes, what else the line can become, and what it does."""
+        first, *rest = [candidate.rpartition(" ")[2] for candidate in self._complete(line)] or [""]
+        does = self._says(line)
+        spans: list[Span] = [(first, Role.ACCENT), *((f"  {name}", Role.MUTED) for name in rest)]
+        gap = "   " if first else ""
+        spans += [(f"{gap}{does}", Role.PLAIN)] if does else []
+        if not first and not does:
+            spans = [("nothing is called so; esc leaves", Role.MUTED)]
+        self._candidates.update(content([spans]))
