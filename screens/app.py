@@ -35,7 +35,7 @@ from .palette import Commands
 from .place import Place
 from .registry import place_for
 from .survey import Survey
-from .theme import DARK, THEMES
+from .theme import DARK, THEMES, row_cursor
 
 LAB_EVERY = 15.0
 AWS_EVERY = 30.0
@@ -104,6 +104,11 @@ class HsmctlApp(App[None]):
     def get_default_screen(self) -> Screen[None]:
         """The fleet, which is always at the bottom of the stack."""
         return FleetScreen(self.survey)
+
+    def get_css_variables(self) -> dict[str, str]:
+        """The theme's colours, and those that follow from them."""
+        variables = super().get_css_variables()
+        return {**variables, "row-cursor": row_cursor(self.current_theme, variables)}
 
     def refresh_css(self, animate: bool = True) -> None:  # noqa: FBT001, FBT002 - Textual's signature
         """Style everything anew; not for the theme that it begins with, which would parse all twice."""

@@ -5,6 +5,7 @@ Nothing here needs arming: it bends the emulated world, never an estate.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from typing import ClassVar
 
@@ -115,8 +116,11 @@ class LabScreen(Place):
 
     async def action_inject(self, words: str = "") -> None:
         """Have something go wrong at the HSM under the cursor: a fault, and the key or user it is about."""
+        if self._world is None:
+            self.complain("the lab has not answered yet")
+            return
         name, *about = words.split()[:2] or [""]
-        kind = next((kind for kind in self._world.kinds if kind.name == name), None) if self._world else None
+        kind = next((kind for kind in self._world.kinds if kind.name == name), None)
         if kind is None:
             await self.ask_line("inject ")
         else:
@@ -148,7 +152,7 @@ class LabScreen(Place):
         try:
             while self._stale:
                 self._stale = False
-                self._world, self._error = await call(self._ask, seconds=LAB_SECONDS), None
+                self._world, self._error = await self._ask(), None
         except HsmctlError as error:
             self._error = error
         finally:
@@ -186,12 +190,16 @@ class LabScreen(Place):
             self.hsmctl_app.check(cluster)
         self.read()
 
-    def _ask(self) -> World:
-        """The lab now; what can go wrong there never changes, and each question is a process."""
+    async def _ask(self) -> World:
+        """The lab now, all questions at once: each is a process; what can go wrong there never changes."""
         lab, known = self.survey.hsmctl.lab, self._world
-        kinds = known.kinds if known else lab.faults.kinds()
-        names = known.scenarios if known else tuple(lab.faults.scenarios())
-        return World(status=lab.status(), faults=lab.faults.faults(), kinds=kinds, scenarios=names)
+        status, faults, kinds, names = await asyncio.gather(
+            call(lab.status, seconds=LAB_SECONDS),
+            call(lab.faults.faults, seconds=LAB_SECONDS),
+            call(lambda: known.kinds if known else lab.faults.kinds(), seconds=LAB_SECONDS),
+            call(lambda: known.scenarios if known else tuple(lab.faults.scenarios()), seconds=LAB_SECONDS),
+        )
+        return World(status=status, faults=faults, kinds=kinds, scenarios=names)
 
     def _played(self, name: str) -> Iterator[str]:
         from hsmctl.services.scenario import parse
@@ -249,9 +257,9 @@ class LabScreen(Place):
             Column(heads=("ZONE",), text=zone, width=6),
             Column(heads=("PROCESS",), text=lambda node: node.state, width=12),
             Column(heads=("ADDRESS",), text=lambda node: node.address, width=14),
-            Column(heads=("PID",), text=_process, role=Role.MUTED, width=8, right=True, room=90),
-            Column(heads=("MEMORY",), text=_memory, role=Role.MUTED, width=9, right=True, room=90),
-            Column(heads=("WAITING",), text=lambda node: str(node.waiting or ""), width=7, right=True, room=100),
+            Column(heads=("PID",), text=_process, role=Role.MUTED, width=8, right=True, room=112),
+            Column(heads=("MEMORY",), text=_memory, role=Role.MUTED, width=9, right=True, room=112),
+            Column(heads=("WAITING",), text=lambda node: str(node.waiting or ""), width=7, right=True, room=112),
             Column(heads=("FAULTS",), text=lambda node: " ".join(node.faults), role=Role.BAD, width=12, grows=True),
         )
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from textual.color import Color
 from textual.theme import BUILTIN_THEMES, Theme
 
 from hsmctl.errors import UsageError
@@ -34,14 +37,25 @@ CONTRAST = Theme(
     surface="#000000",
     panel="#3a3a3a",
     dark=True,
-    variables={"block-cursor-background": "#005fcc", "footer-background": "#000000"},
+    variables={"block-cursor-background": "#003f8a", "footer-background": "#000000"},
 )
+_MILD = 0.25
+"""How much of a theme's first colour the row under the cursor takes."""
 THEMES = (DARK, CONTRAST)
 
 
 def fitting(colours: str | None) -> str:
     """The theme for a terminal's colour system: its own sixteen colours where it has no more; nothing where it has."""
     return "ansi-dark" if colours in (None, "standard", "windows") else ""
+
+
+def row_cursor(theme: Theme, variables: Mapping[str, str]) -> str:
+    """The background of the row under the cursor: mild, because signs keep their colours on it."""
+    own = theme.variables.get("block-cursor-background")
+    primary, background = variables["primary"], variables["background"]
+    if own or not (primary.startswith("#") and background.startswith("#")):
+        return own or variables["block-cursor-background"]
+    return Color.parse(background).blend(Color.parse(primary), _MILD).hex
 
 
 def checked(wanted: str) -> str:
