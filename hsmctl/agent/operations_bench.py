@@ -76,7 +76,7 @@ def bench(module: Module, session: Session, args: Mapping[str, Any]) -> dict[str
     _refuse_token_key(module, session, handle)
     others = [module.open(session.slot_id) for _ in range(threads - 1)]
     try:
-        works = [_operation(module, each.handle, handle, how, args, data) for each in (session, *others)]
+        works = [_work(module, each.handle, handle, how, args, data) for each in (session, *others)]
         return _measured(works, seconds)
     finally:
         for each in others:
@@ -129,53 +129,71 @@ def _refuse_token_key(module: Module, session: Session, handle: int) -> None:
         raise Refused("CKR_KEY_FUNCTION_NOT_PERMITTED", "only a session key is used for a bench")
 
 
-def _operation(
-    module: Module, session: int, key: int, how: str, args: Mapping[str, Any], data: bytes
-) -> Callable[[], None]:
-    """One operation, everything it needs prepared."""
+class _Work(NamedTuple):
+    """One operation, everything it needs prepared: arguments are what ctypes makes of them, made once."""
+
+    how: str
+    begin: Callable[..., int]
+    beginning: tuple[object, ...]
+    do: Callable[..., int]
+    doing: tuple[object, ...]
+    length: ctypes.c_ulong
+    """The room for the result before a call, its length after."""
+    kept: tuple[object, ...]
+    """What the arguments point into."""
+
+
+def _work(module: Module, session: int, key: int, how: str, args: Mapping[str, Any], data: bytes) -> _Work:
     ready = prepared(args.get("mechanism") or {})
     parameter = ready.parameter or b""
     buffer = ctypes.create_string_buffer(parameter, len(parameter) or 1)
     mechanism = (_WORD * 3)(int(ready.mechanism), ctypes.addressof(buffer) if parameter else 0, len(parameter))
     begin, do = (functions(module.path)[name] for name in _PAIRS[how])
     output, length = ctypes.create_string_buffer(_ROOM), _WORD(_ROOM)
-    beginning = (_WORD(session), mechanism, _WORD(key))
-    doing = (beginning[0], data, _WORD(len(data)), output, ctypes.byref(length))
-
-    def once(kept: object = (buffer, ready)) -> None:  # noqa: ARG001 - the mechanism points into them
-        length.value = _ROOM
-        value = begin(*beginning) or do(*doing)
-        if value:
-            raise Refused(ckr_name(value), f"{how} failed")
-
-    return once
+    beginning = (_word(session), ctypes.byref(mechanism), _word(key))
+    doing = (_word(session), data, _word(len(data)), ctypes.byref(output), ctypes.byref(length))
+    return _Work(how, begin, beginning, do, doing, length, (ready, buffer))
 
 
-def _measured(works: list[Callable[[], None]], seconds: float) -> dict[str, object]:
+def _word(value: int) -> object:
+    """A CK_ULONG as an argument that ctypes need not convert at each call."""
+    return _WORD.from_param(value)
+
+
+def _measured(works: list[_Work], seconds: float) -> dict[str, object]:
     """Do all of it side by side until the time is up; one at a time where there is one, without a thread more."""
-    for once in works:
-        once()
+    for work in works:
+        _repeated(work, 0, 0)
     began = time.monotonic()
     samples = _SAMPLES // len(works)
     if len(works) == 1:
         told = [_repeated(works[0], began + seconds, samples)]
     else:
         with ThreadPoolExecutor(len(works)) as pool:
-            told = list(pool.map(lambda once: _repeated(once, began + seconds, samples), works))
-    latencies = sorted(round(each, 7) for _, kept in told for each in kept)
+            told = list(pool.map(lambda work: _repeated(work, began + seconds, samples), works))
     spent = time.monotonic() - began
+    latencies = sorted(round(each, 7) for _, kept in told for each in kept)
     return {"count": sum(count for count, _ in told), "began": began, "seconds": spent, "latencies": latencies}
 
 
-def _repeated(once: Callable[[], None], end: float, samples: int) -> tuple[int, list[float]]:
-    """How often it was done before the end, and how long each took, as far as samples are kept."""
-    clock, latencies, count = time.monotonic, [], 0
+def _repeated(work: _Work, end: float, samples: int) -> tuple[int, list[float]]:
+    """How often it was done before the end, at least once, and how long each took, as far as samples are kept.
+
+    Both calls are made right here: after a signature nothing of Python is in the processor's caches, and what this loop
+    goes through it goes through cold.
+    """
+    how, begin, beginning, do, doing, length, _ = work
+    clock, latencies, count, room = time.monotonic, [], 0, _ROOM
     now = clock()
-    while now < end:
-        once()
+    while True:
+        length.value = room
+        value = begin(*beginning) or do(*doing)
+        if value:
+            raise Refused(ckr_name(value), f"{how} failed")
         after = clock()
         if count < samples:
             latencies.append(after - now)
         now = after
         count += 1
-    return count, latencies
+        if now >= end:
+            return count, latencies

@@ -40,8 +40,9 @@ int main(int count, char **words)
     GET(C_GenerateKeyPair, word, mechanism *, attribute *, word, attribute *, word, word *, word *);
     GET(C_SignInit, word, mechanism *, word);
     GET(C_Sign, word, void *, word, void *, word *);
+    word locking[6] = {0, 0, 0, 0, 2, 0}; /* CKF_OS_LOCKING_OK, as hsmctl's agent does */
     word slots[64], found = 64, session, slot = 0, public, key, bits = 2048;
-    must("C_Initialize", C_Initialize(0));
+    must("C_Initialize", C_Initialize(locking));
     must("C_GetSlotList", C_GetSlotList(1, slots, &found));
     for (word i = 0; i < found; i++) {
         char info[256];
