@@ -103,15 +103,19 @@ class Uri:
 
 
 def uri_of(identity: Identity, token: str = "") -> str:
-    """The URI of an object, with its token's label where that is known; parts it does not have are left out."""
-    return str(
-        Uri(
-            token=token.encode() or None,
-            label=identity.label or None,
-            key_id=identity.key_id or None,
-            object_class=identity.object_class,
-        )
-    )
+    """The URI of an object, with its token's label where that is known; parts it does not have are left out.
+
+    Written without a `Uri` between: a listing has one for every object.
+    """
+    kind = _NAMES.get(identity.object_class)
+    told = [f"token={_encoded(token.encode())}"] if token else []
+    if identity.key_id:
+        told.append(f"id={_encoded(identity.key_id, all_of_it=True)}")
+    if identity.label:
+        told.append(f"object={_encoded(identity.label)}")
+    if kind:
+        told.append(f"type={kind}")
+    return SCHEME + ";".join(told)
 
 
 def _attributes(part: str, separator: str, known: Sequence[str], text: str) -> dict[str, bytes]:

@@ -1,6 +1,7 @@
 /* Reads every object of SoftHSM tokens as hsmctl's agent does: one search, then one C_GetAttributeValue of the same
  * attributes for each object. Usage: read MODULE LABEL PIN CONFIGURATION..., tokens one after the other; prints the
- * objects read. */
+ * objects read. With LEAST in the environment it asks for class, id and label alone, and with NONE for nothing: what
+ * SoftHSM takes to open the token and to find its objects. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,9 +12,10 @@ typedef struct { word type; void *value; word length; } attribute;
 
 enum { ROOM = 1024, PAGE = 1000 };
 static const word ATTRIBUTES[] = {
+    0x000, 0x102, 0x003, /* the least */
     0x001, 0x002, 0x103, 0x165, 0x162, 0x164, 0x163, 0x170, 0x172, 0x171, 0x104, 0x105, 0x108, 0x10A, 0x106, 0x107,
-    0x10C, 0x210, 0x086, 0x202, 0x102, 0x003, 0x180, 0x181, 0x120, 0x122, 0x090, 0x100, 0x161, 0x000};
-enum { COUNT = sizeof ATTRIBUTES / sizeof *ATTRIBUTES };
+    0x10C, 0x210, 0x086, 0x202, 0x180, 0x181, 0x120, 0x122, 0x090, 0x100, 0x161};
+enum { COUNT = sizeof ATTRIBUTES / sizeof *ATTRIBUTES, LEAST = 3 };
 
 static void *library;
 
@@ -50,7 +52,7 @@ static word read_all(word session)
     static word handles[100000];
     unsigned char yes = 1;
     attribute template[COUNT], wanted = {0x001, &yes, 1};
-    word total = 0, found = 0;
+    word total = 0, found = 0, asked = getenv("NONE") ? 0 : getenv("LEAST") ? LEAST : COUNT;
     must("C_FindObjectsInit", call("C_FindObjectsInit", session, &wanted, 1, 0, 0));
     do {
         must("C_FindObjects", call("C_FindObjects", session, handles + total, PAGE, &found, 0));
@@ -58,10 +60,10 @@ static word read_all(word session)
     } while (found);
     must("C_FindObjectsFinal", call("C_FindObjectsFinal", session, 0, 0, 0, 0));
     word (*get)(word, word, attribute *, word) = (word (*)(word, word, attribute *, word))dlsym(library, "C_GetAttributeValue");
-    for (word i = 0; i < total; i++) {
-        for (word k = 0; k < COUNT; k++)
+    for (word i = 0; asked && i < total; i++) {
+        for (word k = 0; k < asked; k++)
             template[k] = (attribute){ATTRIBUTES[k], buffer[k], ROOM};
-        get(session, handles[i], template, COUNT);
+        get(session, handles[i], template, asked);
     }
     return total;
 }
