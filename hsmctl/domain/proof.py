@@ -119,6 +119,13 @@ def settle(
     )
 
 
+def foresee(inventory: Inventory, nonce: bytes, fits: Fits, certify: Certify) -> None:
+    """Ask ahead of `settle` what the public halves that a replica shows itself answer; `fits` is to remember it."""
+    settling = _Settling(nonce, fits, _public_halves([inventory], certify))
+    for key in inventory.keys:
+        settling.verify(key)
+
+
 _CLASSES: Mapping[ObjectClass, int] = {ObjectClass.PRIVATE: 3, ObjectClass.SECRET: 4}
 """The objects that can be used, and their CKO_* numbers."""
 _OTHER_USES = frozenset(("encrypt", "decrypt", "sign", "derive"))

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from hsmctl.domain.proof import NONCE_BYTES, USES_PER_SECOND, Permission, refusals, refused, settle, usable
+from hsmctl.domain.proof import NONCE_BYTES, USES_PER_SECOND, Permission, refusals, refused, usable
 from hsmctl.domain.sync import Inventory, Reading, Replica, Report
 from hsmctl.errors import Conflict, Denied, Unreachable
 from hsmctl.ports import Clock, Login, SignatureVerifier, Token, Tokens
 from hsmctl.ports_sync import History
 from hsmctl.services.fanout import each
 from hsmctl.words import counted
+
+if TYPE_CHECKING:
+    from hsmctl.services.proof import Signatures
 
 _logger = logging.getLogger(__name__)
 
@@ -84,13 +88,11 @@ class SyncService:
         with self.tokens.open(replica, logins[replica.name], deadline) as token:
             return self._prove(token, replica, nonce, deadline) if nonce else token.inventory()
 
-    def settled(self, readings: Iterable[Reading], nonce: bytes) -> tuple[Reading, ...]:
-        """The readings of one run with every signature verified, once all of them are there."""
-        from concurrent.futures import ThreadPoolExecutor
+    def signatures(self, nonce: bytes) -> Signatures:
+        """What settles the readings of the run with this nonce."""
+        from hsmctl.services.proof import Signatures
 
-        verifier = self.verifier()
-        with ThreadPoolExecutor() as pool:
-            return settle(readings, nonce, verifier.fits, verifier.certify, pool.map)
+        return Signatures(self.verifier(), nonce)
 
     def check(
         self,

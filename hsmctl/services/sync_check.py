@@ -6,9 +6,10 @@ again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
 
 from hsmctl.domain.evidence import Ok, Outcome
 from hsmctl.domain.proof import USED
@@ -16,6 +17,9 @@ from hsmctl.domain.sync import Inventory, Reading, Replica, Report, compare
 from hsmctl.domain.sync_again import Accusation, accusations, accused, standing, with_proofs, witnesses
 from hsmctl.ports import Clock, Login
 from hsmctl.services.fanout import FanOut, late
+
+if TYPE_CHECKING:
+    from hsmctl.services.proof import Signatures
 
 LISTINGS = 3
 """How often one check reads one replica at most."""
@@ -41,8 +45,8 @@ class Reader(Protocol):
         """
         ...
 
-    def settled(self, readings: Iterable[Reading], nonce: bytes) -> tuple[Reading, ...]:
-        """The readings of one run with every signature verified."""
+    def signatures(self, nonce: bytes) -> Signatures:
+        """What settles the readings of the run with this nonce."""
         ...
 
 
@@ -62,7 +66,9 @@ def checked(
     twice: frozenset[Accusation] = frozenset()
     for moment in (began + seconds / 2, deadline):
         for place, outcome in fan.outcomes(moment):
-            heard(run.learn(place, outcome))
+            heard(reading := run.learn(place, outcome))
+            if reader.clock.monotonic() < moment:
+                run.foresee(reading)
         twice |= run.confirmed(twice)
     return standing(run.report(), twice)
 
@@ -88,6 +94,11 @@ class _Run:
         self._asked: list[Replica] = []
         self._uses = 0
 
+    @cached_property
+    def _signatures(self) -> Signatures | None:
+        """What settles proofs, made once the replicas have been asked."""
+        return self._reader.signatures(self._nonce) if self._nonce else None
+
     def read(self, replica: Replica, nonce: bytes | None = None) -> Inventory:
         """What one replica holds; each attempt counts, whatever becomes of it."""
         if not replica.absent:
@@ -96,9 +107,14 @@ class _Run:
 
     def learn(self, place: int, outcome: Outcome[Inventory]) -> Reading:
         """Take what a replica answered at first into account; the reading."""
-        if isinstance(outcome, Ok) and self._nonce:
+        if isinstance(outcome, Ok) and self._signatures:
             self._uses += sum(key.proof is not None and key.proof.kind in USED for key in outcome.value.keys)
         return self._take(place, outcome)
+
+    def foresee(self, reading: Reading) -> None:
+        """Verify a reading's signatures while others are waited for."""
+        if self._signatures:
+            self._signatures.foresee(reading)
 
     def _take(self, place: int, outcome: Outcome[Inventory]) -> Reading:
         self._report = None
@@ -109,7 +125,7 @@ class _Run:
         """The comparison of what there is; who has not answered is unreadable."""
         if self._report is None:
             found = [self._found.get(place, Reading(each, late(each))) for place, each in enumerate(self._replicas)]
-            report = compare(self._reader.settled(found, self._nonce) if self._nonce else found)
+            report = compare(self._signatures.settled(found) if self._signatures else found)
             self._report = replace(report, reads=len(self._asked), uses=self._uses)
         return self._report
 
