@@ -8,19 +8,16 @@ from typing import TYPE_CHECKING
 import click
 
 from hsmctl.cli.key_generate import KeyMade as KeyMade
-from hsmctl.cli.key_generate import document, made_lines
-from hsmctl.cli.key_move import check_change
 from hsmctl.cli.key_place import Place, at_token
 from hsmctl.cli.key_row import COLUMNS, cells, row
 from hsmctl.cli.plan import Wish, carry_out, changes
 from hsmctl.cli.session import Session, named
 from hsmctl.cli.verb import verb
-from hsmctl.cli.view import View
 from hsmctl.domain.filter import Filter, searchable
 from hsmctl.domain.key import Key, ObjectClass
 from hsmctl.domain.key_name import KeyName, choose
 from hsmctl.domain.key_purpose import parse_attributes
-from hsmctl.errors import ExitCode, UsageError
+from hsmctl.errors import UsageError
 from hsmctl.settings import ContextKind
 
 if TYPE_CHECKING:
@@ -153,22 +150,28 @@ def copy_keys(
     return carry_out(session, wish, plan)
 
 
-@verb("rotate", "hsmctl key rotate data-2026 --label data-2027")
+@verb(
+    "rotate",
+    "hsmctl key rotate data-2026 --label data-2027",
+    "hsmctl key rotate tls-2026 --label tls-2027 --disable-old --dry-run",
+)
 @click.argument("key")
 @click.option("--label", required=True, help="The label of the new key.")
-@click.option("--break-glass", metavar="REASON", default="", help="Change a protected context; the reason is kept.")
+@click.option("--disable-old", is_flag=True, help="Take the old key's uses once the new one is on every HSM.")
+@changes
 @at_token
-def rotate_key(session: Session, place: Place, key: str, label: str, break_glass: str) -> int:
-    """Make a key of the same kind, size and uses under a new label; the old one stays for what it still has to open."""
-    from hsmctl.services.key_rotate import successor
+def rotate_key(session: Session, place: Place, wish: Wish, key: str, label: str, *, disable_old: bool) -> int:
+    """Make a key of the same kind, size and uses under a new label, and see it on every HSM.
 
-    check_change(session, place, break_glass)
-    name, services = KeyName.parse(key), session.hsmctl.keys
-    replicas = place.everywhere(name.uri)
-    spec = services.door.look(replicas, place.seconds, lambda at, token: successor(token, name, label, at.name))
-    made = session.hsmctl.key.generate(replicas, spec, seconds=place.seconds)
-    session.out.say(f"next: use {label}, then hsmctl key disable {key}, and after a week hsmctl key delete {key}")
-    return session.show(ROTATED, document(made), code=ExitCode.PARTIAL if made.missing_on else ExitCode.OK)
+    The old one stays for what it still has to open; disabled, key enable gives it back what it could do.
+    """
+    name = KeyName.parse(key)
+
+    def plan() -> Plan:
+        scope = _scope(place, name)
+        return session.hsmctl.keys.rotate.plan(scope, name, label, disable=disable_old, seconds=place.seconds)
+
+    return carry_out(session, wish, plan)
 
 
 def _picked(names: Sequence[str], terms: str) -> tuple[Choose, KeyName | None]:
@@ -230,13 +233,5 @@ def _account(session: Session) -> str:
     facade = session.hsmctl
     return facade.aws.identity(facade.context.account_id).caller().account
 
-
-ROTATED: View[KeyMade] = View(
-    schema="key.rotate@1",
-    document=KeyMade,
-    lines=made_lines,
-    names=lambda made: [shown.label for shown in made.keys],
-    items=lambda made: made.keys,
-)
 
 verbs = (copy_keys, disable_keys, enable_keys, set_attributes, rename_key, rotate_key, delete_keys)

@@ -71,14 +71,14 @@ def parse_periods(words: Iterable[str]) -> tuple[Period, ...]:
 def births(records: Iterable[Mapping[str, Any]], realm: str, places: Sequence[str]) -> dict[Identity, Birth]:
     """Since when there are the keys that this journal says hsmctl made or imported, on these places of one realm."""
     known: dict[Identity, Birth] = {}
-    begun: dict[tuple[object, object], tuple[Identity, datetime]] = {}
+    begun: dict[object, tuple[Identity, datetime]] = {}
     for record in records:
-        kind, whose = record.get("kind"), (record.get("pid"), record.get("label"))
+        kind, label = record.get("kind"), record.get("label")
         if kind == "key-generate" and _is_here(record, realm, places):
             spec = record["spec"]
-            begun[record.get("pid"), spec["label"]] = _made(spec), datetime.fromisoformat(str(record["at"]))
-        elif kind == "key-generated" and whose in begun:
-            identity, at = begun.pop(whose)
+            begun[spec["label"]] = _made(spec), datetime.fromisoformat(str(record["at"]))
+        elif kind == "key-generated" and label in begun:
+            identity, at = begun.pop(label)
             known.setdefault(identity, Birth(at=at, made=True, source=f"hsmctl made it on {at:%Y-%m-%d}"))
         elif kind == "key-import" and record.get("on") in places:
             at = datetime.fromisoformat(str(record["at"]))

@@ -87,6 +87,7 @@ class Action(OpenEnum):
     INSTALL_CA = "install-customer-ca"
     CLOSE_FILE = "close-client-file"
     CHECK_CLIENT = "check-client"
+    MAKE_KEY = "make-key"
     DELETE_KEY = "delete-key"
     CHANGE_KEY = "change-key"
     COPY_KEY = "copy-key"

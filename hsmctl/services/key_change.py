@@ -101,7 +101,7 @@ class KeyChange:
         steps = tuple(delete_step(key, replica.name) for key in chosen)
         held = (self._held(scope.cluster_id),) if scope.cluster_id else ()
         must = (*held, *(self._rested(key, at, now) for key in chosen))
-        return self._plan(f"delete {_counted(chosen)}", scope, replica, steps, must, (scope.way_back,))
+        return self.planned(f"delete {_counted(chosen)}", scope, replica, steps, must, (scope.way_back,))
 
     def plan_disable(self, scope: Scope, choose: Choose, *, seconds: float) -> Plan:
         """Take all uses from keys, so that who needs them cries out; what they were is kept.
@@ -211,12 +211,12 @@ class KeyChange:
         """A plan that changes attributes: over PKCS#11, or a cluster's through cloudhsm-cli."""
         if replica.realm:
             steps, must = self.attributes.through(replica, steps)
-            return self._plan(title, scope, replica, steps, must)
+            return self.planned(title, scope, replica, steps, must)
         what = f"{replica.name} changes attributes over PKCS#11"
         offered = Precondition(what=what, holds=True, grade=Grade.INFERRED, why="it is no CloudHSM")
-        return self._plan(title, scope, replica, steps, (offered,))
+        return self.planned(title, scope, replica, steps, (offered,))
 
-    def _plan(
+    def planned(
         self,
         title: str,
         scope: Scope,
@@ -225,6 +225,7 @@ class KeyChange:
         preconditions: tuple[Precondition, ...] = (),
         warnings: tuple[str, ...] = (),
     ) -> Plan:
+        """A plan of keys: of a cluster, or of the token that answered."""
         return Plan(
             title=title,
             region=scope.region,

@@ -16,6 +16,7 @@ from hsmctl.services.key_derive import KeyDerive
 from hsmctl.services.key_door import KeyDoor
 from hsmctl.services.key_lint import KeyLint
 from hsmctl.services.key_move import KeyMove
+from hsmctl.services.key_rotate import KeyRotate
 from hsmctl.services.key_use import KeyUse
 from hsmctl.services.operation import Playbook
 
@@ -31,6 +32,7 @@ class KeyServices:
     move: KeyMove
     certificates: KeyCertificates
     change: KeyChange
+    rotate: KeyRotate
     copy: KeyCopy
     arrival: KeyArrival
     bench: KeyBench
@@ -41,5 +43,5 @@ class KeyServices:
     @property
     def playbook(self) -> Playbook:
         """How all plans of keys are carried out."""
-        runners = {**self.change.runners, **self.copy.runners, **self.arrival.runners}
+        runners = {**self.change.runners, **self.copy.runners, **self.arrival.runners, **self.rotate.runners}
         return Playbook(runners=runners, readers=self.change.readers)

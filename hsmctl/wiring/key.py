@@ -46,6 +46,7 @@ def key_services(
     from hsmctl.services.key_door import KeyDoor
     from hsmctl.services.key_lint import KeyLint
     from hsmctl.services.key_move import KeyMove
+    from hsmctl.services.key_rotate import KeyRotate
     from hsmctl.services.key_services import KeyServices
     from hsmctl.services.key_transport import KeyTransport
     from hsmctl.services.key_use import KeyUse
@@ -59,6 +60,7 @@ def key_services(
 
         return bill_of_keys(token, keys, clock.now())
 
+    change = KeyChange(clock=clock, door=door, journal=journal, attributes=attributes, holds=holds, place=place)
     return KeyServices(
         bill=bill,
         door=door,
@@ -70,7 +72,8 @@ def key_services(
         arrival=KeyArrival(key=key, place=place, beside=beside),
         bench=KeyBench(door=door, journal=journal, guard=guard),
         lint=KeyLint(clock=clock, journal=journal, history=history, console=console, login=login),
-        change=KeyChange(clock=clock, door=door, journal=journal, attributes=attributes, holds=holds, place=place),
+        change=change,
+        rotate=KeyRotate(door=door, journal=journal, change=change, key=key, place=place),
         certificates=KeyCertificates(door=door, formats=formats, maker=CryptographyCertificates(clock)),
     )
 

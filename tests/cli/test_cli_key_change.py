@@ -116,12 +116,29 @@ def test_a_label_is_changed_and_a_one_way_attribute_is_not(world: TokenWorld) ->
 
 
 def test_a_successor_is_of_the_same_kind_and_use(world: TokenWorld) -> None:
-    made = world.ok("key", "rotate", "ec", "--label", "ec-next", "-o", "json").document["data"]["keys"]
+    before = attributes(world, "pkcs11:object=ec;type=private")
+    world.ok("key", "rotate", "ec", "--label", "ec-next")
+    made = world.ok("key", "find", "ec-next", "-o", "json").document["data"]["keys"]
     assert {(row["object_class"], row["algorithm"]) for row in made} == {
         ("private-key", "EC P-256"),
         ("public-key", "EC P-256"),
     }
     assert "sign" in attributes(world, "pkcs11:object=ec-next;type=private")
+    assert attributes(world, "pkcs11:object=ec;type=private") == before
+    again = world.run("key", "rotate", "ec", "--label", "ec-next", "--on", "alpha")
+    assert (again.code, "no object is called ec-next" in again.err) == (ExitCode.CONFLICT, True)
+
+
+def test_the_old_key_rests_only_after_the_new_one_is_there_and_can_be_enabled_again(world: TokenWorld) -> None:
+    world.ok("key", "generate", "aes", "--label", "aes-old")
+    before = attributes(world, "aes-old")
+    told = world.ok("key", "rotate", "aes-old", "--label", "aes-new", "--disable-old", "--dry-run").out
+    assert told.index("make AES-256 aes-new") < told.index("disable secret-key")
+    assert attributes(world, "aes-old") == before
+    world.ok("key", "rotate", "aes-old", "--label", "aes-new", "--disable-old")
+    assert before - attributes(world, "aes-old") == {"encrypt", "decrypt"} <= attributes(world, "aes-new")
+    world.ok("key", "enable", "aes-old")
+    assert attributes(world, "aes-old") == before
 
 
 def test_a_cluster_is_told_what_cloudhsm_cli_does_and_what_a_backup_holds(tmp_path: Path) -> None:

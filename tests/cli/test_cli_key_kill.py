@@ -1,4 +1,4 @@
-"""Proves with kill -9 that a copy cut off is finished by the next run, which leaves no transport key and no trace."""
+"""Proves with kill -9 that a copy or rotation cut off is finished by the next run, and nothing is left or doubled."""
 
 from __future__ import annotations
 
@@ -15,3 +15,18 @@ def test_a_copy_killed_with_keys_on_their_way_is_finished(copies: Copies) -> Non
     assert copies.killed(13)
     assert copies.listed("alpha") != copies.before["alpha"]
     copies.finished()
+
+
+def test_a_rotation_killed_once_the_key_is_made_makes_no_second_and_disables_the_old(copies: Copies) -> None:
+    assert copies.run("key", "generate", "aes", "--label", "old", "--on", "alpha").returncode == 0
+    before = copies.listed("alpha")
+    assert (
+        copies.run("key", "rotate", "old", "--label", "new", "--disable-old", "--on", "alpha", calls=6).returncode < 0
+    )
+    assert len(made := copies.listed("alpha") - before) == 1
+    begun = copies.run("operation", "list", "-o", "name").stdout.split()
+    ran = copies.run("operation", "resume", *begun)
+    assert ran.returncode == 0, ran.stderr
+    assert copies.listed("alpha") - before == made
+    shown = copies.run("key", "show", "old", "--on", "alpha", "-o", "json", "--query", "key.attributes")
+    assert "encrypt" not in shown.stdout

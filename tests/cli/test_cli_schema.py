@@ -58,7 +58,6 @@ COMMANDS = {
     "key.lint@1": ["key", "lint"],
     "key.bench@1": ["key", "bench", "ec-p256"],
     "key.inventory@1": ["key", "inventory"],
-    "key.rotate@1": ["key", "rotate", "db-kek-000", "--label", "db-kek-next"],
     "key.show@1": ["key", "show", "db-kek-000"],
     "sync.check@1": ["sync", "check", "--deep"],
     "sync.watch@1": ["sync", "watch", "--count", "1", "-o", "json"],
