@@ -78,6 +78,8 @@ class LabStatus:
     """Zone to subnet id, for CreateCluster."""
     client_host: LabClientHost | None = None
     """The machine that clients of the lab's HSMs run on; None before there is a lab."""
+    faults: tuple[LabFault, ...] = ()
+    """Those in force, oldest first."""
 
 
 class LabControl(Protocol):

@@ -191,15 +191,14 @@ class LabScreen(Place):
         self.read()
 
     async def _ask(self) -> World:
-        """The lab now, all questions at once: each is a process; what can go wrong there never changes."""
+        """The lab now, which is one process; what can go wrong there never changes and is asked once."""
         lab, known = self.survey.hsmctl.lab, self._world
-        status, faults, kinds, names = await asyncio.gather(
+        status, kinds, names = await asyncio.gather(
             call(lab.status, seconds=LAB_SECONDS),
-            call(lab.faults.faults, seconds=LAB_SECONDS),
             call(lambda: known.kinds if known else lab.faults.kinds(), seconds=LAB_SECONDS),
             call(lambda: known.scenarios if known else tuple(lab.faults.scenarios()), seconds=LAB_SECONDS),
         )
-        return World(status=status, faults=faults, kinds=kinds, scenarios=names)
+        return World(status=status, faults=status.faults, kinds=kinds, scenarios=names)
 
     def _played(self, name: str) -> Iterator[str]:
         from hsmctl.services.scenario import parse

@@ -279,8 +279,9 @@ class FakeTokens:
 class FakeLab:
     """ports.LabControl of a lab whose cluster lives in a FakePlane."""
 
-    def __init__(self, plane: FakePlane) -> None:
+    def __init__(self, plane: FakePlane, faults: FakeFaults) -> None:
         self._plane = plane
+        self._faults = faults
         self.running = True
         self.exists = True
         self.dead: set[str] = set()
@@ -316,6 +317,7 @@ class FakeLab:
             options=self.options if self.exists else None,
             pid=4711 if self.running else None,
             subnets={zone: f"subnet-{zone[-1]}" for zone in ZONES},
+            faults=self._faults.faults(),
         )
 
     def stop(self) -> None:
@@ -491,8 +493,8 @@ class World:
     def __post_init__(self) -> None:
         self.aws = FakeAws(self.plane)
         self.tokens = FakeTokens(dict.fromkeys(HSMS, self.keys))
-        self.lab = FakeLab(self.plane)
         self.faults = FakeFaults()
+        self.lab = FakeLab(self.plane, self.faults)
         self.history = MemoryHistory()
         self.consoles = MemoryConsoles(MemoryCluster(HSMS, tuple(f"127.16.{place}.10" for place in (1, 2, 3))))
         addresses = self.consoles.cluster.addresses

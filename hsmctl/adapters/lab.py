@@ -125,6 +125,7 @@ def _status(answer: Mapping[str, Any]) -> LabStatus:
         pid=answer["pid"],
         subnets=answer["subnets"],
         client_host=LabClientHost(**answer["client_host"]) if answer["client_host"] else None,
+        faults=tuple(LabFault(**fault) for fault in answer["faults"]),
     )
 
 

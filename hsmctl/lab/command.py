@@ -98,6 +98,7 @@ def status(lab: LabFolder) -> Mapping[str, Any]:
         "pid": running.pid if running else None,
         "subnets": dict(configuration.subnets) if configuration else None,
         "client_host": client if configuration else None,
+        "faults": _faults(lab),
     }
 
 
@@ -126,7 +127,7 @@ def faults(lab: LabFolder) -> Mapping[str, Any]:
             {"name": kind.name, "family": kind.family, "takes": kind.takes, "lasts": kind.lasts, "says": kind.says}
             for kind in KINDS.values()
         ],
-        "faults": [fault.described() for fault in FaultBook(lab.faults).all()],
+        "faults": _faults(lab),
     }
 
 
@@ -243,6 +244,11 @@ def _stopped(lab: LabFolder) -> list[dict[str, Any]]:
         about = [fault.name for fault in book.all() if machine.place.hsm_id in fault.hsms]
         found.append({**machine.described(MachineState.STOPPED), "pss_kib": None, "waiting": 0, "faults": about})
     return found
+
+
+def _faults(lab: LabFolder) -> list[dict[str, Any]]:
+    """The faults that are in force or will be when the lab is up, oldest first."""
+    return [fault.described() for fault in FaultBook(lab.faults).all()]
 
 
 def _running(lab: LabFolder) -> Client:
