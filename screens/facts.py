@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from textwrap import wrap
 
 from hsmctl.domain.cluster import Certificates, Cluster, Hsm
 from hsmctl.errors import HsmctlError
+from hsmctl.mark import Mark
 from hsmctl.words import instant
 
-from .glyph import Role, Spans
+from .detail import noted
+from .glyph import Role, Spans, sign
 from .words import cluster_name
 
 Fact = tuple[str, str]
@@ -47,6 +50,16 @@ def of_error(error: HsmctlError) -> tuple[str, Sequence[Spans]]:
     """An error whole: what, why and the next step."""
     lines = [((error.what, Role.STRONG),), ((error.why, Role.PLAIN),), (("", Role.PLAIN),)]
     return "what went wrong", [*lines, (("next  ", Role.MUTED), (error.hint or "r asks again", Role.ACCENT))]
+
+
+def failure(error: HsmctlError, width: int) -> list[Spans]:
+    """An error where a table has nothing else to show, in lines of this width: what, why and the next step."""
+    hint = wrap(error.hint, max(20, width - 4), break_on_hyphens=False)
+    return [
+        *noted(sign(Mark.UNREADABLE), str(error), width - 1),
+        *(((f"   {line}", Role.ACCENT),) for line in hint),
+        ((("   d tells it whole, r asks again"), Role.MUTED),),
+    ]
 
 
 def title_of(cluster: Cluster) -> str:

@@ -119,7 +119,7 @@ COLUMNS: tuple[Column[Line], ...] = (
         text=lambda line: " ".join(line.last.on),
         draw=lambda line: ((shortened(where(line.last.on), _NAME), Role.MUTED),),
         width=_NAME,
-        room=70,
+        room=100,
     ),
     Column(heads=("WHAT",), text=_searched, draw=_what, width=20, grows=True),
 )

@@ -23,6 +23,7 @@ from .column import Column
 from .command import CLEAR, FILTER, HELP, INJECT, LINE, PLAY, REFRESH, Command, Takes, bindings
 from .detail import beside, facts
 from .estate import Estate
+from .facts import failure
 from .glyph import Role, Spans, rank, sign
 from .ground import World, in_force, kinds, node_mark, topology
 from .lines import Lines
@@ -40,6 +41,12 @@ _ASKING: tuple[Spans, ...] = (((f"{Mark.PENDING.glyph} asking the lab", Role.ACC
 _NONE: tuple[Spans, ...] = (
     (("There is no lab here.", Role.STRONG),),
     (("hsmctl lab up", Role.ACCENT), ("  makes one on this machine, with an HSM process for each HSM", Role.MUTED)),
+)
+
+
+_EMPTY: tuple[Spans, ...] = (
+    (("The lab has no HSM yet.", Role.STRONG),),
+    ((":fleet", Role.ACCENT), ("  has :create, once armed; :ceremony claims what was created", Role.MUTED)),
 )
 
 
@@ -221,11 +228,9 @@ class LabScreen(Place):
 
     def _show(self) -> None:
         nodes = self._world.status.nodes if self._world else ()
-        self.nodes.teach(_NONE)
+        self.nodes.teach(_EMPTY if self._world and self._world.status.running else _NONE)
         if self._error is not None:
-            self.nodes.teach(
-                ((sign(Mark.UNREADABLE), (f" {self._error}", Role.PLAIN)), ((self._error.hint, Role.ACCENT),))
-            )
+            self.nodes.teach(failure(self._error, self.size.width))
         self.nodes.show(sorted(nodes, key=lambda node: (rank(node_mark(node)), node.zone, node.hsm_id)))
         self.detail.draw(self._detail)
 

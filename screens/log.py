@@ -19,6 +19,7 @@ from hsmctl.words import age, instant
 from .column import Column
 from .command import DESCRIBE, FILTER, HELP, LINE, OPEN, OPERATION, Command
 from .detail import facts
+from .facts import failure
 from .glyph import Role, Spans, role, sign
 from .lines import Lines
 from .offload import call
@@ -146,7 +147,7 @@ class LogScreen(Place):
         try:
             found = await call(lambda: _records(self.survey.hsmctl.journal.records()))
         except HsmctlError as error:
-            self.records.teach(((sign(Mark.UNREADABLE), (f" {error}", Role.PLAIN)), ((error.hint, Role.ACCENT),)))
+            self.records.teach(failure(error, self.size.width))
             return
         self.records.show(found[::-1])
 

@@ -23,7 +23,7 @@ from hsmctl.services.net_ends import Ends
 
 from .command import CLIENT, DESCRIBE, FILTER, FIX, HELP, LINE, NEXT_HSM, PROBE, Command, bindings
 from .detail import Detail
-from .facts import of_error
+from .facts import failure, of_error
 from .glyph import Role, Spans, role, sign
 from .lines import Lines
 from .net_matrix import columns
@@ -161,7 +161,7 @@ class NetScreen(Place):
                 self.matrix.teach(_NOBODY)
         except HsmctlError as error:
             self._error = error
-            self.matrix.teach(((sign(Mark.UNREADABLE), (f" {error}", Role.PLAIN)), ((error.hint, Role.ACCENT),)))
+            self.matrix.teach(failure(error, self.size.width))
         finally:
             self._tell("")
             self._fill()

@@ -20,7 +20,7 @@ from .command import ABANDON, DESCRIBE, FILTER, HELP, LINE, RESUME, Command, bin
 from .confirm import lines as plan_lines
 from .detail import beside, facts
 from .estate import Estate
-from .facts import of_error
+from .facts import failure, of_error
 from .glyph import Role, Spans, role, sign
 from .lines import Lines
 from .offload import call
@@ -33,7 +33,7 @@ _NONE: tuple[Spans, ...] = (
     (("Every change is a plan that is shown, confirmed and journaled; this lists them.", Role.MUTED),),
     (
         (":arm", Role.ACCENT),
-        ("  allows changes for ten minutes; then a cluster's place has :add and :remove", Role.MUTED),
+        ("  allows changes for ten minutes; then a cluster has :add and :remove", Role.MUTED),
     ),
 )
 
@@ -87,7 +87,7 @@ class OperationScreen(Place):
 
     def show(self) -> None:
         """Show what runs here over what the journal has, the newest first."""
-        self.operations.teach(_NONE if self._error is None else _failure(self._error))
+        self.operations.teach(_NONE if self._error is None else failure(self._error, self.size.width))
         self.operations.show(self._lines())
         if self._wanted and self.operations.select(self._wanted):
             self._wanted = ""
@@ -224,7 +224,3 @@ def visit(place: Place, operation_id: str) -> None:
 
 def _seconds(moment: datetime | None) -> float:
     return moment.timestamp() if moment else 0.0
-
-
-def _failure(error: HsmctlError) -> tuple[Spans, ...]:
-    return (sign(Mark.UNREADABLE), (f" {error}", Role.PLAIN)), ((error.hint, Role.ACCENT),)

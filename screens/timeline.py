@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
@@ -12,14 +12,14 @@ from textual.app import ComposeResult
 from textual.geometry import Size
 
 from hsmctl.domain.cluster import Cluster
-from hsmctl.domain.timeline import Happening, Source, Timeline, Weight
+from hsmctl.domain.timeline import Happening, Looked, Source, Timeline, Weight
 from hsmctl.errors import HsmctlError, UsageError
 from hsmctl.mark import Mark
 from hsmctl.words import counted, instant
 
 from .command import ALARMS, DESCRIBE, FILTER, HELP, LINE, OPEN, SESSIONS, SINCE, UNTIL, Command, bindings
 from .detail import Detail, noted
-from .facts import of_error
+from .facts import failure, of_error
 from .glyph import Role, Spans, sign
 from .happening import COLUMNS, Line, lines, told
 from .lines import Lines
@@ -27,13 +27,15 @@ from .offload import call
 from .operation import visit
 from .place import Description, Place
 from .survey import Survey
-from .words import cluster_name
+from .words import cluster_name, listed
 
 SECONDS = 45.0
 """How long the sources may take to answer."""
 LIVE = timedelta(seconds=30)
 """How old the list becomes, at the least, before it is read again by itself: CloudTrail answers twice a second."""
 USUAL = "24h"
+_NAMED = 2
+"""Places that could not be read that are named for each reason."""
 _UNITS = {"m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _ASKING: tuple[Spans, ...] = (
     ((f"{Mark.PENDING.glyph} asking CloudTrail, the HSMs' audit logs and our journal", Role.ACCENT),),
@@ -180,9 +182,7 @@ class TimelineScreen(Place):
 
     def _fill(self) -> None:
         if self._error:
-            self.events.teach(
-                ((sign(Mark.UNREADABLE), (f" {self._error}", Role.PLAIN)), ((self._error.hint, Role.ACCENT),))
-            )
+            self.events.teach(failure(self._error, self.size.width))
         else:
             self.events.teach(_NONE)
         if self._found:
@@ -212,13 +212,20 @@ class TimelineScreen(Place):
         only = "   alarms only" if self._alarms else f"   {counted(left, 'session event')} left out" if left else ""
         mark = Mark.PARTIAL if found.unread else Mark.REPORTED
         yield (" ", Role.PLAIN), *pending, sign(mark), (f" {says}", Role.PLAIN), (only, Role.MUTED)
-        for each in found.unread:
-            why = each.error or each.remark
-            yield from noted(sign(Mark.UNREADABLE), f"UNKNOWN: {each.source} ({each.name}): {why}", width)
+        for why, places in _reasons(found.unread).items():
+            yield from noted(sign(Mark.UNREADABLE), f"UNKNOWN: {listed(places, _NAMED)}: {why}", width)
 
     def _detail(self, room: Size) -> list[Spans]:
         line = self.events.current
         return told(line, room.width)[: room.height] if line else []
+
+
+def _reasons(unread: Sequence[Looked]) -> Mapping[str, Sequence[str]]:
+    """The places whose silence means nothing, by why that is."""
+    reasons: dict[str, list[str]] = {}
+    for each in unread:
+        reasons.setdefault(str(each.error or each.remark), []).append(f"{each.source} {each.name}")
+    return reasons
 
 
 def moment(text: str, now: datetime) -> datetime:

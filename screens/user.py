@@ -25,7 +25,7 @@ from . import quorum
 from .column import Column
 from .command import COPY, DESCRIBE, FILTER, HELP, LINE, SYNC, Command, Takes
 from .detail import Detail, beside, facts, noted
-from .facts import Fact, of_error
+from .facts import Fact, failure, of_error
 from .glyph import Role, Spans, role, sign
 from .lines import Lines
 from .offload import call
@@ -168,7 +168,7 @@ class UserScreen(Place):
             self.complain(f"{error} · {error.hint}")
         except HsmctlError as error:
             self._error = error
-            self.users.teach(((sign(Mark.UNREADABLE), (f" {error}", Role.PLAIN)), ((error.hint, Role.ACCENT),)))
+            self.users.teach(failure(error, self.size.width))
         finally:
             self._asking = False
             self.verdict.refresh()
