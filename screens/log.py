@@ -77,7 +77,7 @@ class Record:
         """The sign of what went wrong or was given up; what went well is not marked."""
         if self.fields.get("error") or self.kind.endswith(_AMISS):
             return Mark.BAD
-        return Mark.ATTENTION if self.kind.endswith("-abandoned") else None
+        return Mark.UNPROVEN if self.kind.endswith("-abandoned") else None
 
     @property
     def what(self) -> str:
