@@ -12,13 +12,22 @@ if TYPE_CHECKING:
     from .app import HsmctlApp
     from .elsewhere import Elsewhere
     from .forms import Forms
+    from .several import Opened
 
 
-def run(hsmctl: Hsmctl, ui: Ui, elsewhere: Elsewhere, forms: Forms) -> int:
-    """The exit code of an interactive session over these services.
+def run(
+    hsmctl: Hsmctl,
+    ui: Ui,
+    elsewhere: Elsewhere,
+    forms: Forms,
+    contexts: Sequence[str] = (),
+    regions: Sequence[str] = (),
+) -> int:
+    """The exit code of an interactive session over these services, or over these regions of these contexts together.
 
     Raises:
         UsageError: `ui` names a theme or a command there is not.
+        HsmctlError: none of the places can be opened.
         BaseException: a bug ended the session; the terminal is in order again.
     """
     import os
@@ -34,8 +43,10 @@ def run(hsmctl: Hsmctl, ui: Ui, elsewhere: Elsewhere, forms: Forms) -> int:
 
     encoding = (sys.stdout.encoding or "").lower()
     ascii_only = "utf" not in encoding or os.environ.get("TERM") in ("linux", "vt100", "vt220")
-    app = _app(hsmctl, ui, fitting(Console().color_system), elsewhere, forms, ascii_only=ascii_only, heeds=True)
-    hsmctl.ask = asker(app)
+    places = _places(hsmctl, elsewhere, contexts, regions)
+    app = _app(places, ui, fitting(Console().color_system), elsewhere, forms, ascii_only=ascii_only, heeds=True)
+    for facade in places.facades:
+        facade.ask = asker(app)
     app.run()
     if app.bug is not None:
         raise app.bug
@@ -43,23 +54,43 @@ def run(hsmctl: Hsmctl, ui: Ui, elsewhere: Elsewhere, forms: Forms) -> int:
 
 
 def screenshot(
-    hsmctl: Hsmctl, ui: Ui, line: str, *, size: tuple[int, int], keys: Sequence[str] = (), forms: Forms | None = None
+    hsmctl: Hsmctl,
+    ui: Ui,
+    line: str,
+    *,
+    size: tuple[int, int],
+    keys: Sequence[str] = (),
+    forms: Forms | None = None,
+    elsewhere: Elsewhere | None = None,
+    contexts: Sequence[str] = (),
+    regions: Sequence[str] = (),
 ) -> str:
     """A screen as SVG, drawn without a terminal once everything it asks for has been answered.
 
     Raises:
         UsageError: nothing is called so, or `ui` names a theme or a command there is not.
+        HsmctlError: none of the places can be opened.
     """
     import asyncio
 
     from .shot import drawn
     from .theme import DARK
 
-    return asyncio.run(drawn(_app(hsmctl, ui, DARK.name, forms=forms), line, size, keys))
+    places = _places(hsmctl, elsewhere, contexts, regions)
+    return asyncio.run(drawn(_app(places, ui, DARK.name, forms=forms), line, size, keys))
+
+
+def _places(hsmctl: Hsmctl, elsewhere: Elsewhere | None, contexts: Sequence[str], regions: Sequence[str]) -> Opened:
+    """The services at hand, or those of the places that are to be looked at together."""
+    from .several import Opened, open_places
+
+    if elsewhere is None or not (contexts or regions):
+        return Opened((hsmctl,))
+    return open_places(elsewhere, contexts or (None,), regions)
 
 
 def _app(
-    hsmctl: Hsmctl,
+    places: Opened,
     ui: Ui,
     theme: str,
     elsewhere: Elsewhere | None = None,
@@ -74,14 +105,17 @@ def _app(
     from .theme import checked as checked_theme
 
     chosen = checked_theme(ui.theme) or theme
+    first, *others = places.facades
     return HsmctlApp(
-        hsmctl,
+        first,
         theme=chosen,
         ascii_only=ascii_only,
         elsewhere=elsewhere,
         forms=forms,
         keymap=checked(ui.keys),
         heeds=heeds,
+        others=others,
+        closed=places.closed,
     )
 
 

@@ -1,11 +1,12 @@
-"""The application: one context's estate, the stack of places, how often AWS is asked, and what is remembered."""
+"""The application: the estates looked at, the stack of places, how often AWS is asked, and what is remembered."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App
 from textual.command import Provider
@@ -34,8 +35,12 @@ from .offload import call
 from .palette import Commands
 from .place import Place
 from .registry import place_for
+from .several import ALL, Closed, Several, open_places, place_name, surveys_of
 from .survey import Survey
 from .theme import DARK, THEMES, row_cursor
+
+if TYPE_CHECKING:
+    from .running import Run
 
 LAB_EVERY = 15.0
 AWS_EVERY = 30.0
@@ -65,8 +70,12 @@ class HsmctlApp(App[None]):
         forms: Forms | None = None,
         keymap: Mapping[str, str] | None = None,
         heeds: bool = False,
+        others: Sequence[Hsmctl] = (),
+        closed: Sequence[Closed] = (),
     ) -> None:
-        """`every` is the seconds between two looks, by default what is remembered, or what the context can bear.
+        """`others` and `closed` are the places that are looked at together with this one.
+
+        `every` is the seconds between two looks, by default what is remembered, or what the context can bear.
 
         `heeds` has it leave, and put the terminal in order, when it is told to by a signal or the terminal is gone.
         """
@@ -83,7 +92,7 @@ class HsmctlApp(App[None]):
         self.changed: Signal[Estate] = Signal(self, "estate")
         self.elsewhere: Elsewhere = elsewhere or Nowhere()
         self.forms: Forms = forms or NoForms()
-        self.survey = Survey(hsmctl, self.changed.publish)
+        self.several = Several([Survey(each, self.changed.publish) for each in (hsmctl, *others)], closed)
         self.every = self._rate() if every is None else every
         """Seconds between two looks; 0 is by hand."""
         self._fallback = Ascii(enabled=ascii_only)
@@ -91,6 +100,12 @@ class HsmctlApp(App[None]):
         self._keys = dict(keymap or {})
         self._heeds = heeds
         self.calm = Calm()
+
+    @property
+    def survey(self) -> Survey:
+        """What asks the services of the place one is at; at the fleet, of the cluster under the cursor."""
+        places = (screen for screen in reversed(self.screen_stack if self.is_running else ()))
+        return next((screen.survey for screen in places if isinstance(screen, Place)), self.several.surveys[0])
 
     @property
     def bug(self) -> BaseException | None:
@@ -103,7 +118,7 @@ class HsmctlApp(App[None]):
 
     def get_default_screen(self) -> Screen[None]:
         """The fleet, which is always at the bottom of the stack."""
-        return FleetScreen(self.survey)
+        return FleetScreen(self.several)
 
     def get_css_variables(self) -> dict[str, str]:
         """The theme's colours, and those that follow from them."""
@@ -156,16 +171,18 @@ class HsmctlApp(App[None]):
 
     def check(self, cluster: Cluster) -> None:
         """Compare a cluster's replicas, in the background."""
-        self.run_worker(self.survey.check(cluster), group="check")
+        survey = self.several.of(cluster) or self.survey
+        self.run_worker(survey.check(cluster), group="check")
 
-    def begin(self, change: Coroutine[None, None, None]) -> None:
+    def begin(self, change: Coroutine[None, None, Run]) -> None:
         """Have a change carried out, wherever one goes meanwhile."""
         self.run_worker(self._changed(change), group="operation")
         self.notify("started; :operation shows how it goes")
 
     def go(self, noun: str, cluster: Cluster | None) -> None:
         """Go back to a place that is still open, or open it on top."""
-        place = place_for(noun, self.survey, cluster)
+        whose = (self.several.of(cluster) if cluster else None) or self.survey
+        place = FleetScreen(self.several) if noun == "fleet" else place_for(noun, whose, cluster)
         if place is None:
             self.notify(f"{noun} needs a cluster: name one", severity="warning", markup=False)
         else:
@@ -173,8 +190,8 @@ class HsmctlApp(App[None]):
 
     def visit(self, place: Place) -> None:
         """Go back to this place if it is open, or open it on top."""
-        if place.path in [getattr(screen, "path", None) for screen in self.screen_stack]:
-            while getattr(self.screen, "path", None) != place.path:
+        if any(place.is_same(screen) for screen in self.screen_stack):
+            while not place.is_same(self.screen):
                 self.pop_screen()
         else:
             self.push_screen(place)
@@ -223,7 +240,8 @@ class HsmctlApp(App[None]):
         except HsmctlError as error:
             self.notify(f"{error}: {error.hint}", severity="error", markup=False)
             return
-        self.notify("armed for ten minutes; :disarm ends it")
+        where = f"{place_name(self.survey)} is " if self.several.many else ""
+        self.notify(f"{where}armed for ten minutes; :disarm ends it", markup=False)
         self._tell()
 
     def action_disarm(self) -> None:
@@ -232,20 +250,22 @@ class HsmctlApp(App[None]):
         self._tell()
 
     def action_context(self, name: str = "") -> None:
-        """Work in another context."""
+        """Work in another context, or look at several together."""
         if name:
-            self.run_worker(self._move(name, None), group="move", exclusive=True)
+            self.run_worker(self._move(_names(name), ()), group="move", exclusive=True)
         else:
             self.notify(
                 f"contexts: {', '.join(self.elsewhere.contexts()) or 'none'}; :context NAME goes there", markup=False
             )
 
     def action_region(self, name: str = "") -> None:
-        """Work in another region of this context."""
+        """Work in another region of this context, or look at several together."""
         if name:
-            self.run_worker(self._move(None, name), group="move", exclusive=True)
+            here = self.survey.hsmctl.context.name or None
+            self.run_worker(self._move((here,), _names(name)), group="move", exclusive=True)
         else:
-            self.notify(f"this is {self.survey.estate.region}; :region NAME goes to another", markup=False)
+            words = f"this is {self.survey.estate.region}; :region NAME goes to another, A,B or {ALL} shows several"
+            self.notify(words, markup=False)
 
     def action_stop(self) -> None:
         """Give up waiting; what changes an estate goes on."""
@@ -271,10 +291,13 @@ class HsmctlApp(App[None]):
         self.exit()
 
     async def _look(self, *, afresh: bool) -> None:
-        await self.survey.look()
-        for cluster in self.survey.due():
+        await asyncio.gather(*(self._look_at(survey, afresh=afresh) for survey in self.several.surveys))
+
+    async def _look_at(self, survey: Survey, *, afresh: bool) -> None:
+        await survey.look()
+        for cluster in survey.due():
             self.check(cluster)
-        await self.survey.stand(afresh=afresh)
+        await survey.stand(afresh=afresh)
 
     async def _keep(self) -> None:
         """Write down what is to be remembered, one after the other, so that the last is what stays."""
@@ -285,39 +308,39 @@ class HsmctlApp(App[None]):
             self._kept = wanted
         self._keeping = False
 
-    async def _changed(self, change: Coroutine[None, None, None]) -> None:
-        await change
-        run = self.survey.estate.runs[-1] if self.survey.estate.runs else None
-        if run is not None and run.error is not None:
+    async def _changed(self, change: Coroutine[None, None, Run]) -> None:
+        run = await change
+        if run.error is not None:
             self.notify(str(run.error), title=run.plan.title, severity="error", markup=False, timeout=15)
-        elif run is not None:
+        else:
             self.notify("done", title=run.plan.title, markup=False)
         self.look()
 
-    async def _move(self, context: str | None, region: str | None) -> None:
+    async def _move(self, contexts: Sequence[str | None], regions: Sequence[str]) -> None:
         """Work somewhere else: the fleet there, disarmed, with nothing of here left open."""
         here = self.survey.hsmctl
         try:
-            found = await call(lambda: self.elsewhere.open(context, region))
+            found = await call(lambda: open_places(self.elsewhere, contexts, regions))
         except HsmctlError as error:
             self.notify(f"{error}: {error.hint}", severity="error", markup=False)
             return
-        found.ask = here.ask
-        self.survey = Survey(found, self.changed.publish)
+        for facade in found.facades:
+            facade.ask = here.ask
+        self.several = surveys_of(found, self.changed.publish)
         while len(self.screen_stack) > 1:
             await self.pop_screen()
         if isinstance(self.screen, FleetScreen):
-            self.screen.move(self.survey)
+            self.screen.move(self.several)
         self._set_every(self._rate())
         self.look()
 
     @property
     def _whose(self) -> str:
-        return self.survey.hsmctl.context.name
+        return self.several.surveys[0].hsmctl.context.name
 
     @property
     def _usual(self) -> float:
-        return LAB_EVERY if self.survey.lab else AWS_EVERY
+        return LAB_EVERY if all(survey.lab for survey in self.several.surveys) else AWS_EVERY
 
     def _rate(self) -> float:
         return self.remembered.every.get(self._whose, self._usual)
@@ -336,3 +359,8 @@ class HsmctlApp(App[None]):
         """Have the place show what is not about the estate."""
         if isinstance(self.screen, Place):
             self.screen.tick()
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Names with commas or spaces between."""
+    return tuple(text.replace(",", " ").split())

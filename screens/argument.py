@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from .command import Takes
+from .several import ALL
 
 if TYPE_CHECKING:
     from .place import Place
@@ -29,7 +30,7 @@ def candidates(place: Place, takes: Takes) -> Sequence[str]:
         case Takes.CONTEXT:
             return place.hsmctl_app.elsewhere.contexts()
         case Takes.REGION:
-            return place.hsmctl_app.elsewhere.regions()
+            return (*place.hsmctl_app.elsewhere.regions(), ALL)
         case Takes.FILE:
             from .export import FORMATS, file_name
 
@@ -45,5 +46,5 @@ def _moment(place: Place) -> str:
 
 
 def _clusters(place: Place) -> Iterable[str]:
-    clusters = place.survey.estate.clusters or ()
+    clusters = place.hsmctl_app.several.estate.clusters or ()
     return (name for cluster in clusters for name in (cluster.tags.get("Name"), cluster.cluster_id) if name)

@@ -38,6 +38,7 @@ def attention(estate: Estate) -> tuple[Problem, ...]:
     found = [problem for cluster in estate.clusters or () for problem in problems(cluster, estate)]
     errors = filter(None, (estate.error, estate.unheld, None if estate.error else estate.unstanding))
     found += (Problem(mark=Mark.UNREADABLE, brief="", text=str(error), error=error) for error in errors)
+    found += estate.unread
     return tuple(sorted(found, key=lambda problem: rank(problem.mark)))
 
 

@@ -223,8 +223,15 @@ PAUSE = Command(name="pause", help="ask AWS only when told, or by itself again",
 EVERY = Command(name="every", help="set how often AWS is asked: 30, or off", takes=Takes.SECONDS, of_app=True)
 ARM = Command(name="arm", help="allow changes for ten minutes", takes=Takes.REASON, of_app=True)
 DISARM = Command(name="disarm", help="allow no changes any more", of_app=True)
-CONTEXT = Command(name="context", help="work in another context", takes=Takes.CONTEXT, of_app=True)
-REGION = Command(name="region", help="work in another region", takes=Takes.REGION, of_app=True)
+CONTEXT = Command(
+    name="context", help="work in another context, or in several together: a,b", takes=Takes.CONTEXT, of_app=True
+)
+REGION = Command(
+    name="region",
+    help="work in another region, or in several together: a,b or all",
+    takes=Takes.REGION,
+    of_app=True,
+)
 THEME = Command(name="theme", help="change the colours", takes=Takes.THEME, of_app=True)
 QUIT = Command(name="quit", help="leave hsmctl", key="q", of_app=True)
 LOOKING = (SORT, TURN, HIDE, SAVE, PAUSE, EVERY)

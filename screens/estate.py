@@ -37,6 +37,8 @@ class Problem:
     cluster: Cluster | None = None
     error: HsmctlError | None = None
     """The error behind it, told whole on demand."""
+    where: str = ""
+    """The context and region it is about, where several are looked at; empty where it is a cluster's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +141,8 @@ class Estate:
     """When that was asked."""
     unstanding: HsmctlError | None = None
     """Why it could not be asked, the last time."""
+    unread: tuple[Problem, ...] = ()
+    """Of several places that are looked at together, those that could not be read."""
     runs: tuple[Run, ...] = ()
     """The changes this session has started, oldest first."""
 

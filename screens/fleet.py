@@ -28,9 +28,10 @@ from .facts import of_cluster, of_error, title_of
 from .glyph import GRADES, Role, Spans, rank, role, sign
 from .lines import Lines
 from .place import Description, Place
+from .several import Several
 from .survey import Survey
 from .verdict import few_words, hsm_tiles, long, short, since
-from .words import cluster_name, state_word
+from .words import cluster_name, region_word, state_word
 
 _TIGHT = 7
 """Lines up to which nothing is left blank."""
@@ -53,13 +54,28 @@ class FleetScreen(Place):
     BINDINGS = bindings([CHECK])
     offered: ClassVar[tuple[Command, ...]] = (OPEN, SYNC, KEY, CHECK, FILTER, LINE, HELP)
 
-    def __init__(self, survey: Survey) -> None:
+    def __init__(self, several: Several) -> None:
+        self._several = several
         self.clusters: Lines[Cluster] = Lines(
             self._columns(), lambda cluster: cluster.cluster_id, id="clusters", empty=_ASKING
         )
         self.attention: Lines[Problem] = Lines((), _told_apart, id="attention")
         self.calm = Detail(id="calm")
-        super().__init__(survey, ("fleet",), self.clusters)
+        super().__init__(several.surveys[0], ("fleet",), self.clusters)
+
+    @property
+    def survey(self) -> Survey:
+        """That of the cluster under the cursor, the first where there is none."""
+        return (self._several.of(self.cluster) if self.cluster else None) or self._several.surveys[0]
+
+    @property
+    def estate(self) -> Estate:
+        """What is known of all places."""
+        return self._several.estate
+
+    def is_same(self, other: object) -> bool:
+        """There is one fleet."""
+        return isinstance(other, FleetScreen)
 
     @property
     def cluster(self) -> Cluster | None:
@@ -84,16 +100,16 @@ class FleetScreen(Place):
             yield self.clusters
         yield self.detail
 
-    def move(self, survey: Survey) -> None:
-        """Show another context's estate from now on."""
-        self.survey = survey
+    def move(self, several: Several) -> None:
+        """Show the estates of other places from now on."""
+        self._several = several
         self.clusters.teach(_ASKING)
-        self.clusters.show(())
-        self.hear(survey.estate)
+        self.clusters.show((), self._columns())
+        self.hear(several.estate)
 
     def show(self) -> None:
         """Put the worst on top."""
-        estate = self.survey.estate
+        estate = self.estate
         found = attention(estate)
         self.attention.show(found, _attention_columns(len(found)))
         self.attention.display = bool(found)
@@ -112,7 +128,7 @@ class FleetScreen(Place):
 
     def describe(self, width: int) -> Description | None:
         """The error under the cursor, or the cluster."""
-        error = self.problem.error if self.problem else None if self.cluster else self.survey.estate.error
+        error = self.problem.error if self.problem else None if self.cluster else self.estate.error
         if error:
             return of_error(error)
         return (title_of(self.cluster), facts(of_cluster(self.cluster), width)) if self.cluster else None
@@ -127,19 +143,21 @@ class FleetScreen(Place):
     @on(Lines.Moved)
     def _moved(self) -> None:
         self.detail.draw(self._detail)
+        if self._several.many:
+            self.tick()
 
     def _detail(self, room: Size) -> list[Spans]:
         """The cluster under the cursor: what is wrong with it, how that is known, its HSMs, its facts."""
         cluster = self.cluster
         if cluster is None:
             return []
-        check = self.survey.estate.check(cluster)
-        found = problems(cluster, self.survey.estate)
+        check = self.estate.check(cluster)
+        found = problems(cluster, self.estate)
         name = (f" {cluster_name(cluster)}", Role.STRONG)
         lines: list[Spans] = [(name, (f"  {cluster.cluster_id}  {cluster.hsm_type} {cluster.mode}", Role.MUTED))]
         if cluster.state in RUNNING:
             lines += long(check, room.width)
-        if room.height > _ROOMY and len(self.survey.estate.clusters or ()) > 1:
+        if room.height > _ROOMY and len(self.estate.clusters or ()) > 1:
             lines += (line for problem in found for line in noted(sign(problem.mark), problem.text, room.width))
         if room.height > _TIGHT:
             lines.append(())
@@ -149,25 +167,26 @@ class FleetScreen(Place):
         return lines
 
     def _order(self, cluster: Cluster) -> tuple[int, str]:
-        return rank(standing(cluster, self.survey.estate)), cluster_name(cluster)
+        return rank(standing(cluster, self.estate)), cluster_name(cluster)
 
     def _columns(self) -> tuple[Column[Cluster], ...]:
         """The columns, which ask the survey so that they always show the newest check."""
 
         def check(cluster: Cluster) -> Check:
-            return self.survey.estate.check(cluster)
+            return self.estate.check(cluster)
 
         def mark(cluster: Cluster) -> Spans:
-            return sign(standing(cluster, self.survey.estate)), (f" {cluster_name(cluster)}", Role.STRONG)
+            return sign(standing(cluster, self.estate)), (f" {cluster_name(cluster)}", Role.STRONG)
 
         def why(cluster: Cluster) -> str:
-            return next((problem.brief for problem in problems(cluster, self.survey.estate)), "")
+            return next((problem.brief for problem in problems(cluster, self.estate)), "")
 
         def sync(cluster: Cluster) -> Spans:
             return short(check(cluster), self._now()) if cluster.state in RUNNING else (("–", Role.MUTED),)
 
         return (
             Column(heads=("CLUSTER",), text=cluster_name, draw=mark, width=14),
+            *self._whereabouts(),
             Column(heads=("STATE",), text=lambda cluster: state_word(cluster.state), width=11),
             Column(heads=("HSMS",), text=_hsms, draw=_hsms_drawn, width=5, right=True),
             Column(heads=("SYNC",), text=lambda cluster: few_words(check(cluster)), draw=sync, width=20),
@@ -186,11 +205,24 @@ class FleetScreen(Place):
             Column(heads=("WHY",), text=why, width=12, grows=True, room=110),
         )
 
+    def _whereabouts(self) -> Sequence[Column[Cluster]]:
+        """Columns that tell places apart, where there are several."""
+
+        def context(cluster: Cluster) -> str:
+            survey = self._several.of(cluster)
+            return survey.hsmctl.context.name if survey else ""
+
+        def region(cluster: Cluster) -> str:
+            return region_word(cluster.region)
+
+        wheres = Column(heads=("CONTEXT",), text=context, width=8), Column(heads=("REGION",), text=region, width=6)
+        return wheres[0 if self._several.contexts > 1 else 1 :] if self._several.many else ()
+
     def _topic(self, head: str, topic: Topic, width: int) -> Column[Cluster]:
         """A column of what `hsmctl status` finds about a topic, at its worst; a dash where nothing is known."""
 
         def found(cluster: Cluster) -> Finding | None:
-            told = self.survey.estate.standings.get(cluster.cluster_id)
+            told = self.estate.standings.get(cluster.cluster_id)
             return told.on(topic) if told else None
 
         def text(cluster: Cluster) -> str:
@@ -206,7 +238,7 @@ class FleetScreen(Place):
             brief = finding.brief if len(finding.brief) <= width - 2 else ""
             return sign(mark), (f" {brief}", role(mark) if bad and mark is not Mark.UNREADABLE else Role.PLAIN)
 
-        return Column(heads=(head,), text=text, draw=draw, width=width, room=78)
+        return Column(heads=(head,), text=text, draw=draw, width=width, room=100 if self._several.many else 78)
 
     def _now(self) -> datetime:
         return self.survey.hsmctl.clock.now()
@@ -226,7 +258,7 @@ def _told_apart(problem: Problem) -> tuple[str, str]:
 
 
 def _whose(problem: Problem) -> str:
-    return cluster_name(problem.cluster) if problem.cluster else "AWS"
+    return cluster_name(problem.cluster) if problem.cluster else problem.where or "AWS"
 
 
 def _origin(problem: Problem) -> Spans:

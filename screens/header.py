@@ -16,6 +16,7 @@ from hsmctl.words import counted
 
 from .command import Command
 from .glyph import Role, Span, content
+from .several import Several
 from .survey import Survey
 
 
@@ -27,9 +28,9 @@ class Header(Widget):
         self._path: tuple[str, ...] = ()
         self._facts: tuple[Span, ...] = ()
 
-    def show(self, path: Sequence[str], survey: Survey, age: str, *, paused: bool) -> None:
+    def show(self, path: Sequence[str], survey: Survey, age: str, *, paused: bool, several: Several) -> None:
         """Say where we are and how old what is shown is; redraws only if that differs."""
-        facts = tuple(self._parts(survey, age, paused=paused))
+        facts = tuple(self._parts(survey, age, several, paused=paused))
         self.set_classes(_accent(survey.hsmctl.context))
         if (tuple(path), facts) != (self._path, self._facts):
             self._path, self._facts = tuple(path), facts
@@ -49,7 +50,7 @@ class Header(Widget):
         gap = max(1, width - _width(crumbs) - _width(facts) - 1)
         return content([[*crumbs, (" " * gap, Role.PLAIN), *facts]])
 
-    def _parts(self, survey: Survey, age: str, *, paused: bool) -> Iterable[Span]:
+    def _parts(self, survey: Survey, age: str, several: Several, *, paused: bool) -> Iterable[Span]:
         """The facts; where there is no room the second one goes, again and again."""
         context = survey.hsmctl.context
         lab, estate = context.kind is ContextKind.LAB, survey.estate
@@ -60,10 +61,13 @@ class Header(Widget):
             yield estate.region, Role.PLAIN
         minutes = survey.arming.minutes
         yield (f"ARMED {minutes} min", Role.WARN) if minutes else ("RO", Role.PLAIN)
-        changing = sum(run.running for run in estate.runs)
+        if places := several.told():
+            yield places, Role.PLAIN if places.endswith("places") else Role.WARN
+        changing = sum(run.running for each in several.surveys for run in each.estate.runs)
         if changing:
             yield f"{Mark.PENDING.glyph} {counted(changing, 'op')}", Role.WARN
-        running = sum(check.running for check in estate.checks.values()) + estate.reading
+        known = [each.estate for each in several.surveys]
+        running = sum(each.reading + sum(check.running for check in each.checks.values()) for each in known)
         if running:
             yield f"{Mark.PENDING.glyph} {running}", Role.ACCENT
         yield (f"paused {age}", Role.WARN) if paused else (age, Role.PLAIN)

@@ -60,12 +60,17 @@ class Place(Screen[None]):
     def __init__(self, survey: Survey, path: Sequence[str], table: Lines[Any]) -> None:
         """`path` is the breadcrumb and tells places apart; `table` is where the cursor is and what is filtered."""
         super().__init__()
-        self.survey = survey
+        self._survey = survey
         self.path = tuple(path)
         self.table = table
         self.detail = Detail(id="detail")
         self._header = Header()
         self._key_line = KeyLine()
+
+    @property
+    def survey(self) -> Survey:
+        """What asks the services of the context and region it is about."""
+        return self._survey
 
     @property
     def hsmctl_app(self) -> HsmctlApp:
@@ -86,6 +91,15 @@ class Place(Screen[None]):
     def aged(self) -> datetime | None:
         """When what is shown was true."""
         return self.survey.estate.read_at
+
+    @property
+    def estate(self) -> Estate:
+        """What is known."""
+        return self.survey.estate
+
+    def is_same(self, other: object) -> bool:
+        """Whether it is the same place of the same context and region."""
+        return isinstance(other, Place) and (other.path, other.survey) == (self.path, self.survey)
 
     def describe(self, width: int) -> Description | None:  # noqa: ARG002 - for the places that have something to tell
         """Everything known about what the cursor is on, in lines of this width."""
@@ -135,7 +149,10 @@ class Place(Screen[None]):
         """Keep the ages true."""
         if self.is_current:
             now = self.survey.hsmctl.clock.now()
-            self._header.show(self.path, self.survey, age(now, self.aged), paused=not self.hsmctl_app.every)
+            paused = not self.hsmctl_app.every
+            self._header.show(
+                self.path, self.survey, age(now, self.aged), paused=paused, several=self.hsmctl_app.several
+            )
             self._key_line.show([(self.keys_of(command)[0], command) for command in self.offered if command.runs(self)])
             for line in self.query(FilterLine):
                 line.say(*self.table.counts)
@@ -166,7 +183,9 @@ class Place(Screen[None]):
 
     def action_go(self, noun: str, name: str = "") -> None:
         """Go to a place, about the named cluster or the one at hand."""
-        cluster = self.survey.estate.cluster(name) if name else self.cluster or self._only_cluster()
+        known = self.survey.estate, self.hsmctl_app.several.estate
+        named = (found for estate in known if (found := estate.cluster(name)))
+        cluster = next(named, None) if name else self.cluster or self._only_cluster()
         if name and cluster is None:
             self.complain(f"no cluster is called {name}")
         else:
@@ -305,7 +324,7 @@ class Place(Screen[None]):
             self.sift("")
 
     def _only_cluster(self) -> Cluster | None:
-        clusters = self.survey.estate.clusters or ()
+        clusters = self.estate.clusters or ()
         return clusters[0] if len(clusters) == 1 else None
 
 

@@ -21,10 +21,6 @@ def place_for(noun: str, survey: Survey, cluster: Cluster | None) -> Place | Non
 
 def _of_estate(noun: str, survey: Survey) -> Place | None:
     match noun:
-        case "fleet":
-            from .fleet import FleetScreen
-
-            return FleetScreen(survey)
         case "operation":
             from .operation import OperationScreen
 

@@ -144,20 +144,20 @@ class Survey:
         async for grown in checked(self.hsmctl, self._replicas(cluster), check):
             yield grown
 
-    async def apply(self, plan: Plan) -> None:
-        """Carry out a plan; what happens shows as it comes."""
+    async def apply(self, plan: Plan) -> Run:
+        """Carry out a plan; what happens shows as it comes. How it ended."""
         facade = self.hsmctl
-        await self._run(plan, lambda: facade.operations.apply(plan, facade.playbook(plan.noun)))
+        return await self._run(plan, lambda: facade.operations.apply(plan, facade.playbook(plan.noun)))
 
-    async def resume(self, operation: Operation) -> None:
-        """Go on with an operation that was cut off, and that was confirmed anew."""
+    async def resume(self, operation: Operation) -> Run:
+        """Go on with an operation that was cut off, and that was confirmed anew. How it ended."""
         facade, plan = self.hsmctl, operation.plan
-        await self._run(
+        return await self._run(
             plan,
             lambda: facade.operations.resume(operation.operation_id, facade.playbook(plan.noun), confirmed=True),
         )
 
-    async def _run(self, plan: Plan, events: Callable[[], Iterator[Event]]) -> None:
+    async def _run(self, plan: Plan, events: Callable[[], Iterator[Event]]) -> Run:
         from .running import Run, after, failed
 
         clock = self.hsmctl.clock
@@ -172,6 +172,7 @@ class Survey:
         except HsmctlError as error:
             run = failed(run, error, clock.now())
             self._know(replace(self.estate, runs=_put(self.estate.runs, place, run)))
+        return run
 
     def due(self) -> tuple[Cluster, ...]:
         """The clusters whose check should be made by itself now: in the lab, where reading attributes uses no key."""

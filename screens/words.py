@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from hsmctl.domain.cluster import Cluster
@@ -21,6 +22,15 @@ def listed(names: Sequence[str], most: int) -> str:
 def cluster_name(cluster: Cluster) -> str:
     """What people call the cluster: its Name tag, or its id."""
     return cluster.tags.get("Name") or cluster.cluster_id
+
+
+def region_word(region: str) -> str:
+    """A region as the ids of its zones begin, such as `euc1`; whatever is written otherwise stays."""
+    *parts, number = region.split("-")
+    if len(parts) < 2 or not number.isdigit():
+        return region
+    compass = re.findall("north|south|east|west|central", parts[-1])
+    return "".join((*parts[:-1], *(word[0] for word in compass), number)) if compass else region
 
 
 def zone_names(zones: Iterable[str]) -> dict[str, str]:

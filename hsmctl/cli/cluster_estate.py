@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hsmctl.cli.cluster_view import LIST, row, worst_first
-from hsmctl.cli.session import Session
+from hsmctl.cli.session import ALL, Session, names_in
 from hsmctl.domain.evidence import Failed, Ok
 from hsmctl.errors import Denied, ExitCode, HsmctlError
 from hsmctl.services.estate import Listed, listing
 
-ALL = "all"
-
 
 def list_estate(session: Session, regions: str | None, contexts: str | None, seconds: float) -> int:
     """Ask every place at once; exit 6 where some did not answer, and the error's own code where none did."""
-    names = [name for name in (contexts or "").split(",") if name]
+    names = names_in(contexts)
     facades = [session.elsewhere(name) for name in names] or [session.hsmctl]
-    wanted = [name for name in (regions or "").split(",") if name]
+    wanted = names_in(regions)
     places = [
         place for facade in facades for place in facade.places(wanted, everywhere=wanted == [ALL], named=bool(names))
     ]

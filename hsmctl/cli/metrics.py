@@ -50,7 +50,7 @@ class MetricsWritten:
 @click.option("--every", type=Seconds(), default="60s", show_default=True, help="From one collection to the next.")
 @click.option("--deadline", type=Seconds(), default="30s", show_default=True, help="Of each collection.")
 @click.option("--max-age", type=Seconds(), default="26h", show_default=True, help="How old the newest backup may be.")
-@click.option("--regions", metavar="R1,R2", help="These regions at once.")
+@click.option("--regions", metavar="R1,R2|all", help="These regions at once, or all there are.")
 @click.option("--contexts", metavar="C1,C2", help="These contexts at once.")
 @click.option("--count", type=click.IntRange(min=1), help="Stop after so many collections.")
 def serve_metrics(
@@ -92,7 +92,7 @@ def serve_metrics(
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--deadline", type=Seconds(), default="30s", show_default=True, help="What is silent then is unknown.")
 @click.option("--max-age", type=Seconds(), default="26h", show_default=True, help="How old the newest backup may be.")
-@click.option("--regions", metavar="R1,R2", help="These regions at once.")
+@click.option("--regions", metavar="R1,R2|all", help="These regions at once, or all there are.")
 @click.option("--contexts", metavar="C1,C2", help="These contexts at once.")
 def write_metrics(
     session: Session, file: Path, deadline: float, max_age: float, regions: str | None, contexts: str | None

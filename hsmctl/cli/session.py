@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from hsmctl.domain.sync import Replica
 
 T = TypeVar("T")
+ALL = "all"
+"""Stands for every region."""
 Connect = Callable[[Settings, Callable[[str], Secret]], "Hsmctl"]
 
 
@@ -193,6 +195,11 @@ class Session:
         from hsmctl.bootstrap import Hsmctl
 
         return Hsmctl(settings, ask)
+
+
+def names_in(text: str | None) -> list[str]:
+    """Names with commas between, as options of many take them."""
+    return [name for name in (text or "").split(",") if name]
 
 
 def ask(prompt: str) -> Secret:

@@ -9,7 +9,7 @@ from functools import partial
 
 import click
 
-from hsmctl.cli.session import Session
+from hsmctl.cli.session import ALL, Session, names_in
 from hsmctl.cli.table import Column, table
 from hsmctl.cli.verb import Seconds, verb
 from hsmctl.cli.view import Case, Check, Level, Page, View
@@ -118,7 +118,7 @@ class StatusShown:
 @click.option("--max-age", type=Seconds(), default="26h", show_default=True, help="How old the newest backup may be.")
 @click.option("--host", is_flag=True, help="Ask a client host too: users, quorum and trust anchors as HSMs have them.")
 @click.option("--no-reach", is_flag=True, help="Do not read the network's configuration.")
-@click.option("--regions", metavar="R1,R2", help="Ask these regions at once.")
+@click.option("--regions", metavar="R1,R2|all", help="Ask these regions at once, or all there are.")
 @click.option("--contexts", metavar="C1,C2", help="Ask these contexts at once.")
 @click.option("--deadline", type=Seconds(), default="20s", show_default=True, help="What is silent then is unknown.")
 def noun(
@@ -153,12 +153,12 @@ _GRACE = 0.5
 
 
 def regions_of(session: Session, regions: str | None, contexts: str | None, wish: StatusWish) -> list[Region]:
-    """The places to look at: these regions of these contexts, or the chosen one's own."""
-    names = [name for name in (contexts or "").split(",") if name]
-    facades = {name: session.elsewhere(name) for name in names} or {"": session.hsmctl}
+    """The places to look at: these regions of these contexts, all there are, or the chosen one's own."""
+    facades = {name: session.elsewhere(name) for name in names_in(contexts)} or {"": session.hsmctl}
+    wanted = names_in(regions)
     places = []
     for name, facade in facades.items():
-        for region in [each for each in (regions or "").split(",") if each] or [""]:
+        for region in facade.aws.regions() if wanted == [ALL] else wanted or [""]:
             there = session.in_region(facade, region) if region else facade
             service = there.status  # put together here, and not in the thread that asks
             places.append(Region(name, service.plane.region, partial(service.look, wish)))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from hsmctl.cli.session import Session
+from hsmctl.cli.session import Session, names_in
 from hsmctl.cli.verb import verb
 from hsmctl.errors import Conflict, Denied, ExitCode, UsageError
 from hsmctl.private import private_folder, write_private
@@ -44,6 +44,7 @@ class Size(click.ParamType[tuple[int, int]]):
     "ui",
     "hsmctl ui --lab",
     "hsmctl -c prod ui",
+    "hsmctl ui --contexts prod,staging --regions all",
     "hsmctl ui --lab --screenshot 'sync lab' -o sync.svg --size 120x40",
 )
 @click.option("--screenshot", "line", metavar="SCREEN", help="Draw this screen into a file, as `:` would open it.")
@@ -51,7 +52,18 @@ class Size(click.ParamType[tuple[int, int]]):
 @click.option("--size", type=Size(), default="120x40", show_default=True, help="Its columns and lines.")
 @click.option("--press", "keys", metavar="KEYS", default="", help="Keys to press first, comma-separated.")
 @click.option("--theme", metavar="NAME", default="", help="The theme, such as hsmctl-contrast.")
-def noun(session: Session, line: str | None, file: Path | None, size: tuple[int, int], keys: str, theme: str) -> int:
+@click.option("--regions", metavar="R1,R2|all", default="", help="Look at these regions together, or at all there are.")
+@click.option("--contexts", metavar="C1,C2", default="", help="Look at these contexts together.")
+def noun(
+    session: Session,
+    line: str | None,
+    file: Path | None,
+    size: tuple[int, int],
+    keys: str,
+    theme: str,
+    regions: str,
+    contexts: str,
+) -> int:
     """Open the terminal UI."""
     from hsmctl.settings_loader import config_path, read_ui
 
@@ -59,14 +71,15 @@ def noun(session: Session, line: str | None, file: Path | None, size: tuple[int,
     ui = replace(found, theme=theme or found.theme)
     if (line is None) != (file is None):
         raise UsageError("ui", "--screenshot and -o go together", "--screenshot fleet -o fleet.svg")
-    forms = _Forms()
+    forms, elsewhere = _Forms(), _Elsewhere(session)
+    places = {"contexts": names_in(contexts), "regions": names_in(regions)}
     # By name only: the packaging seam is what keeps commands free of Textual.
     screens: Any = import_module("hsmctl.screens")
     if line is not None and file is not None:
         if file.exists():
             raise Conflict(str(file), "it exists", "name another file")
         drawn: str = screens.screenshot(
-            session.hsmctl, ui, line, size=size, keys=[key for key in keys.split(",") if key], forms=forms
+            session.hsmctl, ui, line, size=size, keys=names_in(keys), forms=forms, elsewhere=elsewhere, **places
         )
         write_private(file, drawn.encode())
         return ExitCode.OK
@@ -77,7 +90,7 @@ def noun(session: Session, line: str | None, file: Path | None, size: tuple[int,
         session.log_to(stream)
         if callable(signal.getsignal(signal.SIGINT)):
             signal.signal(signal.SIGINT, signal.default_int_handler)  # the one that asyncio replaces by its own
-        return int(screens.run(facade, ui, _Elsewhere(session), forms))
+        return int(screens.run(facade, ui, elsewhere, forms, **places))
 
 
 @dataclass(frozen=True)
@@ -101,11 +114,12 @@ class _Elsewhere:
         return sorted({context.region for context in known if context.region})
 
     def open(self, context: str | None, region: str | None) -> Hsmctl:
-        """The façade over another context, or over another region of the one at hand."""
+        """The façade over another context or region; None is the one that was chosen."""
         from hsmctl.settings_loader import load
 
         flags = self.session.flags
-        bent = replace(flags, region=region) if context is None else replace(flags, context=context, lab=False)
+        bent = flags if context is None else replace(flags, context=context, lab=False)
+        bent = replace(bent, region=region) if region else bent
         return self.session.connected(load(bent, self.session.environ))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -118,3 +119,11 @@ def test_another_account_than_the_contexts_is_no_answer() -> None:
     here.aws.account = "999999999999"
     ran = status(here)
     assert (ran.code, "the context is for 111122223333" in ran.out) == (ExitCode.DENIED, True)
+
+
+def test_all_regions_are_those_that_cloudhsm_is_in() -> None:
+    here = world()
+    here.aws.regions = lambda: ["eu-central-1", "us-east-1"]  # type: ignore[method-assign]
+    ran = status(here, "--regions", "all", "-o", "json", "--query", "clusters[*].region")
+    assert ran.code == ExitCode.OK
+    assert len(json.loads(ran.out)) == 2

@@ -112,7 +112,7 @@ async def test_another_region_is_asked_for_by_name() -> None:
         await stage.enter("region eu-west-1")
         await stage.settle()
         await stage.sees_line("fleet", "prod")
-        assert elsewhere.asked == [(None, "eu-west-1")]
+        assert elsewhere.asked == [("lab", "eu-west-1")]
 
 
 async def test_keys_of_the_operator_replace_ours_and_the_line_of_keys_says_so() -> None:
@@ -194,9 +194,9 @@ class FakeElsewhere:
 
     def open(self, context: str | None, region: str | None) -> Hsmctl:
         self.asked.append((context, region))
-        if (context or region) not in self.known:
+        if (region or context) not in self.known:
             raise Conflict(f"no context {context}", "there is none", "hsmctl config show")
-        return self.known[str(context or region)]
+        return self.known[str(region or context)]
 
 
 def _typed(stage: Stage) -> str:
