@@ -31,7 +31,7 @@ from .glyph import Ascii
 from .heed import heed
 from .lines import Lines
 from .memory import Memory, Remembered
-from .offload import call
+from .offload import answered, call
 from .palette import Commands
 from .place import Place
 from .registry import place_for
@@ -40,6 +40,10 @@ from .survey import Survey
 from .theme import DARK, THEMES, row_cursor
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from hsmctl.domain.form import Answer
+
     from .running import Run
 
 LAB_EVERY = 15.0
@@ -98,6 +102,8 @@ class HsmctlApp(App[None]):
         self._fallback = Ascii(enabled=ascii_only)
         self._ticking: Timer | None = None
         self._keys = dict(keymap or {})
+        self.outlasting: tuple[str, ...] = ()
+        """Commands whose window is gone and that have not answered."""
         self._heeds = heeds
         self.calm = Calm()
 
@@ -178,6 +184,13 @@ class HsmctlApp(App[None]):
         """Have a change carried out, wherever one goes meanwhile."""
         self.run_worker(self._changed(change), group="operation")
         self.notify("started; :operation shows how it goes")
+
+    def outlast(self, title: str, answer: Future[Answer]) -> None:
+        """Have what a command answers told when it comes: its window is gone, and it goes on."""
+        self.outlasting = (*self.outlasting, title)
+        self.notify(f"{title} goes on; what it answers is told when it comes", markup=False)
+        self.run_worker(self._outlasted(title, answer), group="operation", description="")
+        self._tell()
 
     def go(self, noun: str, cluster: Cluster | None) -> None:
         """Go back to a place that is still open, or open it on top."""
@@ -287,8 +300,15 @@ class HsmctlApp(App[None]):
             self.remember(replace(self.remembered, theme=theme))
 
     async def action_quit(self) -> None:
-        """Leave."""
-        self.exit()
+        """Leave; while changes go on, only once that was said."""
+        runs = [run for survey in self.several.surveys for run in survey.estate.runs if run.running]
+        if not (runs or self.outlasting):
+            self.exit()
+            return
+        from .leaving import LeaveScreen
+
+        if not isinstance(self.screen, LeaveScreen):
+            self.push_screen(LeaveScreen(runs, self.outlasting), lambda leaves: self.exit() if leaves else None)
 
     async def _look(self, *, afresh: bool) -> None:
         await asyncio.gather(*(self._look_at(survey, afresh=afresh) for survey in self.several.surveys))
@@ -314,6 +334,19 @@ class HsmctlApp(App[None]):
             self.notify(str(run.error), title=run.plan.title, severity="error", markup=False, timeout=15)
         else:
             self.notify("done", title=run.plan.title, markup=False)
+        self.look()
+
+    async def _outlasted(self, title: str, future: Future[Answer]) -> None:
+        try:
+            answer = await answered(future)
+        except HsmctlError as error:
+            self.notify(f"{error}: {error.hint}", title=title, severity="error", markup=False, timeout=15)
+        else:
+            late = "its plan came too late, and nothing was changed: open the form again"
+            self.notify(late if answer.plan else "\n".join(answer.lines), title=title, markup=False, timeout=30)
+        finally:
+            place = self.outlasting.index(title)
+            self.outlasting = self.outlasting[:place] + self.outlasting[place + 1 :]
         self.look()
 
     async def _move(self, contexts: Sequence[str | None], regions: Sequence[str]) -> None:

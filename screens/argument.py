@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from hsmctl.domain.form import Field, Form, Kind
+
 from .command import Takes
+from .completing import paths
 from .several import ALL
 
 if TYPE_CHECKING:
+    from hsmctl.domain.key import Key
+
     from .place import Place
 
 
@@ -35,10 +40,60 @@ def candidates(place: Place, takes: Takes) -> Sequence[str]:
             from .export import FORMATS, file_name
 
             return [file_name(place.path, _moment(place), form) for form in FORMATS]
+        case Takes.KEY:
+            return sorted({str(key.identity) for key in _keys(place)})
+        case Takes.KEY_ID:
+            return sorted({key.identity.key_id.hex() for key in _keys(place) if key.identity.key_id})
+        case Takes.TOKEN:
+            hsms = place.cluster.hsms if place.cluster else ()
+            return [*(each.name for each in place.survey.hsmctl.context.tokens), *(hsm.hsm_id for hsm in hsms)]
+        case Takes.CLIENT:
+            return [each.name for each in place.survey.hsmctl.context.clients]
         case Takes.BUNDLE:
             return [f"evidence-{place.cluster.cluster_id}-{_moment(place)}.json"] if place.cluster else ()
         case _:
             return ()
+
+
+def of_field(form: Form, field: Field) -> Takes:
+    """What a field of a form takes, by what commands call it."""
+    if field.kind is Kind.FILE or field.name == "bundle":
+        return Takes.PATH
+    if field.name in ("name", "user", "admin") and form.path[0] in ("user", "quorum"):
+        return Takes.USER
+    return _FIELDS.get(field.name, Takes.NOTHING)
+
+
+def suggested(place: Place, form: Form, field: Field) -> Callable[[str], Sequence[str]]:
+    """Completes what is typed into a field: with what is known here, or the files there are."""
+    takes = of_field(form, field)
+    if takes is Takes.PATH:
+        return paths
+    known = place.arguments(takes)
+    return lambda typed: tuple(each for each in known if each.startswith(typed))
+
+
+_FIELDS = {
+    "cluster": Takes.CLUSTER,
+    "zones": Takes.ZONE,
+    "client": Takes.CLIENT,
+    "key": Takes.KEY,
+    "keys": Takes.KEY,
+    "by": Takes.KEY,
+    "label": Takes.KEY,
+    "key_id": Takes.KEY_ID,
+    "on": Takes.TOKEN,
+    "replica": Takes.TOKEN,
+    "source": Takes.TOKEN,
+    "target": Takes.TOKEN,
+    "ca_token": Takes.TOKEN,
+}
+
+
+def _keys(place: Place) -> Iterable[Key]:
+    """The keys of the place's cluster that its last check saw."""
+    judged = place.estate.check(place.cluster).judgement if place.cluster else None
+    return (key for keys in judged.listed.values() for key in keys) if judged else ()
 
 
 def _moment(place: Place) -> str:

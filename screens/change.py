@@ -37,14 +37,18 @@ async def _propose(place: Place, make: Callable[[], Plan]) -> None:
     await confirm_and_begin(place, plan)
 
 
-async def confirm_and_begin(place: Place, plan: Plan) -> None:
-    """Show a plan, with who else changed its cluster lately, and, once it is confirmed, have it carried out."""
+async def confirm_and_begin(place: Place, plan: Plan) -> bool:
+    """Show a plan, with who else changed its cluster lately, and, once it is confirmed, have it carried out.
+
+    Whether it was confirmed.
+    """
     from .confirm import ConfirmScreen
 
     plan = await call(lambda: place.survey.hsmctl.timeline.warned(plan), seconds=PLAN_SECONDS)
     confirmed = await place.app.push_screen_wait(ConfirmScreen(plan))
     if confirmed is not None and _still_armed(place):
         place.hsmctl_app.begin(place.survey.apply(confirmed))
+    return confirmed is not None
 
 
 async def _resume(place: Place, operation: Operation) -> None:

@@ -16,6 +16,8 @@ from textual.binding import Binding, BindingType
 from hsmctl.domain.cluster import ClusterState
 from hsmctl.domain.status_cluster import RUNNING
 
+from .completing import paths
+
 if TYPE_CHECKING:
     from .place import Place
 
@@ -39,6 +41,10 @@ class Takes(StrEnum):
     IN_FORCE = "id"
     SCENARIO = "scenario"
     PATH = "path"
+    KEY = "key"
+    KEY_ID = "key id"
+    USER = "user"
+    TOKEN = "token"  # noqa: S105 - what it takes, not a secret
     TIME = "time"
 
 
@@ -152,7 +158,8 @@ def completions(line: str, commands: Sequence[Command], arguments: Callable[[Tak
         beginning = [command for command in commands if command.name.startswith(name)]
         return tuple(command.name for command in sorted(beginning, key=lambda command: not command.noun))
     takes = next((command.takes for command in commands if command.name == name), Takes.NOTHING)
-    return tuple(f"{name} {argument}" for argument in arguments(takes) if argument.startswith(rest.strip()))
+    found = paths(rest.strip()) if takes is Takes.PATH else arguments(takes)
+    return tuple(f"{name} {argument}" for argument in found if argument.startswith(rest.strip()))
 
 
 def says(line: str, commands: Sequence[Command]) -> str:

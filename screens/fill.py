@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hsmctl.domain.form import Answer, Filled, Form
@@ -10,6 +11,7 @@ from hsmctl.errors import Denied
 from hsmctl.mark import Mark
 from hsmctl.settings import Context, ContextKind
 
+from .argument import suggested
 from .change import confirm_and_begin
 from .glyph import Role, Spans, sign
 
@@ -36,13 +38,21 @@ async def _opened(place: Place, forms: Forms, path: Sequence[str]) -> None:
             raise Denied(" ".join(path), "no longer armed", ":arm allows changes")
         return forms.fill(facade, form, typed)
 
-    window = FormScreen(form, filled, run, begin=beginning(facade.context), about=place.told(form))
-    answer = await place.app.push_screen_wait(window)
-    if answer is not None and answer.plan is not None:
-        await confirm_and_begin(place, answer.plan)
-    elif answer is not None:
+    begin, about, typed = beginning(facade.context), place.told(form), None
+    while True:
+        suggest = partial(suggested, place, form)
+        window = FormScreen(form, filled, run, begin=begin, about=about, typed=typed, suggest=suggest)
+        answer = await place.app.push_screen_wait(window)
+        if not isinstance(answer, Answer) or answer.plan is None:
+            break
+        if await confirm_and_begin(place, answer.plan):
+            return
+        typed = window.filled
+    if isinstance(answer, Answer):
         show_answer(place, form, answer)
         place.action_refresh()
+    elif answer is not None:
+        place.hsmctl_app.outlast(" ".join(form.path), answer)
 
 
 def show_answer(place: Place, form: Form, answer: Answer) -> None:

@@ -28,9 +28,9 @@ class Header(Widget):
         self._path: tuple[str, ...] = ()
         self._facts: tuple[Span, ...] = ()
 
-    def show(self, path: Sequence[str], survey: Survey, age: str, *, paused: bool, several: Several) -> None:
+    def show(self, path: Sequence[str], survey: Survey, age: str, several: Several, *, paused: bool, late: int) -> None:
         """Say where we are and how old what is shown is; redraws only if that differs."""
-        facts = tuple(self._parts(survey, age, several, paused=paused))
+        facts = tuple(self._parts(survey, age, several, late, paused=paused))
         self.set_classes(_accent(survey.hsmctl.context))
         if (tuple(path), facts) != (self._path, self._facts):
             self._path, self._facts = tuple(path), facts
@@ -50,7 +50,7 @@ class Header(Widget):
         gap = max(1, width - _width(crumbs) - _width(facts) - 1)
         return content([[*crumbs, (" " * gap, Role.PLAIN), *facts]])
 
-    def _parts(self, survey: Survey, age: str, several: Several, *, paused: bool) -> Iterable[Span]:
+    def _parts(self, survey: Survey, age: str, several: Several, late: int, *, paused: bool) -> Iterable[Span]:
         """The facts; where there is no room the second one goes, again and again."""
         context = survey.hsmctl.context
         lab, estate = context.kind is ContextKind.LAB, survey.estate
@@ -63,7 +63,7 @@ class Header(Widget):
         yield (f"ARMED {minutes} min", Role.WARN) if minutes else ("RO", Role.PLAIN)
         if places := several.told():
             yield places, Role.PLAIN if places.endswith("places") else Role.WARN
-        changing = sum(run.running for each in several.surveys for run in each.estate.runs)
+        changing = late + sum(run.running for each in several.surveys for run in each.estate.runs)
         if changing:
             yield f"{Mark.PENDING.glyph} {counted(changing, 'op')}", Role.WARN
         known = [each.estate for each in several.surveys]

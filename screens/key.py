@@ -23,7 +23,7 @@ from hsmctl.services.key import Listing
 from hsmctl.words import age
 
 from .column import Column
-from .command import COPY, DESCRIBE, FILTER, HELP, LINE, SYNC, Command, bindings
+from .command import COPY, DESCRIBE, FILTER, HELP, LINE, SYNC, Command, Takes, bindings
 from .detail import Detail, facts
 from .estate import Estate
 from .facts import Fact, of_error
@@ -147,6 +147,14 @@ class KeyScreen(Place):
             return None
         known[field.name] = tuple(_name(key, exact=form.changes) for key in self.chosen)
         return known | ({"terms": ()} if form.field("terms") else {})
+
+    def arguments(self, takes: Takes) -> Sequence[str]:
+        """The keys that are listed here, too."""
+        if takes is Takes.KEY and self._listing:
+            return sorted({str(key.identity) for key in self._listing.inventory.keys})
+        if takes is Takes.KEY_ID and self._listing:
+            return sorted({key.identity.key_id.hex() for key in self._listing.inventory.keys if key.identity.key_id})
+        return super().arguments(takes)
 
     def told(self, form: Form) -> Sequence[Spans]:
         """The keys that are meant, by name."""

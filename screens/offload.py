@@ -64,6 +64,21 @@ async def call(work: Callable[[], T], *, seconds: float = DEADLINE) -> T:
         raise Unreachable("no answer", f"waited {seconds:.0f} s", "r tries again") from None
 
 
+def start(work: Callable[[], T]) -> Future[T]:
+    """The future of `work`, which runs on a thread to its end whoever waits for it."""
+    return _POOL.submit(work)
+
+
+async def answered(future: Future[T], seconds: float | None = None) -> T:
+    """The value of what was started.
+
+    Raises:
+        TimeoutError: it has not come in this time; it goes on.
+    """
+    async with asyncio.timeout(seconds):
+        return await asyncio.shield(asyncio.wrap_future(future))
+
+
 async def stream(source: Callable[[], Iterator[T]]) -> AsyncIterator[tuple[T, ...]]:
     """What a generator yields, as it comes: each time everything that has come since the last time.
 

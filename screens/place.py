@@ -149,10 +149,8 @@ class Place(Screen[None]):
         """Keep the ages true."""
         if self.is_current:
             now = self.survey.hsmctl.clock.now()
-            paused = not self.hsmctl_app.every
-            self._header.show(
-                self.path, self.survey, age(now, self.aged), paused=paused, several=self.hsmctl_app.several
-            )
+            app, old = self.hsmctl_app, age(now, self.aged)
+            self._header.show(self.path, self.survey, old, app.several, paused=not app.every, late=len(app.outlasting))
             self._key_line.show([(self.keys_of(command)[0], command) for command in self.offered if command.runs(self)])
             for line in self.query(FilterLine):
                 line.say(*self.table.counts)

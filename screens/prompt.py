@@ -11,6 +11,7 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Static
 
+from .completing import Completion
 from .glyph import Role, Span, content
 
 if TYPE_CHECKING:
@@ -101,13 +102,11 @@ class CommandLine(Vertical):
         from textual.widgets import Input
 
         super().__init__()
-        self._complete = complete
         self._says = says
+        self._completion = Completion(complete)
         self._history = (*history, "")
         self._recalled = len(history)
         self._beginning = beginning
-        self._offered: tuple[str, ...] = ()
-        """The completions that tab goes through, as long as nothing else is typed."""
         self._candidates = Static("", classes="candidates", markup=False)
         self._input = Input(compact=True, select_on_focus=False)
 
@@ -121,7 +120,8 @@ class CommandLine(Vertical):
     def on_mount(self) -> None:
         """Begin with what is typed already."""
         name, space, _ = self._beginning.partition(" ")
-        self._offered = tuple(self._complete(name + space)) if space else ()
+        if space:
+            self._completion.begin(name + space)
         self._put(self._beginning)
         self._offer(name + space)
 
@@ -139,12 +139,8 @@ class CommandLine(Vertical):
 
     def action_complete(self) -> None:
         """Take the best completion; again takes the next one."""
-        line = self._input.value
-        if line not in self._offered:
-            self._offered = tuple(self._complete(line))
-        if self._offered:
-            place = self._offered.index(line) + 1 if line in self._offered else 0
-            self._put(self._offered[place % len(self._offered)])
+        if line := self._completion.next(self._input.value):
+            self._put(line)
 
     def action_recall(self, by: int) -> None:
         """Go through what was typed before."""
@@ -154,9 +150,7 @@ class CommandLine(Vertical):
     def on_input_changed(self, event: Input.Changed) -> None:
         """Offer what the line can become."""
         event.stop()
-        if event.value not in self._offered:
-            self._offered = ()
-            self._offer(event.value)
+        self._offer(event.value)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Hand the line over."""
@@ -169,7 +163,7 @@ class CommandLine(Vertical):
 
     def _offer(self, line: str) -> None:
         """Show what tab takes, what else the line can become, and what it does."""
-        first, *rest = [candidate.rpartition(" ")[2] for candidate in self._complete(line)] or [""]
+        first, *rest = [candidate.rpartition(" ")[2] for candidate in self._completion.offer(line)] or [""]
         does = self._says(line)
         spans: list[Span] = [(first, Role.ACCENT), *((f"  {name}", Role.MUTED) for name in rest)]
         gap = "   " if first else ""

@@ -141,6 +141,12 @@ class UserScreen(Place):
             known["bundle"] = (self._bundle_path,)
         return known
 
+    def arguments(self, takes: Takes) -> Sequence[str]:
+        """The users that are listed here, too."""
+        if takes is Takes.USER:
+            return sorted({user.name for user in self.users.rows.items})
+        return super().arguments(takes)
+
     def told(self, form: Form) -> Sequence[Spans]:
         """The user it is about, or what is approved."""
         if form.path == ("quorum", "sign") and self._bundle:
