@@ -22,7 +22,14 @@ _MATERIALS = {
     ObjectClass.PUBLIC: "public-key",
     ObjectClass.SECRET: "secret-key",
 }
-_PRIMITIVES = {"RSA": "pke", "EC": "signature", "EDWARDS": "signature", "AES": "block-cipher", "DES3": "block-cipher"}
+_PRIMITIVES = {
+    "RSA": "pke",
+    "EC": "signature",
+    "EDWARDS": "signature",
+    "ML-DSA": "signature",
+    "AES": "block-cipher",
+    "DES3": "block-cipher",
+}
 _FUNCTIONS = {
     "encrypt": "encrypt",
     "decrypt": "decrypt",
@@ -94,6 +101,11 @@ def _material(key: Key, place: int, algorithm: Component) -> Component:
     )
 
 
+def _primitive(key: Key) -> str:
+    """What CycloneDX calls what it does; Edwards keys of the curve of X25519 agree, and do not sign."""
+    return "key-agree" if key.curve == "X25519" else _PRIMITIVES.get(key.key_type, "unknown")
+
+
 def _algorithm(key: Key, known: dict[str, Component]) -> Component:
     """The algorithm of a key, one component for all keys of a kind, size and use."""
     from cyclonedx.model.component import Component, ComponentType
@@ -111,7 +123,7 @@ def _algorithm(key: Key, known: dict[str, Component]) -> Component:
     if reference not in known:
         mac = key.key_type == "GENERIC" or key.key_type.endswith("HMAC")
         properties = AlgorithmProperties(
-            primitive=CryptoPrimitive("mac" if mac else _PRIMITIVES.get(key.key_type, "unknown")),
+            primitive=CryptoPrimitive("mac" if mac else _primitive(key)),
             parameter_set_identifier=str(key.bits) if key.bits else None,
             curve=key.curve,
             crypto_functions=[CryptoFunction(each) for each in functions],

@@ -22,11 +22,11 @@ _SIGNS, _REST = timedelta(days=3 * 365), timedelta(days=2 * 365)
 """The longest cryptoperiods of NIST SP 800-57 part 1, 5.3.6: private signature keys, and every other kind in use."""
 _NOBODY_KNOWS = Doubt(
     "nothing on this machine says when it was made, and a token keeps no date",
-    "hsmctl sync check notes each key that it sees for the first time",
+    "hsmctl key rotate KEY --label NEW makes one whose age the journal keeps",
 )
 _TOO_SHORT = Doubt(
     "it was seen for less than its cryptoperiod, and how old it was then is not known",
-    "wait, or hsmctl key rotate KEY --label NEW: the journal keeps when a key was made",
+    "hsmctl key rotate KEY --label NEW makes one whose age the journal keeps",
 )
 _SHARED = Doubt("several keys have its class, id and label", "hsmctl key rename KEY NEW")
 

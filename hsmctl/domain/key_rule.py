@@ -141,7 +141,7 @@ RULES = {
             rule_id="KY-09",
             severity=Severity.MEDIUM,
             says="few users share a key, and what others rest on needs approvals",
-            why="each of them can use it, and one person alone decides",
+            why="whoever it is shared with can use it, and one person alone decides",
             fix="cloudhsm-cli key unshare, for whoever does not need it",
             basis="PCI DSS 3.7.6, dual control; NIST SP 800-53 AC-5",
         ),

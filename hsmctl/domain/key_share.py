@@ -20,9 +20,7 @@ _APPROVALS = 2
 _NOT_LISTED = Doubt("cloudhsm-cli does not list it", "hsmctl sync check --via login")
 _SHARED = Doubt("cloudhsm-cli lists several keys of its class, id and label", "hsmctl key rename KEY NEW")
 _NO_VALUES = Doubt("cloudhsm-cli tells no quorum values of it", "a newer cloudhsm-cli on the client host")
-_QUORUM_STEP = (
-    "cloudhsm-cli key generate-… --use-key-quorum-value 2 --manage-key-quorum-value 2: approvals are given to new keys"
-)
+_QUORUM_STEP = "make a new key by cloudhsm-cli, with --manage-key-quorum-value 2"
 
 
 def reports_of(keys: Iterable[ReportedKey]) -> Reports:
