@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from signal import SIGHUP
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App
@@ -28,7 +29,7 @@ from .estate import Estate
 from .fleet import FleetScreen
 from .forms import Forms, NoForms
 from .glyph import Ascii
-from .heed import heed
+from .heed import heed, there
 from .lines import Lines
 from .memory import Memory, Remembered
 from .offload import answered, call
@@ -41,6 +42,8 @@ from .theme import DARK, THEMES, row_cursor
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+
+    from rich.console import RenderableType
 
     from hsmctl.domain.form import Answer
 
@@ -121,6 +124,13 @@ class HsmctlApp(App[None]):
     def _fatal_error(self) -> None:
         """Leave, without Textual's traceback: it prints the values of locals, and passwords may be among them."""
         self._close_messages_no_wait()
+
+    def panic(self, *renderables: RenderableType) -> None:
+        """Leave where Textual can no longer read keys: because the terminal is gone, or else with what it says."""
+        if there():
+            super().panic(*renderables)
+        else:
+            self.exit(return_code=128 + SIGHUP)
 
     def get_default_screen(self) -> Screen[None]:
         """The fleet, which is always at the bottom of the stack."""

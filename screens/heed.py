@@ -33,11 +33,11 @@ def heed(app: App[Any]) -> None:
 
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, leave)  # unlike a handler of the loop, it is called while the loop is stuck
-    if _there():
-        app.set_interval(EVERY, lambda: None if _there() else leave(signal.SIGHUP))
+    if there():
+        app.set_interval(EVERY, lambda: None if there() else leave(signal.SIGHUP))
 
 
-def _there() -> bool:
+def there() -> bool:
     """Whether standard input still is a terminal with somebody at its other end."""
     try:
         return sys.__stdin__ is not None and bool(termios.tcgetattr(sys.__stdin__.fileno()))

@@ -60,14 +60,14 @@ class Terminal:
 
 
 @contextmanager
-def running(folder: Path, **environ: str) -> Iterator[Terminal]:
-    """`hsmctl ui` in a context that leads nowhere, at 60 x 20."""
+def running(folder: Path, *, closing: str = "", **environ: str) -> Iterator[Terminal]:
+    """`hsmctl ui`, or a program that runs it, in a context that leads nowhere, at 60 x 20."""
     config = folder / "config.toml"
     config.write_text('[context.nowhere]\nendpoint_url = "http://127.0.0.1:9"\nregion = "eu-central-1"\n')
     env = os.environ | {"TERM": "xterm-256color", "HSMCTL_CONFIG": str(config), "HSMCTL_STATE_HOME": str(folder)}
     env |= {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y", "HSMCTL_CONTEXT": "nowhere", **environ}
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "hsmctl", "ui"]
+    command = [sys.executable, "-c", closing] if closing else [sys.executable, "-m", "hsmctl", "ui"]
     process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=env, start_new_session=True)
     terminal = Terminal(ours, process)
     terminal.resize(20, 60)
@@ -120,3 +120,54 @@ def test_a_terminal_that_is_gone_ends_it(tmp_path: Path) -> None:
         os.close(terminal.fd)
         terminal.fd = -1
         assert terminal.process.wait(30) == 128 + signal.SIGHUP
+
+
+_CLOSING = """
+import os, sys, threading
+from hsmctl.__main__ import main
+threading.Timer(1.0, os.close, [0]).start()
+sys.argv = ["hsmctl", "ui"]
+main()
+"""
+"""Runs hsmctl, and closes its standard input meanwhile."""
+
+
+@pytest.mark.parametrize("how", ["closed", "empty"])
+def test_without_standard_input_it_does_not_begin(tmp_path: Path, how: str) -> None:
+    shell = "exec {} -m hsmctl ui {}".format(sys.executable, "<&-" if how == "closed" else "</dev/null")
+    with running(tmp_path, closing=f"import os; os.execvp('sh', ['sh', '-c', {shell!r}])") as terminal:
+        assert terminal.ended() == 2
+        assert b"it needs a terminal" in terminal.seen
+        assert ENTERED not in terminal.seen
+        assert b"Traceback" not in terminal.seen
+
+
+def test_standard_input_that_is_closed_meanwhile_ends_it_in_good_order(tmp_path: Path) -> None:
+    with running(tmp_path, closing=_CLOSING) as terminal:
+        terminal.until(ENTERED)
+        assert terminal.ended() == 128 + signal.SIGHUP
+        assert restored(terminal.seen)
+        assert b"Traceback" not in terminal.seen
+
+
+def test_a_hangup_ends_it_in_good_order(tmp_path: Path) -> None:
+    with running(tmp_path) as terminal:
+        terminal.until(b"fleet")
+        os.kill(terminal.process.pid, signal.SIGHUP)
+        assert terminal.ended() == 128 + signal.SIGHUP
+        assert restored(terminal.seen)
+
+
+def test_stopped_and_taken_up_again_it_hands_the_terminal_over_and_draws_anew(tmp_path: Path) -> None:
+    with running(tmp_path) as terminal:
+        terminal.until(b"fleet")
+        os.kill(terminal.process.pid, signal.SIGTSTP)
+        terminal.until(LEFT)
+        terminal.until(CURSOR_SHOWN)
+        terminal.seen = b""
+        os.kill(terminal.process.pid, signal.SIGCONT)
+        terminal.until(ENTERED)
+        terminal.until(b"fleet")
+        os.write(terminal.fd, b"q")
+        assert terminal.ended() == 0
+        assert restored(terminal.seen)
