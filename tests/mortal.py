@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,6 @@ from hsmctl.settings import Settings
 
 STRANGER = "hsmctl-transport-of-somebody-else"
 """The label of a key that looks like hsmctl's own and is not on record."""
-COPY = ("key", "copy", "data", "--from", "alpha", "--to", "beta", "--confirm", "beta")
 
 
 class Mortal:
@@ -62,11 +63,43 @@ class MortalTokens:
             yield Mortal(token, self._life)
 
 
+@dataclass(frozen=True)
+class Made:
+    """How the key to copy is made."""
+
+    words: tuple[str, ...]
+    private: bool = False
+    """It has a public half, which comes along."""
+
+
+KINDS = {
+    "aes": Made(("aes",)),
+    "hmac": Made(("generic", "--for", "hmac")),
+    "rsa": Made(("rsa",), private=True),
+    "ec": Made(("ec", "--size", "P-256"), private=True),
+    "ed25519": Made(("ed25519",), private=True),
+}
+Listed = dict[str, set[tuple[str, str | None]]]
+"""What each token holds: every object's URI and material."""
+Run = Callable[[Sequence[str], int, Mapping[str, str]], tuple[int, str, str]]
+"""Runs hsmctl as a process that ends itself after so many calls (0 lives): exit code, standard output and error."""
+
+
+def spawned(words: Sequence[str], calls: int, environ: Mapping[str, str]) -> tuple[int, str, str]:
+    """A command as a new process."""
+    command = [sys.executable, __file__, str(calls), *words]
+    ran = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    return ran.returncode, ran.stdout, ran.stderr
+
+
 class Copies:
     """Two tokens, a key to copy and bystanders, and commands over them as processes."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    words: tuple[str, ...] = ()
+    """What chooses the context of a copy."""
+
+    def __init__(self, folder: Path, kind: str = "aes", *, run: Run = spawned) -> None:
+        self.folder, self.kind, self._run = folder, KINDS[kind], run
         configuration = make_token(folder / "softhsm", "alpha", "beta")
         (folder / "pin").write_text(PASSWORD)
         (folder / "pin").chmod(0o600)
@@ -75,53 +108,81 @@ class Copies:
         self._configure({"alpha": "", "beta": ""})
         self._configure({name: self._serial(name) for name in ("alpha", "beta")})
         for token in ("alpha", "beta"):
-            self._generate(token, STRANGER)
-        self._generate("alpha", "data", "--extractable")
-        self.before = {token: self.listed(token) for token in ("alpha", "beta")}
+            self.generate(token, KINDS["aes"], STRANGER)
+        self.source, self.target, self.confirmed = "alpha", "beta", "beta"
+        self.prepare()
+        self.generate(self.source, self.kind, "data", "--extractable")
+        self.before = self.listed()
 
-    def run(self, *words: str, calls: int = 0) -> subprocess.CompletedProcess[str]:
-        """A command, which kills itself after so many calls; 0 lives."""
-        command = [sys.executable, __file__, str(calls), *words]
-        return subprocess.run(command, env=self.environ, capture_output=True, text=True, check=False)
+    def prepare(self) -> None:
+        """Set both ends of the copy, where they are not alpha and beta."""
 
-    def listed(self, token: str) -> set[tuple[str, str | None]]:
-        """What a token holds: every object's URI and material."""
-        ran = self.run("key", "list", "--on", token, "-o", "json", "--query", "keys[].[uri, fingerprint]")
-        assert ran.returncode == 0, ran.stderr
-        return {(uri.replace(f"token={token};", ""), material) for uri, material in json.loads(ran.stdout)}
+    def places(self) -> dict[str, tuple[str, ...]]:
+        """Every place whose objects are compared, and the words that lead there."""
+        return {name: ("--context", "two", "--on", name) for name in ("alpha", "beta")}
+
+    def hsmctl(self, *words: str, calls: int = 0) -> str:
+        """What a command prints, which must succeed."""
+        code, out, err = self._run(words, calls, self.environ)
+        assert code == 0, err
+        return out
+
+    def listed(self) -> Listed:
+        """What all places hold."""
+        shown = ("-o", "json", "--query", "keys[].[uri, fingerprint]")
+        found = {name: json.loads(self.hsmctl("key", "list", *at, *shown)) for name, at in self.places().items()}
+        return {name: {(_plain(uri), material) for uri, material in rows} for name, rows in found.items()}
 
     def killed(self, calls: int) -> bool:
         """Whether a copy was killed after so many calls; else it came to its end before."""
-        return self.run(*COPY, calls=calls).returncode == -signal.SIGKILL
+        code, _, err = self._run(self._copy(), calls, self.environ)
+        assert code in (0, -signal.SIGKILL), err
+        return code != 0
 
     def finished(self) -> None:
-        """The next run: afterwards the tokens hold what they held, and the copy, and nothing else."""
-        begun = self.run("operation", "list", "-o", "name").stdout.split()
-        again = ("operation", "resume", *begun, "--confirm", "beta") if begun else COPY
-        ran = self.run(*again)
-        assert ran.returncode == 0, ran.stderr
-        assert self.listed("alpha") == self.before["alpha"]
-        now, before = self.listed("beta"), self.before["beta"]
-        # SoftHSM computes no check value of what it unwraps; that the copy is the same both keys have proved.
-        assert now >= before
-        assert {uri for uri, _ in now - before} == {uri for uri, _ in self.before["alpha"] if "object=data;" in uri}
+        """The next run: afterwards every place holds what it held, and the target the copy, and nothing else."""
+        begun = self.hsmctl("operation", "list", *self.words, "-o", "name").split()
+        again = ("operation", "resume", *begun, "--confirm", self.confirmed, *self.words) if begun else self._copy()
+        self.hsmctl(*again)
+        now = self.listed()
+        for place, before in self.before.items():
+            came = now[place] - before
+            assert now[place] >= before, f"{place} lost {before - now[place]}"
+            # SoftHSM computes no check value of what it unwraps; that the copy is the same both keys have proved.
+            copied = {uri for uri, _ in self.before[self.source] if "object=data;" in uri}
+            assert {uri for uri, _ in came} == (copied if place in self.copied_to() else set())
+
+    def copied_to(self) -> tuple[str, ...]:
+        """The places that show the copy."""
+        return (self.target,)
 
     def forget(self) -> None:
         """Take the copy away again."""
-        ran = self.run("key", "delete", "data", "--on", "beta", "--now", "once more", "--confirm", "beta")
-        assert ran.returncode == 0, ran.stderr
+        at = self.places()[self.target]
+        halves = ("data", *(("pkcs11:object=data;type=public",) if self.kind.private else ()))
+        for half in halves[::-1]:
+            self.hsmctl("key", "delete", half, *at, "--now", "once more", "--confirm", self.confirmed)
 
-    def _generate(self, token: str, label: str, *more: str) -> None:
-        ran = self.run("key", "generate", "aes", "--label", label, "--on", token, *more)
-        assert ran.returncode == 0, ran.stderr
+    def generate(self, token: str, made: Made, label: str, *more: str) -> None:
+        """Make a key there."""
+        self.hsmctl("key", "generate", *made.words, "--label", label, *self.places()[token], *more)
 
-    def _serial(self, token: str) -> str:
-        ran = self.run("token", "show", "--on", token, "-o", "json", "--query", "facts.serial")
-        return str(json.loads(ran.stdout))
+    def _copy(self) -> tuple[str, ...]:
+        ends = ("--from", self.source, "--to", self.target, "--confirm", self.confirmed)
+        return "key", "copy", "data", *ends, *self.words
+
+    def _serial(self, name: str) -> str:
+        return str(json.loads(self.hsmctl("token", "show", "--on", name, "-o", "json", "--query", "facts.serial")))
 
     def _configure(self, serials: dict[str, str]) -> None:
         entries = (ENTRY.format(name=name, serial=serial, folder=self.folder) for name, serial in serials.items())
-        (self.folder / "config.toml").write_text("[context.two]\n" + "".join(entries))
+        self.tokens = "".join(entries)
+        (self.folder / "config.toml").write_text("[context.two]\n" + self.tokens)
+
+
+def _plain(uri: str) -> str:
+    """A key's URI without the token's."""
+    return re.sub(r"token=[^;]*;", "", uri)
 
 
 ENTRY = f"""

@@ -16,7 +16,6 @@ from hsmctl.domain.cluster import Backup, BackupState
 from hsmctl.domain.key import Identity, Key, Material, MaterialKind, ObjectClass
 from hsmctl.domain.key_purpose import USES
 from hsmctl.domain.plan import Action, Effect, Step
-from hsmctl.domain.sync import Replica
 from hsmctl.domain.uri import uri_of
 
 QUARANTINE = timedelta(days=7)
@@ -65,12 +64,7 @@ class Where:
     name: str
     """What the context calls it."""
     place: str
-    """What it is for good: its cluster, whose HSMs share what they hold, or its serial number."""
-
-
-def where(replica: Replica, serial: str) -> Where:
-    """The token that a replica reaches; one without a serial number is known by its name alone."""
-    return Where(name=replica.name, place=replica.realm or (serial if serial.strip("0 ") else replica.name))
+    """What it is for good (`Replica.lasting`)."""
 
 
 def change_step(key: Key, at: Where, wanted: Mapping[str, bool | bytes], says: str, why: str = "") -> Step:

@@ -46,6 +46,13 @@ class Replica:
         """Its name: what a message calls it."""
         return self.name
 
+    def lasting(self, serial: str) -> str:
+        """What the token is for good: its cluster, whose HSMs share what they hold, or its serial number.
+
+        The name is only this context's; it is what is left to a token without a serial number.
+        """
+        return self.realm or (serial if serial.strip("0 ") else self.name)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:

@@ -26,7 +26,6 @@ from hsmctl.domain.key_change import (
     renamed,
     sole_unwrapper,
     wanted_of,
-    where,
 )
 from hsmctl.domain.key_purpose import USES
 from hsmctl.domain.operation import Found
@@ -37,7 +36,7 @@ from hsmctl.errors import Conflict
 from hsmctl.ports import Clock, Journal, Token
 from hsmctl.ports_hold import Holds
 from hsmctl.services.key_attribute import KeyAttributes
-from hsmctl.services.key_door import KeyDoor
+from hsmctl.services.key_door import KeyDoor, lasting
 from hsmctl.services.operation import Reader, Runner
 from hsmctl.services.wait import Wait
 
@@ -174,8 +173,8 @@ class KeyChange:
 
         def look(replica: Replica, token: Token) -> _Chosen:
             keys = token.inventory().keys
-            serial = "" if replica.realm else token.objects.describe().serial
-            return _Chosen(replica, where(replica, serial), keys, tuple(choose(keys)))
+            at = Where(name=replica.name, place=lasting(replica, token))
+            return _Chosen(replica, at, keys, tuple(choose(keys)))
 
         found = self.door.look(scope.replicas, seconds, look)
         if not found.chosen:

@@ -140,7 +140,7 @@ class KeyCopy:
 
     def _carried(self, source: Replica, target: Replica, key: Key) -> Wait[Key]:
         """Carry one private or secret key over; as the source lists it."""
-        name = self.transport.begin(target)
+        name = self._on(target, lambda token: self.transport.begin(target, token))
         try:
             yield f"{target.name} makes a pair for the journey"
             values, there = self._on(target, lambda token: self._receive(target, token, name))
@@ -163,7 +163,7 @@ class KeyCopy:
         self.transport.sweep(source, token)
         here = token.objects.describe()
         listed = _exactly(token, key, source)
-        name = self.transport.begin(source)
+        name = self.transport.begin(source, token)
         try:
             between = self.transport.make_between(token, name)
             public: dict[str, Value] = {"class": 2, "key_type": 0, "label": name.label, "id": name.key_id, "wrap": True}

@@ -107,6 +107,11 @@ def offered(token: Token, what: str, wanted: Sequence[str], instead: Sequence[st
         raise DeviceError(what, why, "hsmctl token show", ckr=error.ckr) from error
 
 
+def lasting(replica: Replica, token: Token) -> str:
+    """What the token is for good (`Replica.lasting`), by its own word where no cluster says it."""
+    return replica.lasting("" if replica.realm else token.objects.describe().serial)
+
+
 def only(token: Token, name: KeyName, classes: Sequence[ObjectClass] = (), where: str = "") -> Key:
     """The one object that a name means on this token (`domain.key_name.choose`).
 

@@ -176,7 +176,7 @@ class KeyMove:
             sealed, data = self.formats.seal(
                 values["modulus"], values["public_exponent"], hash_name, imported.wrapped_form
             )
-            name = self.transport.begin(replica)
+            name = self.transport.begin(replica, token)
             try:
                 between = self.transport.unseal_between(token, private, sealed, hash_name, name)
                 return token.uses.unwrap(between, data, wrap, kept)

@@ -18,6 +18,7 @@ from hsmctl.domain.sync import Replica
 from hsmctl.errors import Conflict, HsmctlError
 from hsmctl.ports import Journal, Token
 from hsmctl.ports_key import Value
+from hsmctl.services.key_door import lasting
 
 _RSA_BITS = "3072"
 _KEY_WRAPS = ("AES_KEY_WRAP_KWP", "CLOUDHSM_AES_KEY_WRAP_ZERO_PAD", "AES_KEY_WRAP_PAD")
@@ -32,13 +33,15 @@ class KeyTransport:
 
     def sweep(self, replica: Replica, token: Token, keep: TransportName | None = None) -> int:
         """Destroy what earlier runs left on this token, but for the name in use; how many objects that were."""
-        left = [name for place, name in self._left() if place == _place(replica) and name != keep]
+        # The first records have the name that a context gave the token.
+        places = {replica.name, lasting(replica, token)}
+        left = [name for place, name in self._left() if place in places and name != keep]
         return sum(self.end(replica, token, name) for name in left)
 
-    def begin(self, replica: Replica) -> TransportName:
+    def begin(self, replica: Replica, token: Token) -> TransportName:
         """A name, journaled before anything of it exists."""
         name = TransportName.fresh()
-        self._record("transport-made", replica, name)
+        self._record("transport-made", replica, name, place=lasting(replica, token))
         return name
 
     def end(self, replica: Replica, token: Token, name: TransportName) -> int:
@@ -52,7 +55,7 @@ class KeyTransport:
     @contextmanager
     def pair(self, replica: Replica, token: Token) -> Iterator[Key]:
         """The private half of an RSA pair that only unwraps, gone after the context."""
-        name = self.begin(replica)
+        name = self.begin(replica, token)
         try:
             yield self.make_pair(token, name)
         finally:
@@ -108,7 +111,7 @@ class KeyTransport:
         return list(made.values())
 
     def _record(self, kind: str, replica: Replica, name: TransportName, **more: str) -> None:
-        self.journal.append(kind, {"place": _place(replica), "id": name.key_id.hex(), **more})
+        self.journal.append(kind, {"on": replica.name, "id": name.key_id.hex(), **more})
 
 
 def key_wrap(facts: TokenFacts) -> Mechanism:
@@ -151,8 +154,3 @@ def unsealed(mechanism: Mechanism, data: bytes) -> tuple[Mechanism, bytes]:
     if mechanism.name != "AES_GCM":
         return mechanism, data
     return replace(mechanism, iv=data[:GCM_IV_BYTES]), data[GCM_IV_BYTES:]
-
-
-def _place(replica: Replica) -> str:
-    """What a token is called for good: its cluster, whose HSMs share what they hold, or its own name."""
-    return replica.realm or replica.name

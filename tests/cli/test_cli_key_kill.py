@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from mortal import Copies
 
 
-@pytest.fixture(scope="module")
-def copies(tmp_path_factory: pytest.TempPathFactory) -> Copies:
-    return Copies(tmp_path_factory.mktemp("kills"))
-
-
-def test_a_copy_killed_with_keys_on_their_way_is_finished(copies: Copies) -> None:
-    assert copies.killed(13)
-    assert copies.listed("alpha") != copies.before["alpha"]
+@pytest.mark.parametrize(("kind", "calls"), [("aes", 14), ("rsa", 22), ("ec", 30)])
+def test_a_copy_killed_with_keys_on_their_way_is_finished(tmp_path: Path, kind: str, calls: int) -> None:
+    copies = Copies(tmp_path, kind)
+    assert copies.killed(calls)
+    assert copies.listed() != copies.before
     copies.finished()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hsmctl.domain.key import Identity, Key, ObjectClass
-from hsmctl.domain.key_change import change_step, disabled, named, where
+from hsmctl.domain.key_change import disabled, named
 from hsmctl.domain.sync import Replica
 
 KEY = Key(identity=Identity(ObjectClass.SECRET, b"\x01", b"data"), key_type="AES", attributes=frozenset({"encrypt"}))
@@ -32,7 +32,6 @@ def test_a_record_without_a_token_counts_on_each_until_that_one_says_more() -> N
 
 def test_a_token_is_its_cluster_or_its_serial_number_or_only_a_name() -> None:
     alone, member = Replica(name="vault"), Replica(name="hsm-a", realm="cluster-a")
-    assert where(alone, "dead01").place == "dead01"
-    assert where(alone, "0000000000000000").place == "vault"
-    assert where(member, "dead01").place == "cluster-a"
-    assert change_step(KEY, where(member, ""), {}, "").inputs["place"] == "cluster-a"
+    assert alone.lasting("dead01") == "dead01"
+    assert alone.lasting("0000000000000000") == "vault"
+    assert member.lasting("dead01") == "cluster-a"

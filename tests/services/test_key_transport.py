@@ -1,12 +1,21 @@
-"""Proves that keys are wrapped by what a token calls it, and that the IV of GCM is where whoever unwraps looks."""
+"""Proves how keys are wrapped and where the IV of GCM is, and that what a journey left is found on its own token."""
 
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import cast
 
+import pytest
+from token_fake import FakeObjects
+from world import MemoryJournal
+
+from hsmctl.domain.key import Key
 from hsmctl.domain.mechanism import Mechanism, MechanismInfo, Output, TokenFacts
+from hsmctl.domain.sync import Replica
 from hsmctl.errors import Conflict
-from hsmctl.services.key_transport import as_offered, sealed, unsealed
+from hsmctl.ports import Token
+from hsmctl.services.key_transport import KeyTransport, as_offered, sealed, unsealed
 
 
 def facts(*offered: tuple[str, str]) -> TokenFacts:
@@ -48,3 +57,42 @@ def test_the_iv_of_gcm_stands_in_front_whoever_puts_it_there() -> None:
     assert data == iv + b"wrapped"
     assert unsealed(standard, data) == (Mechanism(name="AES_GCM", iv=iv), b"wrapped")
     assert unsealed(own, data) == (own, data) == (own, sealed(own, Output(data)))
+
+
+ALPHA = Replica(name="alpha")
+
+
+class Vault(FakeObjects):
+    """A token with a serial number of its own."""
+
+    def __init__(self, serial: str) -> None:
+        self.keys: list[Key] = []
+        super().__init__(self.keys, lambda: [self.keys])
+        self._serial = serial
+        self.token = cast("Token", SimpleNamespace(objects=self))
+
+    def describe(self) -> TokenFacts:
+        return replace(super().describe(), serial=self._serial)
+
+
+def left_on(vault: Vault, transport: KeyTransport) -> None:
+    """Have a run end between making a transport key and destroying it."""
+    name = transport.begin(ALPHA, vault.token)
+    vault.create({"class": 4, "key_type": 0x1F, "label": name.label, "id": name.key_id})
+
+
+def test_what_was_left_on_a_token_is_not_looked_for_on_another_of_the_same_name() -> None:
+    transport, mine, other = KeyTransport(journal=MemoryJournal()), Vault("1111"), Vault("2222")
+    left_on(mine, transport)
+    assert transport.sweep(ALPHA, other.token) == 0
+    assert transport.sweep(ALPHA, mine.token) == 1
+    assert mine.keys == []
+    assert transport.sweep(ALPHA, mine.token) == 0
+
+
+def test_what_an_earlier_version_left_is_found_by_the_name_of_its_token() -> None:
+    journal, vault = MemoryJournal(), Vault("1111")
+    transport = KeyTransport(journal=journal)
+    left_on(vault, transport)
+    journal.written = [{**record, "place": "alpha"} for record in journal.written]
+    assert transport.sweep(ALPHA, vault.token) == 1
