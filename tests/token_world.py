@@ -65,6 +65,15 @@ class ModuleWorld(World):
         return tokens.open(module_replica(), login, time.monotonic() + seconds)
 
 
+class ProxyWorld(World):
+    """As in ModuleWorld, through p11-kit, whose every C_GetFunctionList makes a module of its own."""
+
+    def open(self, mode: str = "", login: Login = LOGIN, seconds: float = PATIENCE) -> AbstractContextManager[Token]:
+        (proxy,) = Path("/usr/lib").glob("*/p11-kit-proxy.so")
+        replica = module_replica(module=str(proxy))
+        return AgentTokens(FixedClock(), self.folder / "locks").open(replica, login, time.monotonic() + seconds)
+
+
 class NodeWorld(World):
     """The agent listens, as a lab node does."""
 
@@ -94,5 +103,5 @@ class NodeWorld(World):
             peer.communicate()
 
 
-def module_replica(token: str = f"token={LABEL}") -> Replica:
-    return Replica(name="hsm-1", address=f"module:{MODULE}?{token}")
+def module_replica(token: str = f"token={LABEL}", module: str = MODULE) -> Replica:
+    return Replica(name="hsm-1", address=f"module:{module}?{token}")

@@ -63,10 +63,10 @@ class Module:
     def __init__(self, path: str) -> None:
         """Load the library; one that cannot be loaded, or is none, is Refused."""
         self.path = path
-        function, table = ctypes.CFUNCTYPE(_WORD), ctypes.POINTER(ctypes.c_void_p)()
+        function, self.table = ctypes.CFUNCTYPE(_WORD), ctypes.POINTER(ctypes.c_void_p)()
         try:
-            ctypes.CDLL(path).C_GetFunctionList(ctypes.byref(table))
-            made = {name: function(table[place]) for name, place in _FUNCTIONS.items()}
+            ctypes.CDLL(path).C_GetFunctionList(ctypes.byref(self.table))
+            made = {name: function(self.table[place]) for name, place in _FUNCTIONS.items()}
             made["C_GetAttributeValue"].argtypes = (_WORD, _WORD, ctypes.c_void_p, _WORD)
             self.functions: dict[str, Callable[..., int]] = {**made}
         except (OSError, AttributeError, ValueError) as error:
@@ -326,10 +326,13 @@ _VALUES = _table("""
     id 102 label 003 ec_params 180 ec_point 181 modulus 120 public_exponent 122 check_value 090
     key_type 100 value_len 161 class 000
 """)
-"""The other attributes read, CKA_*; never CKA_VALUE of a key, which may be in the clear. The class is last: an
-untouched length shows that the module stopped at an attribute before it."""
+"""The other attributes read, CKA_*; never CKA_VALUE of a key, which may be in the clear. The class is last: where it is
+untouched, the module stopped at an attribute before it."""
 _ROOM = 1024
 """Bytes for each, more than most take."""
+_ROOMS = {name: ctypes.sizeof(_WORD) if name in ("key_type", "value_len", "class") else _ROOM for name in _VALUES}
+"""A number has just its own: NSS refuses it more."""
+_UNTOUCHED = b"\xff" * ctypes.sizeof(_WORD)
 _WORDS = 3 * len(_FLAGS)
 """How much of the template they take: a CK_ATTRIBUTE is three words."""
 _CKA_VALUE = 0x011
@@ -358,7 +361,7 @@ class Reader:
     def __init__(self, module: Module, session: Session) -> None:
         self._function = module.functions["C_GetAttributeValue"]
         self._session = session.handle
-        layout = [(code, 1) for code in _FLAGS.values()] + [(code, _ROOM) for code in _VALUES.values()]
+        layout = [(code, 1) for code in _FLAGS.values()] + [(code, _ROOMS[name]) for name, code in _VALUES.items()]
         self._template = (_WORD * (3 * len(layout)))()
         self._buffer = ctypes.create_string_buffer(sum(room for _, room in layout))
         address = ctypes.addressof(self._buffer)
@@ -401,10 +404,10 @@ class Reader:
 
     def _filled(self, handle: int) -> bool:
         """Whether the object is there; its attributes are in the buffer then, if need be asked for one by one."""
-        self._asked[:] = self._pristine
+        self._asked[:], self._data[-len(_UNTOUCHED) :] = self._pristine, _UNTOUCHED
         if self._get(handle, self._template, len(_FLAGS) + len(_VALUES)) == _CKR_OBJECT_HANDLE_INVALID:
             return False
-        if self._template[-1] == _ROOM:
+        if self._template[-1] != _UNAVAILABLE and self._data[-len(_UNTOUCHED) :] == _UNTOUCHED:
             for place in range(2, len(self._template), 3):
                 if self._get(handle, ctypes.byref(self._template, (place - 2) * ctypes.sizeof(_WORD)), 1):
                     self._template[place] = _UNAVAILABLE
@@ -414,8 +417,8 @@ class Reader:
         """The attributes that are no flags, None where the object has none or it did not fit."""
         place, values = len(_FLAGS), {}
         for name, length in zip(_VALUES, self._template[_WORDS + 2 :: 3]):  # noqa: B905 - `strict` is newer
-            values[name] = self._data[place : place + length].tobytes() if length <= _ROOM else None
-            place += _ROOM
+            values[name] = self._data[place : place + length].tobytes() if length <= _ROOMS[name] else None
+            place += _ROOMS[name]
         return values
 
     def _booleans(self) -> tuple[int, int]:

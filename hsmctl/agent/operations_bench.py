@@ -115,7 +115,7 @@ def _generate(
             kept.append(buffer)
             packed[3 * place : 3 * place + 3] = [attribute, ctypes.addressof(buffer), len(value)]
         arguments += [packed, _WORD(len(template))]
-    value = functions(module.path)[name](*arguments, *map(ctypes.byref, handles))
+    value = functions(module)[name](*arguments, *map(ctypes.byref, handles))
     if value:
         raise Refused(ckr_name(value), f"{name} failed")
 
@@ -145,14 +145,12 @@ class _Work(NamedTuple):
 
 def _work(module: Module, session: int, key: int, how: str, args: Mapping[str, Any], data: bytes) -> _Work:
     ready = prepared(args.get("mechanism") or {})
-    parameter = ready.parameter or b""
-    buffer = ctypes.create_string_buffer(parameter, len(parameter) or 1)
-    mechanism = (_WORD * 3)(int(ready.mechanism), ctypes.addressof(buffer) if parameter else 0, len(parameter))
-    begin, do = (functions(module.path)[name] for name in _PAIRS[how])
+    begin, do = (functions(module)[name] for name in _PAIRS[how])
     output, length = ctypes.create_string_buffer(_ROOM), _WORD(_ROOM)
+    mechanism = ready.packed()
     beginning = (_word(session), ctypes.byref(mechanism), _word(key))
     doing = (_word(session), data, _word(len(data)), ctypes.byref(output), ctypes.byref(length))
-    return _Work(how, begin, beginning, do, doing, length, (ready, buffer))
+    return _Work(how, begin, beginning, do, doing, length, (ready, mechanism))
 
 
 def _word(value: int) -> object:

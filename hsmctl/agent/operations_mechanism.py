@@ -62,6 +62,13 @@ class Prepared:
         """As python-pkcs11's methods take it."""
         return {"mechanism": self.mechanism, "mechanism_param": self.parameter}
 
+    def packed(self) -> ctypes.Array[ctypes.c_ulong]:
+        """As a CK_MECHANISM, which is good as long as this is."""
+        parameter = self.parameter or b""
+        buffer = ctypes.create_string_buffer(parameter, len(parameter) or 1)
+        self.kept.append(buffer)
+        return (_WORD * 3)(int(self.mechanism), ctypes.addressof(buffer) if parameter else 0, len(parameter))
+
     @property
     def told(self) -> dict[str, str]:
         """The IV as it is after the call: the caller's, or the one the token made."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from hsmctl.agent.inventory import Module, Operation, Reader, Refused, Session
 from hsmctl.agent.operations_mechanism import NAMES, prepared
 from hsmctl.agent.operations_token import objects, only, opened, template
-from hsmctl.agent.operations_use import functions
+from hsmctl.agent.operations_use import fitted, functions
 
 _PUBLIC_VALUES: Mapping[int, tuple[str, ...]] = {
     0: ("value", "application", "object_id"),
@@ -64,8 +65,9 @@ def wrap(module: Module, session: Session, args: Mapping[str, Any]) -> dict[str,
         by, key = (only(token, reader, args.get(name) or {}) for name in ("by", "key"))
         if not hasattr(by, "wrap_key"):
             raise Refused("CKR_KEY_FUNCTION_NOT_PERMITTED", "the key may not wrap")
-        how = prepared(args.get("mechanism") or {})
-        return {"data": by.wrap_key(key, **how.arguments).hex(), **how.told}
+        how, call = prepared(args.get("mechanism") or {}), functions(module)["C_WrapKey"]
+        which = (_WORD(session.handle), how.packed(), _WORD(by.handle), _WORD(key.handle))
+        return {"data": fitted(partial(call, *which), 0).hex(), **how.told}
 
 
 def destroy(module: Module, session: Session, args: Mapping[str, Any]) -> dict[str, object]:
@@ -123,7 +125,7 @@ def _mechanism(module: Module, slot_id: int, mechanism: int) -> dict[str, Any]:
     name = NAMES.get(int(mechanism)) or getattr(mechanism, "name", f"0x{mechanism:08X}").lstrip("_")
     told = {"number": int(mechanism), "name": name}
     info = (_WORD * 3)()
-    if functions(module.path)["C_GetMechanismInfo"](_WORD(slot_id), _WORD(int(mechanism)), info):
+    if functions(module)["C_GetMechanismInfo"](_WORD(slot_id), _WORD(int(mechanism)), info):
         return {**told, "least": None, "most": None, "uses": []}
     least, most, flags = info
     uses = [use for use, flag in _USES.items() if flags & flag]

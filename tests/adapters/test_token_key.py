@@ -1,4 +1,4 @@
-"""Proves that single objects are found, used and destroyed alike over a child process and over TLS."""
+"""Proves that single objects are found, used and destroyed alike over a child process, p11-kit and TLS."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from softhsm_token import make_token
-from token_world import ModuleWorld, NodeWorld, World
+from token_world import ModuleWorld, NodeWorld, ProxyWorld, World
 
 from hsmctl.domain.mechanism import Mechanism
 from hsmctl.errors import DeviceError
@@ -17,7 +17,7 @@ from hsmctl.ports_key import Value
 HMAC = Mechanism(name="SHA256_HMAC")
 
 
-@pytest.fixture(params=[ModuleWorld, NodeWorld])
+@pytest.fixture(params=[ModuleWorld, ProxyWorld, NodeWorld])
 def world(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setenv("SOFTHSM2_CONF", str(make_token(tmp_path / "softhsm")))
     monkeypatch.setenv("PEER_LOGINS", str(tmp_path / "logins"))
