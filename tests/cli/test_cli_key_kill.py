@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
-from mortal import Copies
+from mortal import Copies, main, spawned
 
 
-@pytest.mark.parametrize(("kind", "calls"), [("aes", 14), ("rsa", 22), ("ec", 30)])
+def near(words: Sequence[str], calls: int, environ: Mapping[str, str]) -> tuple[int, str, str]:
+    """A command in this process, or as one of its own where it is to be killed."""
+    if calls:
+        return spawned(words, calls, environ)
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        for name, value in environ.items():
+            patch.setenv(name, value)
+        code = main(0, list(words))
+    return code, out.getvalue(), err.getvalue()
+
+
+@pytest.mark.parametrize(("kind", "calls"), [("aes", 14), ("ec", 30)])
 def test_a_copy_killed_with_keys_on_their_way_is_finished(tmp_path: Path, kind: str, calls: int) -> None:
-    copies = Copies(tmp_path, kind)
+    copies = Copies(tmp_path, kind, run=near)
     assert copies.killed(calls)
     assert copies.listed() != copies.before
     copies.finished()
