@@ -133,9 +133,9 @@ class Copies:
         found = {name: json.loads(self.hsmctl("key", "list", *at, *shown)) for name, at in self.places().items()}
         return {name: {(_plain(uri), material) for uri, material in rows} for name, rows in found.items()}
 
-    def killed(self, calls: int) -> bool:
-        """Whether a copy was killed after so many calls; else it came to its end before."""
-        code, _, err = self._run(self._copy(), calls, self.environ)
+    def killed(self, calls: int, *words: str) -> bool:
+        """Whether a command, the copy, was killed after so many calls; else it came to its end before."""
+        code, _, err = self._run(words or self._copy(), calls, self.environ)
         assert code in (0, -signal.SIGKILL), err
         return code != 0
 

@@ -122,10 +122,17 @@ class Module:
         self.call("C_CloseSession", session.handle)
 
     def batches(self, session: Session, size: int = 500) -> Iterator[list[dict[str, Any]]]:
-        """Every token object the session may see, `size` at a time; one that disappears meanwhile is left out."""
-        handles, reader = self.find(session), Reader(self, session)
+        """Every token object the session may see, `size` at a time; one that disappears meanwhile is left out.
+
+        Where more is gone at the end than was missed, the token itself is going, and what was read is no list: Refused.
+        """
+        handles, reader, left = self.find(session), Reader(self, session), set()
         for start in range(0, len(handles), size):
-            yield [key for handle in handles[start : start + size] if (key := reader.read(handle))]
+            read = {handle: reader.read(handle) for handle in handles[start : start + size]}
+            left |= {handle for handle, key in read.items() if key}
+            yield [key for key in read.values() if key]
+        if len(left) < len(handles) and not (left and left <= {*self.find(session)}):
+            raise Refused("", "the token lost its objects while they were listed")
 
     def find(self, session: Session) -> list[int]:
         """The handles of all token objects, in one search that is always ended."""

@@ -17,7 +17,7 @@ from hsmctl.domain.filter import Filter, searchable
 from hsmctl.domain.key import Key, ObjectClass
 from hsmctl.domain.key_name import KeyName, choose
 from hsmctl.domain.key_purpose import parse_attributes
-from hsmctl.errors import UsageError
+from hsmctl.errors import Conflict, UsageError
 from hsmctl.settings import ContextKind
 
 if TYPE_CHECKING:
@@ -223,6 +223,9 @@ def _end(session: Session, name: str, cluster: str | None) -> End:
     if entry is not None:
         (replica,) = named(facade.token_replicas(), [name])
         return End(replica=replica, serial=entry.serial, cluster_id=entry.cluster or None)
+    if not name.startswith("hsm-"):
+        known = ", ".join(entry.name for entry in facade.context.tokens) or "none"
+        raise Conflict(f"no token {name}", f"the context has {known}", "hsmctl token list, or an HSM by its hsm- id")
     found = facade.cluster.only(cluster)
     (replica,) = named(facade.replicas(found), [name])
     lab = facade.context.kind is ContextKind.LAB

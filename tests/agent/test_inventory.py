@@ -197,3 +197,34 @@ def python_pkcs11(module: Module) -> Iterator[Session]:
     slot_id = next(slot.slot_id for slot in module.slots() if slot.label == "replica")
     with opened(module, inventory.Session(slot_id, 0)) as session:
         yield session
+
+
+class Going(Module):
+    """A module one of whose objects is gone when it is read; a second search finds `then`."""
+
+    def find(self, session: inventory.Session) -> list[int]:
+        found = super().find(session)
+        self.found, first = found, not hasattr(self, "found")
+        return [*found, 0x7FFFFFFF] if first else self.then(found)
+
+    def then(self, found: list[int]) -> list[int]:
+        return found
+
+
+class Gone(Going):
+    """By then the others are gone as well."""
+
+    def then(self, found: list[int]) -> list[int]:
+        return found[:1]
+
+
+def test_an_object_that_goes_is_left_out_and_a_token_that_goes_has_no_list(asking: Asking, module: Module) -> None:
+    for label in ("676f696e6731", "676f696e6732"):
+        asking.ok("generate", kind="aes", size="256", label=label, id="", extractable=False, attributes={})
+    slot = next(slot for slot in module.slots() if slot.label == "replica")
+    session = module.open(slot.slot_id)
+    whole = [key for batch in module.batches(session) for key in batch]
+    assert [key for batch in Going(MODULE).batches(session) for key in batch] == whole
+    with pytest.raises(Refused, match="lost its objects"):
+        list(Gone(MODULE).batches(session))
+    module.close(session)

@@ -31,16 +31,14 @@ def test_a_copy_killed_with_keys_on_their_way_is_finished(tmp_path: Path, kind: 
     copies.finished()
 
 
-def test_a_rotation_killed_once_the_key_is_made_makes_no_second_and_disables_the_old(copies: Copies) -> None:
-    assert copies.run("key", "generate", "aes", "--label", "old", "--on", "alpha").returncode == 0
-    before = copies.listed("alpha")
-    assert (
-        copies.run("key", "rotate", "old", "--label", "new", "--disable-old", "--on", "alpha", calls=6).returncode < 0
-    )
-    assert len(made := copies.listed("alpha") - before) == 1
-    begun = copies.run("operation", "list", "-o", "name").stdout.split()
-    ran = copies.run("operation", "resume", *begun)
-    assert ran.returncode == 0, ran.stderr
-    assert copies.listed("alpha") - before == made
-    shown = copies.run("key", "show", "old", "--on", "alpha", "-o", "json", "--query", "key.attributes")
-    assert "encrypt" not in shown.stdout
+def test_a_rotation_killed_once_the_key_is_made_makes_no_second_and_disables_the_old(tmp_path: Path) -> None:
+    copies, here = Copies(tmp_path, run=near), ("--on", "alpha")
+    copies.hsmctl("key", "generate", "aes", "--label", "old", *here)
+    before = copies.listed()["alpha"]
+    assert copies.killed(6, "key", "rotate", "old", "--label", "new", "--disable-old", *here)
+    assert len(made := copies.listed()["alpha"] - before) == 1
+    begun = copies.hsmctl("operation", "list", "-o", "name").split()
+    copies.hsmctl("operation", "resume", *begun)
+    assert copies.listed()["alpha"] - before == made
+    shown = copies.hsmctl("key", "show", "old", *here, "-o", "json", "--query", "key.attributes")
+    assert "encrypt" not in shown
