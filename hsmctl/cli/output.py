@@ -16,12 +16,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import BinaryIO, TextIO, TypeVar, assert_never
+from typing import TYPE_CHECKING, BinaryIO, TextIO, TypeVar, assert_never
 
-from hsmctl.cli.view import Check, Level, Origin, Page, View
 from hsmctl.encoding import encoded, indented
 from hsmctl.errors import DeviceError, ExitCode, HsmctlError, Unreachable, UsageError
 from hsmctl.words import printable
+
+if TYPE_CHECKING:
+    from hsmctl.cli.view import Check, Level, Origin, View
 
 T = TypeVar("T")
 
@@ -151,6 +153,8 @@ class Output:
     def error(self, error: HsmctlError, code: int, *, lab: bool = False) -> int:
         """Say what went wrong in the form the reader expects; the exit code that goes with it."""
         if self.format is Format.NAGIOS:
+            from hsmctl.cli.view import Level
+
             self._status(Level.UNKNOWN, f"{error} ({error.hint})" if error.hint else str(error), {}, lab=lab)
             return Level.UNKNOWN
         if self.format in (Format.JSON, Format.JSONL):
@@ -181,6 +185,8 @@ class Output:
 
     def _table(self, view: View[T], document: T, now: datetime) -> None:
         """Write text for people; where there is nothing to tabulate, say so."""
+        from hsmctl.cli.view import Page
+
         if view.nothing and not view.items(document):
             self.say(view.nothing)
         else:

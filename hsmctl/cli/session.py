@@ -9,13 +9,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from hsmctl.cli.output import Format, Output
-from hsmctl.cli.view import Origin, View
 from hsmctl.errors import Conflict, ExitCode, UsageError
 from hsmctl.secret import Secret
 from hsmctl.settings import ContextKind, Flags, Settings
 
 if TYPE_CHECKING:
     from hsmctl.bootstrap import Hsmctl
+    from hsmctl.cli.view import View
     from hsmctl.domain.plan import Plan
     from hsmctl.domain.sync import Replica
 
@@ -139,6 +139,8 @@ class Session:
         code: int = ExitCode.OK,
     ) -> int:
         """Write an answer that comes from the chosen context; the exit code, in the convention of the format."""
+        from hsmctl.cli.view import Origin
+
         context = self.hsmctl.context
         account, place = self._account or context.account_id, region or context.region
         origin = Origin(environment=context.kind, account=account, region=place)
@@ -153,6 +155,8 @@ class Session:
         warnings: tuple[str, ...] = (),
     ) -> int:
         """Write an answer that comes from this machine; the exit code."""
+        from hsmctl.cli.view import Origin
+
         chosen = ContextKind.LAB if self.names_lab else ContextKind.AWS
         origin = Origin(environment=environment or chosen, account=None, region=None)
         return self.out.answer(view, document, origin, self.unbound.clock.now(), warnings, code)
