@@ -18,6 +18,7 @@ from hsmctl.adapters.cloudhsm_cli import (
     hsms,
     quorum_tokens,
     quorum_values,
+    reported_key,
     token_path,
     users,
 )
@@ -169,6 +170,19 @@ def test_pages_of_keys_end_and_count_a_key_once() -> None:
     assert not pages.complete
     assert pages.take(data(KEYS)) is None  # the same page again would go on for ever
     assert list(pages.entries) == ["0x00000000001a2b3c"]
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        ({"manage-key-quorum-value": 2, "use-key-quorum-value": 3}, (2, 3)),
+        ({"manage-key-quorum-value": "inconsistent", "use-key-quorum-value": "inconsistent"}, (None, None)),
+        ({}, (0, None)),  # a cloudhsm-cli from before there were quorums of keys
+    ],
+)
+def test_the_approvals_of_a_key_are_numbers_or_not_known(told: dict[str, object], found: tuple[object, ...]) -> None:
+    key = reported_key({"key-reference": "0x01", "key-info": {"key-quorum-values": told}})
+    assert (key.manage_quorum, key.use_quorum) == found
 
 
 def test_an_anchor_and_the_enforcement() -> None:
