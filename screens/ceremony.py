@@ -21,7 +21,7 @@ from hsmctl.domain.operation import Operation
 from hsmctl.errors import HsmctlError
 from hsmctl.mark import Mark
 
-from .ceremony_step import RUNGS, Rung, at, evidence, mark, says
+from .ceremony_step import RUNGS, STANDS, Rung, at, evidence, mark, says
 from .cluster_facts import chains, changes
 from .column import Column
 from .command import DESCRIBE, HELP, LINE, NET, OPEN, OPERATION, Command
@@ -194,7 +194,7 @@ class CeremonyScreen(Place):
         sign_of = Mark.BAD if standing.critical else good
         lines = noted(
             sign(sign_of),
-            f"{cluster.cluster_id} is {cluster.state.upper()}: {standing.critical or standing.stage}",
+            f"{cluster.cluster_id} is {cluster.state.upper()}: {standing.critical or STANDS[standing.stage]}",
             width,
         )
         lines += changes(self.survey.estate.runs, cluster)
@@ -206,7 +206,21 @@ class CeremonyScreen(Place):
         if rung is None or self._known is None:
             return []
         lines = list(evidence(rung, self._known.ceremony, room.width))
-        return [*lines, (), *chains(self.cluster)][: room.height]
+        if rung.number == self._now:
+            lines += [(), *self._next(rung, self._known.standing, room.width)]
+        lines += [(), *chains(self.cluster)]
+        said = self._known.transcript[-max(0, room.height - len(lines) - 2) :] if room.height > len(lines) + 2 else ()
+        if said:
+            lines += [(), ((" TRANSCRIPT", Role.STRONG),), *(((f" {line}", Role.MUTED),) for line in said)]
+        return lines[: room.height]
+
+    def _next(self, rung: Rung, standing: Standing, width: int) -> list[Spans]:
+        """How the step is done from here, and from a command line."""
+        armed = self.survey.arming.armed
+        here = "enter opens its form" if armed else f":arm allows changes, then enter opens :{rung.command}"
+        kept = standing.stage is not Stage.CSR or rung.command != "csr"
+        command = standing.next if kept else f"hsmctl cluster init csr {self._cluster.cluster_id}"
+        return [*noted(("▸", Role.ACCENT), here, width), *noted(("or", Role.MUTED), command, width)]
 
     def _columns(self) -> tuple[Column[Rung], ...]:
         def drawn(rung: Rung) -> Spans:

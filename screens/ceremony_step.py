@@ -83,6 +83,20 @@ _AT = {
 """The step a ceremony is at, by where it stands; 7 is beyond the last."""
 
 
+STANDS = {
+    Stage.NO_HSM: "it has no HSM yet",
+    Stage.NO_CSR: "its HSM has shown no signing request yet",
+    Stage.CSR: "its HSM shows a signing request (CSR) that nobody has verified",
+    Stage.CHANGED: "it shows another CSR than before",
+    Stage.VERIFIED: "the CSR is verified and not signed yet",
+    Stage.SIGNED: "the CSR is signed and AWS has not been given the certificate yet",
+    Stage.SUBMITTED: "AWS looks at the certificate",
+    Stage.ACTIVE: "claimed and activated; nothing is left to do",
+    Stage.OTHER: "nothing of a ceremony can be done now",
+}
+"""Where a ceremony stands, in words; what is critical says so itself."""
+
+
 def at(standing: Standing, ceremony: Ceremony) -> int:
     """The number of the step to be done; 0 where the cluster is in a state that is none of a ceremony's."""
     if standing.stage is Stage.CSR and not ceremony.csr_sha256:
@@ -112,7 +126,7 @@ def says(rung: Rung, standing: Standing, ceremony: Ceremony) -> str:
     told = {
         "csr": f"SHA-256 {ceremony.csr_sha256[:16]}…" if ceremony.csr_sha256 else "",
         "verify": "UNVERIFIED: " + ceremony.unverified if ceremony.unverified else "both chains hold",
-        "sign": f"by {ceremony.signed_by}",
+        "sign": f"by {ceremony.signed_by}" if ceremony.signed_by else "not by this machine",
         "submit": f"{ceremony.submitted_at:%Y-%m-%d %H:%M} UTC" if ceremony.submitted_at else "",
     }
     done = rung.number < at(standing, ceremony)
@@ -122,6 +136,7 @@ def says(rung: Rung, standing: Standing, ceremony: Ceremony) -> str:
 
 def evidence(rung: Rung, ceremony: Ceremony, width: int) -> Iterator[Spans]:
     """What a step does, what to check, and what is there to be compared."""
+    yield ((f" STEP {rung.number}  {rung.title}", Role.STRONG),)
     yield from noted((" ", Role.PLAIN), rung.does, width)
     yield from noted(sign(Mark.ATTENTION), rung.check, width)
     prints = {

@@ -12,6 +12,7 @@ from textual.geometry import Size
 
 from hsmctl.domain.cluster import Backup, BackupState, Cluster, Hsm
 from hsmctl.domain.scale import emptiest_zones
+from hsmctl.domain.status_cluster import RUNNING
 from hsmctl.errors import HsmctlError
 from hsmctl.mark import Mark
 from hsmctl.words import age, counted
@@ -23,6 +24,7 @@ from .cluster_facts import backups, chains, changes
 from .column import Column
 from .command import (
     ADD,
+    CEREMONY,
     CHECK,
     COPY,
     DESCRIBE,
@@ -30,12 +32,15 @@ from .command import (
     HOLD,
     KEY,
     LINE,
+    NET,
     RELEASE,
     REMOVE,
     REPLACE,
     SYNC,
+    TIMELINE,
     Command,
     bindings,
+    claimable,
 )
 from .detail import Detail, facts, noted
 from .facts import Fact, of_cluster, of_hsm, title_of
@@ -43,11 +48,14 @@ from .glyph import Role, Spans, sign
 from .lines import Lines
 from .offload import call
 from .place import Description, Place
+from .reason import reason
 from .story import Story
 from .survey import Survey
-from .verdict import held, long
+from .verdict import held, long, next_step
 from .words import cluster_name, state_word, zone_names
 
+_FEW, _MANY = 2, 6
+"""Problems that are told above the HSMs, on a low screen and on a high one."""
 _NO_HSM = (
     (("This cluster has no HSM.", Role.STRONG),),
     (("Nothing can be signed or decrypted, and the cluster costs nothing, until one is created.", Role.MUTED),),
@@ -60,6 +68,8 @@ class ClusterScreen(Place):
     commands: ClassVar[tuple[Command, ...]] = (*Place.commands, CHECK, HOLD, RELEASE, ADD, REMOVE, REPLACE)
     BINDINGS = bindings([CHECK])
     offered: ClassVar[tuple[Command, ...]] = (SYNC, KEY, CHECK, DESCRIBE, COPY, LINE, HELP)
+    before: ClassVar[tuple[Command, ...]] = (CEREMONY, NET, DESCRIBE, COPY, TIMELINE, LINE, HELP)
+    """What is offered before anybody can use the cluster."""
 
     def __init__(self, survey: Survey, cluster: Cluster) -> None:
         self._cluster = cluster
@@ -67,6 +77,7 @@ class ClusterScreen(Place):
         self._story: Story | None = None
         self.hsms: Lines[Hsm] = Lines(self._columns(), lambda hsm: hsm.hsm_id, id="hsms", empty=_NO_HSM)
         self.verdict = Detail(id="verdict")
+        self.lately = Detail(id="lately")
         super().__init__(survey, ("fleet", cluster_name(cluster)), self.hsms)
 
     @property
@@ -79,10 +90,16 @@ class ClusterScreen(Place):
         """The id of the HSM under the cursor."""
         return self.hsms.current.hsm_id if self.hsms.current else self._cluster.cluster_id
 
+    @property
+    def offers(self) -> tuple[Command, ...]:
+        """What can be done with the cluster as it is."""
+        return self.before if claimable(self) else self.offered
+
     def body(self) -> ComposeResult:
-        """The verdict, the HSMs, the facts."""
+        """The verdict, the HSMs, the facts; where there is room beside them, what happened lately below."""
         yield self.verdict
         yield self.hsms
+        yield self.lately
         yield self.detail
 
     def on_mount(self) -> None:
@@ -95,7 +112,7 @@ class ClusterScreen(Place):
         """Show the cluster as it is now."""
         self.hsms.show(sorted(self.cluster.hsms, key=lambda hsm: (hsm.zone, hsm.hsm_id)))
         self.verdict.draw(lambda room: self._verdict(room.width))
-        self.detail.draw(self._detail)
+        self._redraw()
 
     def describe(self, width: int) -> Description | None:
         """The HSM under the cursor."""
@@ -152,19 +169,21 @@ class ClusterScreen(Place):
             self._story = await call(lambda: story.read(facade, name, runs), seconds=2 * story.SECONDS)
         except HsmctlError as error:
             self._story = Story(cut_off=(), lately=error)
-        self.detail.draw(self._detail)
+        self._redraw()
 
     @on(Lines.Moved)
-    def _moved(self) -> None:
+    def _redraw(self) -> None:
+        self.lately.draw(self._lately)
         self.detail.draw(self._detail)
 
     def _verdict(self, width: int) -> list[Spans]:
+        """What the check says, or what is to be done first; then the problems, as many as there is room for."""
         cluster, check = self.cluster, self.survey.estate.check(self.cluster)
         found = problems(cluster, self.survey.estate)
-        return [
-            *long(check, width),
-            *(line for problem in found[:2] for line in noted(sign(problem.mark), problem.text)),
-        ]
+        lines = long(check, width) if cluster.state in RUNNING else next_step(cluster, width)
+        for problem in found[: _MANY if self.has_class("-tall") else _FEW]:
+            lines += noted(sign(problem.mark), problem.text)
+        return lines
 
     def _detail(self, room: Size) -> list[Spans]:
         """What goes on, the cluster's facts, and where there is room its certificates and backups."""
@@ -173,12 +192,17 @@ class ClusterScreen(Place):
         lines = [*changes(self.survey.estate.runs, cluster)]
         lines += story.unfinished(told.cut_off, room.width) if told else ()
         lines += self._facts(room.width)
-        if told and (happened := list(story.events(told.lately, room.width))):
-            lines += [(), *happened]
+        if not self.lately.display:
+            lines += self._lately(room)
         lines += [(), *chains(cluster)]
         if isinstance(self._backups, tuple):
             lines += [(), *backups(self._backups, self._now())]
         return lines[: room.height]
+
+    def _lately(self, room: Size) -> list[Spans]:
+        """What happened in the last day."""
+        happened = list(story.events(self._story.lately, self._cluster.cluster_id, room)) if self._story else []
+        return [(), *happened] if happened else []
 
     def _facts(self, width: int) -> list[Spans]:
         return facts((*of_cluster(self.cluster), *self._backup_facts()), width)
@@ -207,13 +231,17 @@ class ClusterScreen(Place):
         def keys(hsm: Hsm) -> str:
             return held(self.survey.estate.check(self.cluster), hsm.hsm_id)
 
+        def why(hsm: Hsm) -> str:
+            return reason(self.cluster, hsm.hsm_id, self.survey.estate)
+
         return (
-            Column(heads=("HSM",), text=lambda hsm: hsm.hsm_id, draw=mark, width=19),
-            Column(heads=("ZONE",), text=zone, width=6),
-            Column(heads=("STATE",), text=lambda hsm: state_word(hsm.state), width=13),
-            Column(heads=("ADDRESS",), text=lambda hsm: hsm.address or "–", width=15),
-            Column(heads=("KEYS",), text=keys, width=10, right=True),
-            Column(heads=("INTERFACE",), text=lambda hsm: hsm.eni_id, role=Role.MUTED, width=21, room=100),
+            Column(heads=("HSM",), text=lambda hsm: hsm.hsm_id, draw=mark, width=17, grows=True),
+            Column(heads=("ZONE",), text=zone, width=4, grows=True),
+            Column(heads=("STATE",), text=lambda hsm: state_word(hsm.state), width=6, grows=True),
+            Column(heads=("ADDRESS",), text=lambda hsm: hsm.address or "–", width=11, grows=True, room=90),
+            Column(heads=("KEYS",), text=keys, width=4, right=True, grows=True),
+            Column(heads=("WHY",), text=why, width=8, grows=True),
+            Column(heads=("INTERFACE",), text=lambda hsm: hsm.eni_id, role=Role.MUTED, width=21, room=120),
         )
 
     def _now(self) -> datetime:

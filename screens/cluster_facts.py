@@ -38,15 +38,16 @@ def backups(found: Sequence[Backup], now: datetime) -> Iterator[Spans]:
     if not found:
         return
     yield ((f" BACKUPS {len(found)}", Role.STRONG),)
+    width = max(len(backup.state) for backup in found[:SHOWN])
     for backup in found[:SHOWN]:
         mark = _BACKUPS.get(backup.state, Mark.UNPROVEN)
         kept = "   kept for ever" if backup.never_expires else ""
         yield (
             (" ", Role.PLAIN),
             sign(mark),
-            (f" {backup.backup_id:<22}", Role.PLAIN),
-            (f" {backup.state.upper():<20}", Role.MUTED),
-            (f"{age(now, backup.created):>7}{kept}", Role.MUTED),
+            (f" {backup.backup_id}", Role.PLAIN),
+            (f"  {backup.state.upper():<{width}}", Role.MUTED),
+            (f"{age(now, backup.created):>8}{kept}", Role.MUTED),
         )
 
 

@@ -14,6 +14,9 @@ from .glyph import Role, Span, Spans
 
 Item = TypeVar("Item")
 
+_LONGEST = 24
+"""Characters of a word that is rather left out than cut; ids are shorter."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column(Generic[Item]):
@@ -29,7 +32,7 @@ class Column(Generic[Item]):
     draw: Callable[[Item], Spans] | None = None
     """Shows an item in more than one role."""
     grows: bool = False
-    """Whether it takes the room the others leave; of several each gets an equal part."""
+    """Whether it becomes as wide as what it shows where the others leave room; `layout` shares that."""
     right: bool = False
     """Whether its text ends at the right edge, as numbers do."""
     room: int = 0
@@ -85,10 +88,19 @@ def joined(spans: Iterable[Span]) -> Iterator[Span]:
 
 
 def _cut(spans: Spans, room: int) -> Iterator[Span]:
-    """The spans up to `room` cells, and an ellipsis."""
+    """The spans up to `room` cells, and an ellipsis; between two words where that loses no more than a word."""
     for text, role in spans:
         if cell_len(text) > room:
-            yield set_cell_size(text, room) + "…", role
+            kept = _between_words(text, set_cell_size(text, room))
+            yield kept + "…" + " " * (room - cell_len(kept)), role
             return
         yield text, role
         room -= cell_len(text)
+
+
+def _between_words(text: str, kept: str) -> str:
+    """What is kept of a text, without the beginning of a word that no longer fits: half an id names another thing."""
+    if text[len(kept) : len(kept) + 1] in ("", " "):
+        return kept
+    head, blank, tail = kept.rpartition(" ")
+    return head + blank if blank and head.strip() and len(tail) <= _LONGEST else kept

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from textual.binding import Binding, BindingType
 
 from hsmctl.domain.cluster import ClusterState
-from hsmctl.domain.status_cluster import RUNNING
+from hsmctl.domain.status_cluster import RUNNING, UNCLAIMED
 
 from .completing import paths
 
@@ -61,6 +61,11 @@ def checkable(place: Place) -> bool:
 def about_cluster(place: Place) -> bool:
     """Whether the place is about a cluster."""
     return place.cluster is not None
+
+
+def claimable(place: Place) -> bool:
+    """Whether the place's cluster, or the one under its cursor, is yet to be claimed or given its first admins."""
+    return place.cluster is not None and place.cluster.state in UNCLAIMED
 
 
 def emulated(place: Place) -> bool:

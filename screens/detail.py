@@ -123,11 +123,18 @@ class Tile:
     """Its zone or site."""
     note: str = ""
     """What is worth saying about it, such as how many keys it holds."""
+    why: str = ""
+    """What is the matter with it."""
 
 
 def tiles(shown: Sequence[Tile], room: Size) -> list[Spans]:
-    """The tiles in the roomiest form that fits: whole ids by zone, shorter ones, at last the worst ones only."""
+    """The tiles in the roomiest form that fits.
+
+    A line each with what is the matter, else whole ids by zone, shorter ones, at last the worst ones only.
+    """
     longest = max((len(tile.name) for tile in shown), default=0)
+    if any(tile.why for tile in shown) and len(shown) <= room.height and room.width >= _TWO:
+        return _told(shown, longest)
     for width, noted in ((longest, True), (9, True), (9, False), (4, False)):
         lines = _laid_out(shown, room.width, width, noted=noted)
         if len(lines) <= room.height:
@@ -191,6 +198,19 @@ def _laid_out(shown: Sequence[Tile], room: int, width: int, *, noted: bool) -> l
             for tile in members[start : start + each_line]:
                 spans += _tile(tile, width, note)
             lines.append(tuple(spans))
+    return lines
+
+
+def _told(shown: Sequence[Tile], width: int) -> list[Spans]:
+    """A line for each tile: its zone where a new one begins, what it holds, what is the matter."""
+    names = zone_names(tile.group for tile in shown)
+    margin = max(map(len, names.values())) + 2
+    note = max(len(tile.note) for tile in shown) + 1
+    lines: list[Spans] = []
+    for above, tile in zip(chain((None,), shown), shown, strict=False):
+        head = "" if above and above.group == tile.group else names[tile.group]
+        spans = ((f" {head.ljust(margin - 1)}", Role.MUTED), *_tile(tile, width, note), (tile.why, Role.PLAIN))
+        lines.append(spans)
     return lines
 
 

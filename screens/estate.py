@@ -67,6 +67,8 @@ class Judgement:
     """By replica's name, its worst cell."""
     problems: tuple[Problem, ...]
     """What the differences amount to."""
+    reasons: Mapping[str, str]
+    """By replica's name, what is the matter there in few words; only of those where something is."""
     listed: Mapping[Identity, tuple[Key, ...]]
     """What the first readable replica lists under each identity, which tells what rows that agree hold."""
 

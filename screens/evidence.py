@@ -19,6 +19,8 @@ _SAFE = "safe now: wait for the service, check again, compare counts; keep every
 _FEW = 4
 """Replicas that are named; more are counted."""
 _WORD = 11
+_TIE = "\N{NO-BREAK SPACE}"
+"""Stands between a number and its name, so that both are on one line."""
 
 Held = tuple[Key, ...]
 
@@ -63,7 +65,7 @@ def _who(group: Sequence[int], check: Check, *, whole: bool) -> str:
 
 def _named(group: Sequence[int], check: Check) -> str:
     """The replicas by number and name."""
-    return ", ".join(f"{number:02} {check.replicas[number - 1].name}" for number in group)
+    return ", ".join(f"{number:02}{_TIE}{check.replicas[number - 1].name}" for number in group)
 
 
 def _numbered(group: Sequence[int]) -> str:
@@ -95,7 +97,8 @@ def _lines(cell: Cell, shown: str, replicas: str, width: int) -> Iterable[Spans]
     """Sign and word, fingerprint, who has it."""
     mark = CELLS[cell]
     word = f" {cell:<{_WORD}}"
-    first, *more = wrap(replicas, max(20, width - 3 - len(word) - len(shown)), break_on_hyphens=False) or [""]
+    room = max(20, width - 3 - len(word) - len(shown))
+    first, *more = (line.replace(_TIE, " ") for line in wrap(replicas, room, break_on_hyphens=False) or [""])
     yield (" ", Role.PLAIN), sign(mark), (word, role(mark)), (shown, Role.MUTED), (first, Role.PLAIN)
     margin = " " * (2 + len(word) + len(shown))
     yield from (((margin + line, Role.PLAIN),) for line in more)

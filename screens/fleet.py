@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import pairwise
 from typing import ClassVar
 
 from textual import on
@@ -15,36 +16,46 @@ from hsmctl.domain.cluster import Cluster
 from hsmctl.domain.evidence import Grade
 from hsmctl.domain.status_cluster import RUNNING
 from hsmctl.domain.status_finding import Finding, Severity, Topic
-from hsmctl.errors import HsmctlError
 from hsmctl.mark import Mark
 from hsmctl.words import counted
 
+from . import blank
 from .attention import MARKS, attention, problems, standing
 from .column import Column
-from .command import CHECK, CREATE, FILTER, HELP, KEY, LINE, OPEN, SYNC, Command, bindings
+from .command import (
+    CEREMONY,
+    CHECK,
+    CREATE,
+    DESCRIBE,
+    FILTER,
+    HELP,
+    KEY,
+    LINE,
+    NET,
+    OPEN,
+    REFRESH,
+    SYNC,
+    Command,
+    bindings,
+    claimable,
+)
 from .detail import Detail, facts, noted, tiles
 from .estate import Check, Estate, Problem
 from .facts import of_cluster, of_error, title_of
 from .glyph import GRADES, Role, Spans, rank, role, sign
+from .lanes import lanes
+from .legend import with_legend
 from .lines import Lines
 from .place import Description, Place
 from .several import Several
 from .survey import Survey
-from .verdict import few_words, hsm_tiles, long, short, since
+from .verdict import few_words, hsm_tiles, long, next_step, short, since
 from .words import cluster_name, region_word, state_word
 
 _TIGHT = 7
 """Lines up to which nothing is left blank."""
 _ROOMY = 16
-"""Lines from which on the detail tells the facts, and of one of several clusters its problems."""
-
-_ASKING: Sequence[Spans] = (((f"{Mark.PENDING.glyph} asking AWS which clusters there are", Role.ACCENT),),)
-_NONE: Sequence[Spans] = (
-    (("No cluster in this account and region.", Role.STRONG),),
-    (("A cluster is a group of HSMs that hold the same keys; AWS lists none.", Role.MUTED),),
-    (("hsmctl lab up", Role.ACCENT), ("        makes one on this machine", Role.MUTED)),
-    (("hsmctl config show", Role.ACCENT), ("   says which account and region this is", Role.MUTED)),
-)
+"""Lines from which on the detail tells the facts, and the problems that the attention block has no room for."""
 
 
 class FleetScreen(Place):
@@ -57,10 +68,11 @@ class FleetScreen(Place):
     def __init__(self, several: Several) -> None:
         self._several = several
         self.clusters: Lines[Cluster] = Lines(
-            self._columns(), lambda cluster: cluster.cluster_id, id="clusters", empty=_ASKING
+            self._columns(), lambda cluster: cluster.cluster_id, id="clusters", empty=blank.ASKING
         )
         self.attention: Lines[Problem] = Lines((), _told_apart, id="attention")
         self.calm = Detail(id="calm")
+        self.lanes = Detail(id="lanes")
         super().__init__(several.surveys[0], ("fleet",), self.clusters)
 
     @property
@@ -92,18 +104,26 @@ class FleetScreen(Place):
         """The cluster's id."""
         return self.cluster.cluster_id if self.cluster else None
 
+    @property
+    def offers(self) -> tuple[Command, ...]:
+        """What can be done with the cluster under the cursor, or where there is none."""
+        if self.cluster is None:
+            return (*((DESCRIBE,) if self.estate.error else ()), REFRESH, CREATE, LINE, HELP)
+        return (OPEN, CEREMONY, NET, FILTER, LINE, HELP) if claimable(self) else self.offered
+
     def body(self) -> ComposeResult:
-        """Attention and clusters, and beside or below them the detail."""
+        """Attention and clusters, where there is room their HSMs by zone, and beside or below them the detail."""
         with Vertical(id="main"):
             yield self.calm
             yield self.attention
             yield self.clusters
+            yield self.lanes
         yield self.detail
 
     def move(self, several: Several) -> None:
         """Show the estates of other places from now on."""
         self._several = several
-        self.clusters.teach(_ASKING)
+        self.clusters.teach(blank.ASKING)
         self.clusters.show((), self._columns())
         self.hear(several.estate)
 
@@ -111,15 +131,17 @@ class FleetScreen(Place):
         """Put the worst on top."""
         estate = self.estate
         found = attention(estate)
-        self.attention.show(found, _attention_columns(len(found)))
+        self.attention.show(found, _attention_columns(found))
         self.attention.display = bool(found)
         self.calm.display = not found and bool(estate.clusters)
         self.calm.draw(lambda _: [((" ", Role.PLAIN), *_calm(estate))])
+        self.lanes.draw(self._lanes)
+        self.call_after_refresh(self._moved)
         if estate.clusters is not None:
-            self.clusters.teach(_NONE)
+            self.clusters.teach(blank.none(self.survey))
             self.clusters.show(sorted(estate.clusters, key=self._order))
         elif estate.error:
-            self.clusters.teach(_unknown(estate.error))
+            self.clusters.teach(blank.UNKNOWN)
 
     def tick(self) -> None:
         """Keep the ages true, those in the table too."""
@@ -148,23 +170,33 @@ class FleetScreen(Place):
 
     def _detail(self, room: Size) -> list[Spans]:
         """The cluster under the cursor: what is wrong with it, how that is known, its HSMs, its facts."""
-        cluster = self.cluster
+        cluster, estate = self.cluster, self.estate
         if cluster is None:
-            return []
-        check = self.estate.check(cluster)
-        found = problems(cluster, self.estate)
+            return list(blank.failed(estate.error, self.survey, room.width)) if estate.error else []
         name = (f" {cluster_name(cluster)}", Role.STRONG)
         lines: list[Spans] = [(name, (f"  {cluster.cluster_id}  {cluster.hsm_type} {cluster.mode}", Role.MUTED))]
-        if cluster.state in RUNNING:
-            lines += long(check, room.width)
-        if room.height > _ROOMY and len(self.estate.clusters or ()) > 1:
-            lines += (line for problem in found for line in noted(sign(problem.mark), problem.text, room.width))
+        lines += long(estate.check(cluster), room.width) if cluster.state in RUNNING else next_step(cluster, room.width)
+        if room.height > _ROOMY and self._hides_some:
+            for problem in problems(cluster, estate):
+                lines += noted(sign(problem.mark), problem.text, room.width)
         if room.height > _TIGHT:
             lines.append(())
-        lines += tiles(hsm_tiles(cluster, check), Size(room.width, room.height - len(lines)))
+        lines += tiles(hsm_tiles(cluster, estate), Size(room.width, room.height - len(lines)))
         if room.height > _ROOMY:
             lines += [(), *facts(of_cluster(cluster), room.width)]
         return lines
+
+    @property
+    def _hides_some(self) -> bool:
+        """Whether there are more problems than the attention block shows at once."""
+        height = self.attention.size.height
+        return 0 < height < self.attention.virtual_size.height
+
+    def _lanes(self, room: Size) -> list[Spans]:
+        """The HSMs of all clusters by zone, and what the signs mean."""
+        clusters = self.clusters.rows.items
+        shown = lanes(clusters, self.estate) if len(clusters) > 1 else ()
+        return with_legend([(), *shown], room.width, room.height)
 
     def _order(self, cluster: Cluster) -> tuple[int, str]:
         return rank(standing(cluster, self.estate)), cluster_name(cluster)
@@ -185,11 +217,11 @@ class FleetScreen(Place):
             return short(check(cluster), self._now()) if cluster.state in RUNNING else (("–", Role.MUTED),)
 
         return (
-            Column(heads=("CLUSTER",), text=cluster_name, draw=mark, width=14),
+            Column(heads=("CLUSTER",), text=cluster_name, draw=mark, width=10, grows=True),
             *self._whereabouts(),
-            Column(heads=("STATE",), text=lambda cluster: state_word(cluster.state), width=11),
+            Column(heads=("STATE",), text=lambda cluster: state_word(cluster.state), width=6, grows=True),
             Column(heads=("HSMS",), text=_hsms, draw=_hsms_drawn, width=5, right=True),
-            Column(heads=("SYNC",), text=lambda cluster: few_words(check(cluster)), draw=sync, width=20),
+            Column(heads=("SYNC",), text=lambda cluster: few_words(check(cluster)), draw=sync, width=14, grows=True),
             Column(
                 heads=("AGE",),
                 text=lambda cluster: since(check(cluster), self._now()),
@@ -244,14 +276,6 @@ class FleetScreen(Place):
         return self.survey.hsmctl.clock.now()
 
 
-def _unknown(error: HsmctlError) -> Sequence[Spans]:
-    """What to do where AWS has told of no cluster yet; why, the attention says."""
-    return (
-        (("Which clusters there are is not known.", Role.STRONG),),
-        (("next  ", Role.MUTED), (error.hint or "r asks again", Role.ACCENT)),
-    )
-
-
 def _told_apart(problem: Problem) -> tuple[str, str]:
     """What makes two problems the same across refreshes."""
     return problem.cluster.cluster_id if problem.cluster else "", problem.text
@@ -261,13 +285,16 @@ def _whose(problem: Problem) -> str:
     return cluster_name(problem.cluster) if problem.cluster else problem.where or "AWS"
 
 
-def _origin(problem: Problem) -> Spans:
-    return sign(problem.mark), (f" {_whose(problem)}", Role.STRONG)
+def _attention_columns(found: Sequence[Problem]) -> tuple[Column[Problem], ...]:
+    """Whose problem it is, quietly where the line above says so already, and the problem."""
+    again = {_told_apart(one) for above, one in pairwise(found) if _whose(above) == _whose(one)}
 
+    def origin(problem: Problem) -> Spans:
+        said = Role.MUTED if _told_apart(problem) in again else Role.STRONG
+        return sign(problem.mark), (f" {_whose(problem)}", said)
 
-def _attention_columns(count: int) -> tuple[Column[Problem], ...]:
     return (
-        Column(heads=(f"ATTENTION {count}",), text=_whose, draw=_origin, width=16),
+        Column(heads=(f"ATTENTION {len(found)}",), text=_whose, draw=origin, width=11, grows=True),
         Column(heads=("",), text=lambda problem: problem.text, width=20, grows=True),
     )
 

@@ -73,6 +73,10 @@ class Header(Widget):
         yield (f"paused {age}", Role.WARN) if paused else (age, Role.PLAIN)
 
 
+_LEADING = 2
+"""Commands at the end of the line of keys that lead to all others: `:` and the help."""
+
+
 class KeyLine(Widget):
     """The keys of a place that matter most; a click on one runs its command."""
 
@@ -96,18 +100,30 @@ class KeyLine(Widget):
     def render(self) -> Content:
         """The line."""
         spans: list[Span] = []
-        for key, command in self._commands:
+        for key, command in self._fitting():
             spans += [(f" {key} ", Role.ACCENT), (f"{command.label or command.name} ", Role.PLAIN)]
         return content([spans])
 
     def on_click(self, event: events.Click) -> None:
         """Run the command under the pointer."""
         end = 0
-        for key, command in self._commands:
-            end += len(key) + len(command.label or command.name) + 3
+        for key, command in self._fitting():
+            end += _cells(key, command)
             if event.x < end:
                 self.post_message(self.Chosen(command))
                 return
+
+    def _fitting(self) -> Sequence[tuple[str, Command]]:
+        """The commands there is room for; the last two, which lead to all others, go last."""
+        shown = list(self._commands)
+        while len(shown) > _LEADING and sum(_cells(*each) for each in shown) > self.size.width:
+            del shown[-_LEADING - 1]
+        return shown
+
+
+def _cells(key: str, command: Command) -> int:
+    """The cells of one command in the line of keys."""
+    return len(key) + len(command.label or command.name) + 3
 
 
 def _accent(context: Context) -> str:

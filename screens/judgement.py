@@ -5,6 +5,7 @@ Work for a thread: it grows with keys × replicas. It is loaded when the first r
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
@@ -12,7 +13,9 @@ from itertools import groupby
 from hsmctl.domain.evidence import Failed, Ok
 from hsmctl.domain.key import Identity, Key
 from hsmctl.domain.sync import Cell, Report, Row
+from hsmctl.errors import HsmctlError
 from hsmctl.mark import CELLS, Mark
+from hsmctl.words import counted
 
 from .estate import Agreement, Judgement, Problem
 from .glyph import rank
@@ -26,6 +29,16 @@ _WORDS = {
     Cell.HEALING: ("does not have the young", "do not have the young"),
 }
 """What one replica, or several, do that the others do not."""
+_SHORT = {
+    Cell.MISSING: "lacks",
+    Cell.DIFFERENT: "other material in",
+    Cell.ATTRIBUTES: "other attributes on",
+    Cell.CHANGING: "seen once without",
+    Cell.HEALING: "not there yet:",
+}
+"""The same beside the name of one replica."""
+_ERRNO = re.compile(r"\[Errno -?\d+\] ")
+"""What the operating system's errors begin with; their words say the same."""
 
 
 def judge(report: Report) -> Judgement:
@@ -41,6 +54,7 @@ def judge(report: Report) -> Judgement:
         agreements=tuple(_agreements(report.rows[len(different) :])),
         worst=dict(zip(names, _weakest(kinds), strict=True)) if kinds else {},
         problems=tuple(_findings(report, different)),
+        reasons=dict(_reasons(report, different)),
         listed=_listed(report),
     )
 
@@ -86,15 +100,37 @@ def _difference(cell: Cell, rows: list[Row], names: list[str]) -> Problem:
 
 
 def _unreadable(report: Report) -> Iterator[Problem]:
-    failed = [
-        (reading.replica.name, reading.outcome.error)
-        for reading in report.unreadable
-        if not reading.replica.absent and isinstance(reading.outcome, Failed)
-    ]
-    if failed:
-        name, error = failed[0]
-        brief = f"{len(failed)} unreadable"
-        text = (
-            f"{name} is unreadable: {error.why or error.what}" if len(failed) == 1 else f"{brief}; {name}: {error.why}"
-        )
-        yield Problem(mark=Mark.UNREADABLE, brief=brief, noun="sync", text=text, error=error)
+    """The replicas that could not be read, a sentence for each cause."""
+    failed: dict[str, list[tuple[str, HsmctlError]]] = {}
+    for reading in report.unreadable:
+        if not reading.replica.absent and isinstance(reading.outcome, Failed):
+            error = reading.outcome.error
+            failed.setdefault(_why(error), []).append((reading.replica.name, error))
+    for why, members in failed.items():
+        are = "is" if len(members) == 1 else "are"
+        text = f"{listed([name for name, _ in members], 2)} {are} unreadable: {why}"
+        brief = f"{len(members)} unreadable"
+        yield Problem(mark=Mark.UNREADABLE, brief=brief, noun="sync", text=text, error=members[0][1])
+
+
+def _why(error: HsmctlError) -> str:
+    return _ERRNO.sub("", error.why or error.what)
+
+
+def _reasons(report: Report, different: Sequence[Row]) -> Iterator[tuple[str, str]]:
+    """By replica what is the matter there."""
+    for place, reading in enumerate(report.readings):
+        name = reading.replica.name
+        if isinstance(reading.outcome, Failed):
+            yield name, reading.replica.absent or _why(reading.outcome.error)
+            continue
+        keys: dict[Cell, list[str]] = {}
+        for row in different:
+            if row.cells[place] in _SHORT:
+                keys.setdefault(row.cells[place], []).append(str(row.identity))
+        if keys:
+            yield name, " · ".join(f"{_SHORT[cell]} {_few(names)}" for cell, names in keys.items())
+
+
+def _few(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else counted(len(names), "key")

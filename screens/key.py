@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -24,10 +25,10 @@ from hsmctl.words import age
 
 from .column import Column
 from .command import COPY, DESCRIBE, FILTER, HELP, LINE, SYNC, Command, Takes, bindings
-from .detail import Detail, facts
+from .detail import Detail, facts, noted
 from .estate import Estate
 from .facts import Fact, of_error
-from .glyph import Role, Spans, sign
+from .glyph import Role, Spans, role, sign
 from .key_command import KEYS, MARK
 from .key_facts import of_finding, of_key
 from .lines import Lines
@@ -174,9 +175,9 @@ class KeyScreen(Place):
         self._redraw()
         try:
             self._listing, self._error = await self.survey.keys(self._cluster), None
-            self._findings = await call(partial(_judged, self._listing.inventory.keys))
+            self._findings, ordered = await call(partial(_judged, self._listing.inventory.keys))
             self.keys_table.teach(_NO_KEY)
-            self.keys_table.show(sorted(self._listing.inventory.keys, key=_order))
+            self.keys_table.show(ordered)
         except HsmctlError as error:
             self._error = error
             self.keys_table.teach(_failure(error))
@@ -205,11 +206,27 @@ class KeyScreen(Place):
         words = f"{seen} on {self._listing.replica.name}, {when} old"
         picked = len(self.keys_table.picked)
         marked: Spans = ((f"   • {picked:,} marked", Role.ACCENT),) if picked else ()
-        return *(failed or (sign(Mark.REPORTED), (f" {words}", Role.PLAIN))), *marked, ("  ", Role.PLAIN), *pending
+        shown = failed or (sign(Mark.REPORTED), (f" {words}", Role.PLAIN), *self._lint())
+        return *shown, *marked, ("  ", Role.PLAIN), *pending
+
+    def _lint(self) -> Spans:
+        """How many keys something speaks against, by the worst of it."""
+        worst = Counter(found[0].rule.severity for found in self._findings.values())
+        counts = ((SEVERITIES[each], worst[each]) for each in SEVERE if worst[each])
+        told = [(f" {mark.glyph} {count:,}", role(mark)) for mark, count in counts]
+        return (("   lint", Role.MUTED), *told) if told else ()
 
     def _detail(self, room: Size) -> list[Spans]:
         key = self.keys_table.current
-        return facts(self._facts(key), room.width)[: room.height] if key else []
+        if key is None:
+            return []
+        lines: list[Spans] = []
+        for each in self._findings.get(key.identity, ()):
+            rule, says = of_finding(each)
+            lines += noted(sign(SEVERITIES[each.rule.severity]), f"{rule}  {says}", room.width)
+        told = facts(of_key(key), room.width)
+        gap: list[Spans] = [()] if lines and len(lines) + len(told) < room.height else []
+        return [*lines, *gap, *told][: room.height]
 
     def _facts(self, key: Key) -> Iterable[Fact]:
         """What is listed about a key, and before it what speaks against that."""
@@ -231,7 +248,8 @@ class KeyScreen(Place):
             text=lambda key: _rules(found(key)),
             draw=drawn,
             order=lambda key: [SEVERE.index(each.rule.severity) for each in found(key)] or [len(SEVERE)],
-            width=9,
+            width=7,
+            grows=True,
         )
         return (*_COLUMNS[:3], lint, *_COLUMNS[3:])
 
@@ -244,12 +262,17 @@ def _order(key: Key) -> tuple[bytes, str, bytes]:
     return key.identity.label, key.identity.object_class, key.identity.key_id
 
 
-def _judged(keys: Sequence[Key]) -> Mapping[Identity, tuple[Finding, ...]]:
-    """What speaks against each key by its attributes, the worst first."""
+def _judged(keys: Sequence[Key]) -> tuple[Mapping[Identity, tuple[Finding, ...]], Sequence[Key]]:
+    """What speaks against each key by its attributes, the worst first; the keys, the worst first, then by name."""
     found: dict[Identity, tuple[Finding, ...]] = {}
     for finding in lint(keys):
         found[finding.key.identity] = (*found.get(finding.key.identity, ()), finding)
-    return found
+    return found, sorted(keys, key=lambda key: (_severity(found.get(key.identity, ())), *_order(key)))
+
+
+def _severity(found: Sequence[Finding]) -> int:
+    """The place of the worst one among the severities; beyond the last where there is none."""
+    return min((SEVERE.index(each.rule.severity) for each in found), default=len(SEVERE))
 
 
 def _rules(found: Sequence[Finding]) -> str:
@@ -274,9 +297,9 @@ def _fingerprint(key: Key) -> str:
 
 _COLUMNS: tuple[Column[Key], ...] = (
     Column(heads=("KEY",), text=lambda key: str(key.identity), role=Role.STRONG, width=20, grows=True),
-    Column(heads=("CLASS",), text=lambda key: str(key.identity.object_class), width=11),
-    Column(heads=("TYPE",), text=lambda key: key.algorithm, width=12),
-    Column(heads=("ID",), text=lambda key: key.identity.key_id.hex(), role=Role.MUTED, width=10, room=100),
-    Column(heads=("USES",), text=_uses, role=Role.MUTED, width=18, grows=True),
+    Column(heads=("CLASS",), text=lambda key: str(key.identity.object_class), width=10, grows=True, room=70),
+    Column(heads=("TYPE",), text=lambda key: key.algorithm, width=9, grows=True),
+    Column(heads=("ID",), text=lambda key: key.identity.key_id.hex(), role=Role.MUTED, width=8, grows=True, room=100),
+    Column(heads=("USES",), text=_uses, role=Role.MUTED, width=16, grows=True),
     Column(heads=("PRINT",), text=_fingerprint, role=Role.MUTED, width=8, room=100),
 )

@@ -26,6 +26,7 @@ from hsmctl.domain.filter import Filter
 
 from .column import Column, fitted, joined
 from .glyph import Role, Span, Spans, needed
+from .layout import Layout, laid_out
 from .offload import call
 from .rows import Order, Rows
 
@@ -88,7 +89,7 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
         """Called when it was sorted otherwise, or shows other columns."""
         self._identity = identity
         self._empty = tuple(empty)
-        self._layout: tuple[tuple[Column[Item], int], ...] = ()
+        self._layout: Layout[Item] = Layout()
         self._head_height = _height(columns)
         self._moved = False
         self._styles: dict[tuple[Role, str], Style] = {}
@@ -156,7 +157,7 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
 
     def renew(self) -> None:
         """Draw every line anew: what the columns show of the items has changed, an age for instance."""
-        self._strips.clear()
+        self._arrange()
         self.refresh()
 
     def get_line_filters(self) -> Sequence[LineFilter]:
@@ -172,6 +173,7 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
     def teach(self, empty: Sequence[Spans]) -> None:
         """Say this where there is no item to show."""
         self._empty = tuple(empty)
+        self._arrange()
         self._measure()
         self.refresh()
 
@@ -254,13 +256,9 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
 
     async def _sort_at(self, x: int) -> None:
         """Sort by the column there; again turns the order round, and a third time drops it."""
-        end = 0
-        for column, width in self._layout:
-            end += width + 1
-            if x < end:
-                if column.name in self.rows.sortable:
-                    await self.sort(next_order(self.rows.order, column.name))
-                return
+        column = self._layout.at(x)
+        if column is not None and column.name in self.rows.sortable:
+            await self.sort(next_order(self.rows.order, column.name))
 
     def _place_cursor(self, current: Item | None) -> None:
         """The cursor stays with its item once it was moved, and until then on the first, which is the worst."""
@@ -296,11 +294,15 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
     def _arrange(self) -> None:
         """Decide which columns are shown and how wide."""
         columns = [column for column in self.rows.columns if self._wanted(column)]
-        growing = sum(column.grows for column in columns)
-        spare = max(0, self.size.width - 1 - sum(column.width + 1 for column in columns))
         self._strips.clear()
-        self._head_height = _height(self.rows.columns)
-        self._layout = tuple((column, column.width + (spare // growing if column.grows else 0)) for column in columns)
+        self._head_height = _height(self.rows.columns) if self.rows.items or not self._empty else 0
+        self._layout = laid_out(columns, self.rows.items, self._room)
+
+    @property
+    def _room(self) -> int:
+        """Cells of a line beside the scrollbar, which stands there where not all rows fit."""
+        overflows = self._head_height + len(self._shown) > self.size.height
+        return self.size.width - (self.scrollbar_size_vertical if overflows else 0)
 
     def _wanted(self, column: Column[Item]) -> bool:
         """Whether there is room for the column and the operator has not hidden it."""
@@ -311,7 +313,7 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
         if strip is None:
             heads = (
                 fitted(((self._title(column, y, height), Role.MUTED),), width, right=column.right)
-                for column, width in self._layout
+                for column, width in self._layout.columns
             )
             strip = self._strips[~y, False] = self._strip(heads, "lines--head")
         return strip
@@ -327,18 +329,18 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
         strip = self._strips.get((row, at_cursor))
         if strip is None:
             item = self._shown[row]
-            cells = (fitted(column.spans(item), width, right=column.right) for column, width in self._layout)
+            cells = (fitted(column.spans(item), width, right=column.right) for column, width in self._layout.columns)
             picked = bool(self.marked) and self._identity(item) in self.marked
             strip = self._strip(cells, "lines--cursor" if at_cursor else "", _MARKED if picked else _SPACE)
             self._strips[row, at_cursor] = strip
         return strip
 
     def _strip(self, cells: Iterable[Iterable[Span]], over: str = "", first: Span = _SPACE) -> Strip:
-        """The cells, `first` and then a space before each, as a line as wide as the table.
+        """The cells, `first` and then blanks before each, as a line as wide as the table.
 
         `over` is the component laid over it.
         """
-        leads = chain((first,), repeat(_SPACE))
+        leads = chain((first,), repeat((" " * self._layout.gap, Role.PLAIN)))
         spans = joined(span for lead, cell in zip(leads, cells, strict=False) for span in (lead, *cell))
         segments = [Segment(text, self._style(role, over)) for text, role in spans]
         return Strip(segments).adjust_cell_length(self.size.width, self._style(Role.PLAIN, over))

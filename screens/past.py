@@ -8,17 +8,21 @@ from datetime import datetime
 from textual.geometry import Size
 
 from hsmctl.domain.sync_history import sparks, summary
+from hsmctl.mark import Mark
 from hsmctl.words import age, counted
 
 from .attention import replica_mark
 from .detail import tiles
 from .estate import Check
-from .glyph import Role, Spans, role, sign
+from .glyph import Role, Spans, rank, role, sign
 from .verdict import held, replica_tiles
 from .words import zone_names
 
-_NAMED = 30
-"""Cells that number, zone, name and count of a replica need beside its sparkline."""
+_NAMED = 28
+"""Cells that number, zone and count of a replica need beside its name, its sparkline and what is the matter."""
+_LEAST = 8
+"""Checks that are shown of a replica however narrow it is."""
+_CHECKS = "CHECKS"
 
 
 def history(check: Check, now: datetime) -> Sequence[Spans]:
@@ -34,25 +38,29 @@ def history(check: Check, now: datetime) -> Sequence[Spans]:
 
 
 def replicas(check: Check, room: Size) -> Sequence[Spans]:
-    """Every replica with what it showed in each check; tiles where there are too many or nothing was before."""
+    """Every replica with what it showed in each check and what is the matter; tiles where there are too many."""
     found = {each.replica: each.marks for each in sparks(check.past)} if len(check.past) > 1 else {}
     if not found or len(check.replicas) + 1 > room.height:
         return tiles(replica_tiles(check), room)
     names = zone_names(replica.group for replica in check.replicas)
     width = max(len(replica.name) for replica in check.replicas)
-    columns = max(8, room.width - _NAMED - width)
-    head = f"    {'REPLICA':<{width}}  ZONE        KEYS  CHECKS, NEWEST LAST"
-    lines: list[Spans] = [((head, Role.MUTED),)]
+    reasons = check.judgement.reasons if check.judgement else {}
+    left = room.width - _NAMED - width
+    columns = max(_LEAST, left - max(map(len, reasons.values())) - 2 if reasons else left)
+    past = min(columns, max(len(_CHECKS), *map(len, found.values())))
+    lines: list[Spans] = [((f"    {'REPLICA':<{width}}    ZONE        KEYS  {_CHECKS}", Role.MUTED),)]
     for number, replica in enumerate(check.replicas, 1):
         mark, marks = replica_mark(replica.name, check), found.get(replica.name, "")[-columns:]
+        well = marks.strip("▁ ") == ""
         lines.append(
             (
                 (f" {number:02} ", Role.MUTED),
                 sign(mark),
-                (f" {replica.name:<{width - 2}}", role(mark)),
-                (f"  {names[replica.group]:<6}", Role.MUTED),
-                (f"{held(check, replica.name):>10}  ", Role.PLAIN),
-                (marks, Role.ACCENT if marks.strip("▁ ") == "" else Role.WARN),
+                (f" {replica.name:<{width}}", role(mark) if rank(mark) <= rank(Mark.PENDING) else Role.PLAIN),
+                (f"  {names[replica.group]:<4}", Role.MUTED),
+                (f"  {held(check, replica.name):>10}  ", Role.PLAIN),
+                (f"{marks:<{past}}", Role.MUTED if well else Role.WARN),
+                (f"  {reasons.get(replica.name, '')}", Role.PLAIN),
             )
         )
     return lines

@@ -101,6 +101,11 @@ class Place(Screen[None]):
         """Whether it is the same place of the same context and region."""
         return isinstance(other, Place) and (other.path, other.survey) == (self.path, self.survey)
 
+    @property
+    def offers(self) -> tuple[Command, ...]:
+        """What the line of keys shows now; what does not run is left out."""
+        return self.offered
+
     def describe(self, width: int) -> Description | None:  # noqa: ARG002 - for the places that have something to tell
         """Everything known about what the cursor is on, in lines of this width."""
         return None
@@ -151,7 +156,7 @@ class Place(Screen[None]):
             now = self.survey.hsmctl.clock.now()
             app, old = self.hsmctl_app, age(now, self.aged)
             self._header.show(self.path, self.survey, old, app.several, paused=not app.every, late=len(app.outlasting))
-            self._key_line.show([(self.keys_of(command)[0], command) for command in self.offered if command.runs(self)])
+            self._key_line.show([(self.keys_of(command)[0], command) for command in self.offers if command.runs(self)])
             for line in self.query(FilterLine):
                 line.say(*self.table.counts)
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from textual.geometry import Size
+
 from hsmctl.bootstrap import Hsmctl
 from hsmctl.domain.operation import Operation, OperationState
 from hsmctl.domain.timeline import Happening, Source, Timeline, Weight
@@ -64,27 +66,33 @@ def unfinished(operations: Sequence[Operation], width: int) -> Iterator[Spans]:
         yield from noted(sign(Mark.ATTENTION), says, width)
 
 
-def events(lately: Timeline | HsmctlError, width: int) -> Iterator[Spans]:
+def events(lately: Timeline | HsmctlError, cluster_id: str, room: Size) -> Iterator[Spans]:
     """The newest events, and each source whose silence means nothing."""
     if isinstance(lately, HsmctlError):
-        yield from noted(sign(Mark.UNREADABLE), f"what happened lately is UNKNOWN: {lately}", width)
+        yield from noted(sign(Mark.UNREADABLE), f"what happened lately is UNKNOWN: {lately}", room.width)
         return
     kept = [each for each in lately.happenings if _matters(each)]
-    if kept:
+    shown = list(reversed(kept[-max(SHOWN, room.height // 3) :]))
+    if shown:
         yield (" EVENTS of the last day", Role.STRONG), ("   t shows all", Role.MUTED)
-    for each in reversed(kept[-SHOWN:]):
+    who = max((len(_who(each)) for each in shown), default=0)
+    for each in shown:
         mark = Mark.BAD if each.failed else Mark.ATTENTION if each.weight is Weight.ALARM else Mark.REPORTED
-        who = each.who.rpartition("/")[2]
+        about = [name for name in each.on if name != cluster_id and name not in each.says]
         yield (
             (" ", Role.PLAIN),
             sign(mark),
-            (f" {each.at:%m-%d %H:%M}  ", Role.MUTED),
-            (f"{each.says}  ", Role.PLAIN),
-            (f"{who}  {' '.join(shortened(name, 12) for name in each.on[:2])}", Role.MUTED),
+            (f" {each.at:%m-%d %H:%M}  {_who(each):<{who}}  ", Role.MUTED),
+            (each.says.replace(cluster_id, "this cluster"), Role.PLAIN),
+            ("".join(f"  {shortened(name, 20)}" for name in about[:2]), Role.MUTED),
         )
     for place in lately.unread:
         why = place.error or place.remark
-        yield from noted(sign(Mark.UNREADABLE), f"events UNKNOWN: {place.source} ({place.name}): {why}", width)
+        yield from noted(sign(Mark.UNREADABLE), f"events UNKNOWN: {place.source} ({place.name}): {why}", room.width)
+
+
+def _who(event: Happening) -> str:
+    return event.who.rpartition("/")[2]
 
 
 def _matters(event: Happening) -> bool:

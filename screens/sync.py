@@ -19,6 +19,7 @@ from .detail import Detail, noted
 from .estate import Agreement, Check
 from .evidence import evidence, title_of
 from .glyph import Role, Spans, sign
+from .legend import with_legend
 from .lines import Lines
 from .matrix import Line, columns, identity, lines
 from .past import history, replicas
@@ -126,8 +127,9 @@ class SyncScreen(Place):
         await bundle(self, name)
 
     def on_resize(self) -> None:
-        """Make the columns for the new width."""
+        """Make the columns for the new width, which the table has once everything is laid out."""
         self._fill()
+        self.call_after_refresh(self._fill)
 
     def _fill(self) -> None:
         check = self.check
@@ -150,12 +152,12 @@ class SyncScreen(Place):
     def _detail(self, room: Size) -> list[Spans]:
         line = self.matrix.current
         if line is None or isinstance(line, Agreement):
-            return list(replicas(self.check, room))
+            return with_legend(list(replicas(self.check, room)), room.width, room.height)
         lines = [((" ", Role.PLAIN), (title_of(line), Role.STRONG)), *evidence(line, self.check, room.width)]
         below = room.height - len(lines) - 1
         if below > len(self.check.replicas):
             lines += [(), *replicas(self.check, Size(room.width, below))]
-        return lines[: room.height]
+        return with_legend(lines, room.width, room.height)[: room.height]
 
 
 def _words(check: Check) -> tuple[Spans, ...]:

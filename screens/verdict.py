@@ -5,15 +5,18 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from hsmctl.domain.cluster import Cluster
+from hsmctl.domain.cluster import Cluster, ClusterState
 from hsmctl.domain.evidence import Ok
+from hsmctl.domain.status_cluster import UNCLAIMED
 from hsmctl.mark import Mark
 from hsmctl.words import age, counted
 
 from .attention import hsm_mark, replica_mark, verdict
-from .detail import Tile
-from .estate import Check
+from .command import CEREMONY
+from .detail import Tile, noted
+from .estate import Check, Estate
 from .glyph import Role, Spans, role, sign
+from .reason import reason
 
 if TYPE_CHECKING:
     from hsmctl.domain.sync import Report
@@ -47,6 +50,15 @@ def long(check: Check, width: int) -> list[Spans]:
     return [(*what, (f"   {facts}", Role.MUTED))]
 
 
+def next_step(cluster: Cluster, width: int) -> list[Spans]:
+    """What is to be done with a cluster that nobody can use yet."""
+    if cluster.state not in UNCLAIMED:
+        return []
+    initialized = cluster.state is ClusterState.INITIALIZED
+    what = "sets the first admins' passwords" if initialized else "claims it step by step"
+    return noted((f"▸ {CEREMONY.key}", Role.ACCENT), f"{what}; until then it holds no key and nobody can use it", width)
+
+
 def since(check: Check, now: datetime) -> str:
     """How old the verdict is, or that a new one is coming."""
     return Mark.PENDING.glyph if check.running else age(now, check.at)
@@ -76,19 +88,27 @@ def few_words(check: Check) -> str:
     return str(report.verdict)
 
 
-def hsm_tiles(cluster: Cluster, check: Check) -> list[Tile]:
+def hsm_tiles(cluster: Cluster, estate: Estate) -> list[Tile]:
     """A tile for each HSM of the cluster."""
-    hsms = sorted(cluster.hsms, key=lambda hsm: (hsm.zone, hsm.hsm_id))
+    check = estate.check(cluster)
     return [
-        Tile(mark=hsm_mark(hsm, check), name=hsm.hsm_id, group=hsm.zone, note=_note(check, hsm.hsm_id)) for hsm in hsms
+        Tile(
+            mark=hsm_mark(hsm, check),
+            name=hsm.hsm_id,
+            group=hsm.zone,
+            note=_note(check, hsm.hsm_id),
+            why=reason(cluster, hsm.hsm_id, estate),
+        )
+        for hsm in sorted(cluster.hsms, key=lambda hsm: (hsm.zone, hsm.hsm_id))
     ]
 
 
 def replica_tiles(check: Check) -> list[Tile]:
     """A tile for each replica of a check."""
     replicas = ((replica.name, replica.group) for replica in check.replicas)
+    reasons = check.judgement.reasons if check.judgement else {}
     return [
-        Tile(mark=replica_mark(name, check), name=name, group=group, note=_note(check, name))
+        Tile(mark=replica_mark(name, check), name=name, group=group, note=_note(check, name), why=reasons.get(name, ""))
         for name, group in replicas
     ]
 

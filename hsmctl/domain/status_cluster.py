@@ -23,6 +23,8 @@ RUNNING = frozenset(
     }
 )
 """States in which a cluster has users, so that its keys can be read."""
+UNCLAIMED = frozenset({ClusterState.UNINITIALIZED, ClusterState.INITIALIZE_IN_PROGRESS, ClusterState.INITIALIZED})
+"""States before the first admin has a password: a ceremony is to be begun or to be ended."""
 
 
 def of_state(cluster: Cluster) -> Iterator[Finding]:

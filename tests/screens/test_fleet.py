@@ -143,7 +143,7 @@ async def test_an_empty_estate_teaches() -> None:
     world.plane.held.clear()
     async with opened(world) as stage:
         await stage.sees("No cluster")
-        await stage.sees("hsmctl lab up")
+        await stage.sees_line(":arm, :create", "makes one here")
 
 
 async def test_only_a_lab_is_checked_without_being_asked() -> None:

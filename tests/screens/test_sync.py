@@ -69,7 +69,7 @@ async def test_a_replica_that_hangs_delays_only_its_own_column() -> None:
     async with opened(world, settled=False) as stage:
         await stage.sees("3/3")
         await stage.pilot.press("s")
-        await stage.sees_line("◍ 5 keys agree", "2/3 ◍", "◌")
+        await stage.sees_line("◍ 5 keys agree", "2/3  ◍", "◌")
         await stage.sees("so far")
         await stage.misses("in sync")
         answer.set()
