@@ -77,7 +77,6 @@ KINDS = {
     "hmac": Made(("generic", "--for", "hmac")),
     "rsa": Made(("rsa",), private=True),
     "ec": Made(("ec", "--size", "P-256"), private=True),
-    "ed25519": Made(("ed25519",), private=True),
 }
 Listed = dict[str, set[tuple[str, str | None]]]
 """What each token holds: every object's URI and material."""

@@ -128,3 +128,26 @@ def test_a_key_wrapped_by_one_is_unwrapped_by_the_other(world: TokenWorld) -> No
         world.ok("key", "encrypt", key, "data", "--algorithm", "aes-cbc", "--out", f"{key}.enc", *here)
         world.ok("key", "decrypt", "our-data", f"{key}.enc", "--algorithm", "aes-cbc", "--out", f"{key}.dec", *here)
         assert (world.folder / f"{key}.dec").read_bytes() == (world.folder / "data").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "cipher", "iv"),
+    [("aes-kw", "-id-aes256-wrap", "A6" * 8), ("aes-kwp", "-id-aes256-wrap-pad", "A65959A6")],
+)
+def test_openssl_wraps_and_unwraps_as_we_do_with_a_key_known_to_both(
+    world: TokenWorld, algorithm: str, cipher: str, iv: str
+) -> None:
+    kek, value, here = os.urandom(32), os.urandom(32), ("--on", "shared")
+    for name, data in (("kek", kek), ("value", value)):
+        (world.folder / f"{algorithm}-{name}").write_bytes(data)
+    world.ok("key", "import", f"{algorithm}-kek", "--kind", "aes", "--label", f"{algorithm}-kek", "--for", "kek", *here)
+    names = ("--kind", "aes", "--label", f"{algorithm}-value")
+    world.ok("key", "import", f"{algorithm}-value", *names, "--extractable", *here)
+    wrapping = ("--by", f"{algorithm}-kek", "--algorithm", algorithm)
+    world.ok("key", "wrap", f"{algorithm}-value", *wrapping, "--out", f"{algorithm}-ours", *here)
+    openssl = ("openssl", "enc", cipher, "-K", kek.hex(), "-iv", iv)
+    assert tool(world.folder, *openssl, "-d", "-in", f"{algorithm}-ours") == value
+    theirs = tool(world.folder, *openssl, stdin=value)
+    (world.folder / f"{algorithm}-theirs").write_bytes(theirs)
+    world.ok("key", "unwrap", f"{algorithm}-theirs", *wrapping, "--kind", "aes", "--label", f"{algorithm}-back", *here)
+    assert theirs == (world.folder / f"{algorithm}-ours").read_bytes()
