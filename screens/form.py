@@ -17,7 +17,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.events import DescendantFocus
+from textual.events import DescendantFocus, Key
 from textual.message import Message
 from textual.reactive import reactive
 from textual.screen import ModalScreen
@@ -42,10 +42,6 @@ _NO, _YES = "no", "yes"
 class Choice(Widget, can_focus=True):
     """One of several words: the arrows go through them, a letter goes to the next that begins so."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("right,space,l", "turn(1)", "the next one", show=False),
-        Binding("left,h", "turn(-1)", "the one before", show=False),
-    ]
     value: reactive[str] = reactive("")
 
     class Changed(Message):
@@ -62,8 +58,12 @@ class Choice(Widget, can_focus=True):
         spans: Spans = (("‹ ", Role.MUTED), (self.value or "–", Role.STRONG), (" ›", Role.MUTED))
         return content([(*spans, (f"   {place} of {len(self._choices)}", Role.MUTED))])
 
-    def action_turn(self, by: int) -> None:
-        """Go on through the words."""
+    def on_key(self, event: Key) -> None:
+        """Go on through the words: no binding, which would be looked for where the cursor is by then."""
+        by = {"right": 1, "space": 1, "l": 1, "left": -1, "h": -1}.get(event.key)
+        if by is None:
+            return
+        event.stop()
         self.value = self._choices[(self._choices.index(self.value) + by) % len(self._choices)]
 
     def watch_value(self) -> None:

@@ -12,6 +12,7 @@ from hsmctl.screens.confirm import ConfirmScreen
 from hsmctl.screens.form import Choice, FormScreen
 from hsmctl.screens.key_command import KEYS
 from stage import Stage, opened
+from textual.events import Key
 from textual.widgets import Input
 from world import World, aes
 
@@ -83,6 +84,16 @@ async def test_the_arrows_choose_and_say_what_a_field_means() -> None:
         await stage.sees("‹ generic ›", "3 of")
         await stage.pilot.press("left", "left", "down")
         await stage.sees("CKA_LABEL, by which people find it.")
+
+
+async def test_keys_that_are_typed_ahead_go_where_they_were_meant() -> None:
+    async with _at_keys(World()) as stage:
+        await stage.enter("generate")
+        await stage.sees("‹ – ›")
+        for key in ("right", "down", "x", "down", "2"):
+            stage.app.post_message(Key(key, key if len(key) == 1 else None))
+        await stage.sees_line("kind *", "‹ aes ›")
+        await stage.sees_line("$ hsmctl", "--label=x --size=2")
 
 
 async def test_what_is_missing_is_said_and_escape_does_nothing() -> None:
