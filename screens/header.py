@@ -73,7 +73,7 @@ class Header(Widget):
         yield (f"paused {age}", Role.WARN) if paused else (age, Role.PLAIN)
 
 
-_LEADING = 2
+_LEADING = 3
 """Commands at the end of the line of keys that lead to all others: `:` and the help."""
 
 
@@ -114,7 +114,7 @@ class KeyLine(Widget):
                 return
 
     def _fitting(self) -> Sequence[tuple[str, Command]]:
-        """The commands there is room for; the last two, which lead to all others, go last."""
+        """The commands there is room for; the last three, which lead to all others, go last."""
         shown = list(self._commands)
         while len(shown) > _LEADING and sum(_cells(*each) for each in shown) > self.size.width:
             del shown[-_LEADING - 1]

@@ -120,10 +120,10 @@ class CommandLine(Vertical):
     def on_mount(self) -> None:
         """Begin with what is typed already."""
         name, space, _ = self._beginning.partition(" ")
+        self._offer(name + space)
         if space:
             self._completion.begin(name + space)
         self._put(self._beginning)
-        self._offer(name + space)
 
     def take_keyboard(self) -> None:
         """Let the operator type, from the next key on."""

@@ -45,7 +45,7 @@ def safe(ran: Ran) -> bool:
 @pytest.mark.parametrize("form", ["table", "wide", "json", "jsonl", "name"])
 def test_labels_are_shown_escaped(command: tuple[str, ...], form: str) -> None:
     ran = hsmctl(hostile(), *command, "-o", form)
-    assert ran.code in (ExitCode.OK, ExitCode.NO)
+    assert ran.code in (ExitCode.OK, ExitCode.NO, ExitCode.PARTIAL)
     assert safe(ran)
 
 
