@@ -45,6 +45,13 @@ class Terminal:
             pass
         return self.process.returncode
 
+    def stopped(self) -> None:
+        """Read until the process does not run any more: a shell takes nothing up again before."""
+        end = time.monotonic() + 60
+        while Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+            assert time.monotonic() < end, self.seen[-500:]
+            self._read()
+
     def resize(self, rows: int, columns: int) -> None:
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
@@ -164,6 +171,7 @@ def test_stopped_and_taken_up_again_it_hands_the_terminal_over_and_draws_anew(tm
         os.kill(terminal.process.pid, signal.SIGTSTP)
         terminal.until(LEFT)
         terminal.until(CURSOR_SHOWN)
+        terminal.stopped()
         terminal.seen = b""
         os.kill(terminal.process.pid, signal.SIGCONT)
         terminal.until(ENTERED)
