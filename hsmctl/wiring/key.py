@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from hsmctl.adapters.key_format import CryptographyFormats
     from hsmctl.domain.key import Key
     from hsmctl.domain.sync import Replica
     from hsmctl.ports import Clock, Journal, Login, Tokens
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from hsmctl.ports_sync import History
     from hsmctl.services.console import ConsoleService
     from hsmctl.services.key import KeyService
+    from hsmctl.services.key_certificate import KeyCertificates
+    from hsmctl.services.key_door import KeyDoor
     from hsmctl.services.key_services import KeyServices
     from hsmctl.services.sync import SyncService
 
@@ -30,16 +33,11 @@ def key_services(
     key: Callable[[], KeyService],
     beside: Callable[[str], Sequence[Replica]],
 ) -> KeyServices:
-    """Work on single keys; `guard` refuses a change that the context forbids, `place` finds a replica by its name.
-
-    `beside` are the replicas of a cluster, of which `key` asks whether they have what came to one of them.
-    """
-    from hsmctl.adapters.key_certificate import CryptographyCertificates
+    """Work on single keys; `guard` refuses what the context forbids, `place` finds a replica, `beside` a cluster's."""
     from hsmctl.adapters.key_format import CryptographyFormats
     from hsmctl.services.key_arrival import KeyArrival
     from hsmctl.services.key_attribute import KeyAttributes
     from hsmctl.services.key_bench import KeyBench
-    from hsmctl.services.key_certificate import KeyCertificates
     from hsmctl.services.key_change import KeyChange
     from hsmctl.services.key_copy import KeyCopy
     from hsmctl.services.key_derive import KeyDerive
@@ -54,15 +52,9 @@ def key_services(
 
     door, formats = KeyDoor(clock=clock, tokens=tokens, login=login), CryptographyFormats()
     transport, attributes = KeyTransport(journal=journal), KeyAttributes(console=console, login=login)
-
-    def bill(token: str, keys: Sequence[Key]) -> bytes:
-        from hsmctl.adapters.key_bill import bill_of_keys
-
-        return bill_of_keys(token, keys, clock.now())
-
     change = KeyChange(clock=clock, door=door, journal=journal, attributes=attributes, holds=holds, place=place)
     return KeyServices(
-        bill=bill,
+        bill=_bill(clock),
         door=door,
         formats=formats,
         use=KeyUse(door=door, formats=formats),
@@ -74,8 +66,26 @@ def key_services(
         lint=KeyLint(clock=clock, journal=journal, history=history, console=console, login=login),
         change=change,
         rotate=KeyRotate(door=door, journal=journal, change=change, key=key, place=place),
-        certificates=KeyCertificates(door=door, formats=formats, maker=CryptographyCertificates(clock)),
+        certificates=_certificates(clock, door, formats),
     )
+
+
+def _bill(clock: Clock) -> Callable[[str, Sequence[Key]], bytes]:
+    """Writes the bill of a token's keys; its library is imported by whoever asks for one."""
+
+    def bill(token: str, keys: Sequence[Key]) -> bytes:
+        from hsmctl.adapters.key_bill import bill_of_keys
+
+        return bill_of_keys(token, keys, clock.now())
+
+    return bill
+
+
+def _certificates(clock: Clock, door: KeyDoor, formats: CryptographyFormats) -> KeyCertificates:
+    from hsmctl.adapters.key_certificate import CryptographyCertificates
+    from hsmctl.services.key_certificate import KeyCertificates
+
+    return KeyCertificates(door=door, formats=formats, maker=CryptographyCertificates(clock))
 
 
 def key_service(
