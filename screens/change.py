@@ -38,13 +38,14 @@ async def _propose(place: Place, make: Callable[[], Plan]) -> None:
 
 
 async def confirm_and_begin(place: Place, plan: Plan) -> bool:
-    """Show a plan, with who else changed its cluster lately, and, once it is confirmed, have it carried out.
+    """Show a plan, with what else goes on where it changes something, and, once it is confirmed, have it carried out.
 
     Whether it was confirmed.
     """
     from .confirm import ConfirmScreen
 
-    plan = await call(lambda: place.survey.hsmctl.timeline.warned(plan), seconds=PLAN_SECONDS)
+    facade = place.survey.hsmctl
+    plan = await call(lambda: facade.operations.hindered(facade.timeline.warned(plan)), seconds=PLAN_SECONDS)
     confirmed = await place.app.push_screen_wait(ConfirmScreen(plan))
     if confirmed is not None and _still_armed(place):
         place.hsmctl_app.begin(place.survey.apply(confirmed))

@@ -28,6 +28,7 @@ from .glyph import ROLES, Spans
 from .header import Header, KeyLine
 from .lines import Lines
 from .prompt import CommandLine, FilterLine
+from .refusal import hindrance, named, refusal
 from .survey import Survey
 
 if TYPE_CHECKING:
@@ -231,7 +232,7 @@ class Place(Screen[None]):
                 lambda line: completions(line, self.available_commands(), self.arguments),
                 self.hsmctl_app.remembered.lines,
                 beginning,
-                lambda line: says(line, self.available_commands()),
+                lambda line: says(line, self.available_commands()) or hindrance(line.strip().partition(" ")[0], self),
             )
             await self.mount(line, before=self._key_line)
             line.take_keyboard()
@@ -306,7 +307,7 @@ class Place(Screen[None]):
         name, _, argument = event.line.partition(" ")
         command = named(name, self.available_commands())
         if name and command is None:
-            event.asked.refuse(f"{name}: no such command here; ? lists what there is")
+            event.asked.refuse(refusal(name, self))
             return
         await event.asked.remove()
         self.table.focus()
@@ -329,10 +330,3 @@ class Place(Screen[None]):
     def _only_cluster(self) -> Cluster | None:
         clusters = self.estate.clusters or ()
         return clusters[0] if len(clusters) == 1 else None
-
-
-def named(name: str, commands: Sequence[Command]) -> Command | None:
-    """The command of this name, in the plural too, or the only one that begins so."""
-    exact = next((command for command in commands if command.name in (name, name.removesuffix("s"))), None)
-    beginning = [command for command in commands if name and command.name.startswith(name)]
-    return exact or (beginning[0] if len(beginning) == 1 else None)

@@ -11,7 +11,8 @@ from textual.pilot import Pilot
 from hsmctl.errors import UsageError
 
 from .app import HsmctlApp
-from .place import Place, named
+from .place import Place
+from .refusal import named
 
 _log = logging.getLogger(__name__)
 

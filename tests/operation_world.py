@@ -11,14 +11,14 @@ BEGUN = "01KAT3Y7Q0000000000000000A"
 OTHER = "cluster-zzzzzzzzzzz"
 
 
-def with_operation(world: World) -> World:
-    """The world, in whose journal an operation on another cluster has begun and got as far as its second step."""
+def with_operation(world: World, cluster_id: str = OTHER) -> World:
+    """The world, in whose journal an operation on a cluster has begun and got as far as its second step."""
     plan = Plan(
-        title=f"add 1 HSM to {OTHER}",
+        title=f"add 1 HSM to {cluster_id}",
         region=REGION,
         account=ACCOUNT,
         made_at=NOW,
-        cluster_id=OTHER,
+        cluster_id=cluster_id,
         preconditions=(Precondition(what="nobody joins or leaves", holds=True),),
         steps=(
             Step(action=Action.CREATE_HSM, says="create an HSM", states=frozenset({ClusterState.ACTIVE})),

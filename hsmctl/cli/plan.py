@@ -129,12 +129,13 @@ def carry_out(session: Session, wish: Wish, make: Callable[[], Plan]) -> int:
         UsageError: it was not confirmed.
     """
     begin(session, wish)
-    plan = session.hsmctl.timeline.warned(make())
-    if wish.dry_run:
-        return session.show(PLAN, shown(plan), region=plan.region, code=_readiness(plan))
+    facade, plan = session.hsmctl, make()
     if session.hand_over is not None:
         session.hand_over(plan)
         return ExitCode.OK
+    plan = facade.operations.hindered(facade.timeline.warned(plan))
+    if wish.dry_run:
+        return session.show(PLAN, shown(plan), region=plan.region, code=_readiness(plan))
     for line in _lines(shown(plan)):
         session.out.say(line)
     from hsmctl.services.operation import check_met
@@ -142,7 +143,6 @@ def carry_out(session: Session, wish: Wish, make: Callable[[], Plan]) -> int:
     check_met(plan)
     if plan.destructive:
         confirm(plan.title, plan.confirmation, wish.confirm)
-    facade = session.hsmctl
     finished = narrated(session, facade.operations.apply(plan, facade.playbook(plan.noun)))
     return session.show(CHANGE, changed(finished, plan), region=plan.region)
 

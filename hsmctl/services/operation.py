@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hsmctl.domain.cluster import Cluster, legal_now
 from hsmctl.domain.event import Event, Finished, Progress, Started, StepDone, StepStarted
@@ -165,6 +165,10 @@ class Operations:
             if each.state is OperationState.OPEN and (each.target, each.plan.account) == (plan.target, plan.account)
         )
 
+    def hindered(self, plan: Plan) -> Plan:
+        """The plan with a condition that does not hold for each open operation on what it would change."""
+        return replace(plan, preconditions=(*map(self._ended, self.open_on(plan)), *plan.preconditions))
+
     def holder(self, operation: Operation) -> int | None:
         """The process of this machine that is at an open operation, if one is."""
         return self.locks.holder(operation.plan.target) if operation.state is OperationState.OPEN else None
@@ -181,6 +185,16 @@ class Operations:
                 f"{operation.operation_id}: {operation.plan.title}",
                 f"hsmctl operation resume {operation.operation_id}, or abandon it",
             )
+
+    def _ended(self, operation: Operation) -> Precondition:
+        """That an open operation has ended, which it has not."""
+        name, process = operation.operation_id, self.holder(operation)
+        return Precondition(
+            what=f"no other operation is open on {operation.target}",
+            holds=False,
+            why=f"{name}: {operation.plan.title}" + (f" (process {process} is at it)" if process else ""),
+            way_out="wait until it has ended" if process else f"hsmctl operation resume {name}, or abandon it",
+        )
 
     def _run(self, operation: Operation, playbook: Playbook) -> Iterator[Event]:
         yield Started(operation.operation_id, operation.plan)

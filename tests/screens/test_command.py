@@ -101,6 +101,9 @@ async def test_the_line_completes_names_and_clusters_and_refuses_what_there_is_n
         await stage.enter("nonsense")
         await stage.sees("no such command here")
         await stage.press("escape")
+        await stage.enter("remove")
+        await stage.sees("remove belongs to another place: :cluster")
+        await stage.press("escape")
         await stage.enter("keys nobody")
         await stage.sees("no cluster is called nobody")
 

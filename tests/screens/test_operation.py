@@ -8,6 +8,7 @@ from threading import Event
 
 from hsmctl.screens.confirm import ConfirmScreen
 from hsmctl.screens.operation import OperationScreen
+from operation_world import BEGUN, with_operation
 from stage import Stage, staged
 from textual.widgets import Button
 from timeline_world import event
@@ -20,7 +21,7 @@ async def test_nothing_changes_before_arming(tmp_path: Path) -> None:
     async with staged(World().hsmctl(folder=tmp_path)) as stage:
         await stage.press("enter")
         await stage.enter("add")
-        await stage.sees("no such command here")
+        await stage.sees("add changes something: :arm allows that")
         names = [command.name for command in stage.app.screen.available_commands()]  # type: ignore[attr-defined]
         assert not {"add", "remove", "replace"} & set(names)
 
@@ -54,6 +55,19 @@ async def test_cancel_and_escape_change_nothing(tmp_path: Path) -> None:
             await stage.misses("create an HSM")
         assert len(world.plane.held[CLUSTER].hsms) == 3
         assert stage.app.survey.estate.runs == ()
+
+
+async def test_an_operation_that_is_open_already_stands_in_the_way_and_is_named_before_anything_is_typed(
+    tmp_path: Path,
+) -> None:
+    world = with_operation(World(), CLUSTER)
+    async with staged(world.hsmctl(folder=tmp_path), (100, 34)) as stage:
+        await _armed_at_cluster(stage)
+        await stage.enter("add")
+        await stage.sees_line("✖ no other operation is open on", CLUSTER)
+        await stage.sees_line("way out: hsmctl operation resume", BEGUN)
+        await stage.sees("1 condition cannot be waived")
+        assert not stage.app.screen.query("#apply")
 
 
 async def test_what_cannot_be_undone_takes_the_end_of_the_id() -> None:

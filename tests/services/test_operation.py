@@ -201,6 +201,8 @@ def test_an_open_operation_makes_a_new_plan_a_conflict_until_it_is_abandoned(est
     with pytest.raises(Conflict, match="open operation") as refused:
         list(estate.operations("OP2").apply(plan(), estate.playbook))
     assert "operation resume OP1" in refused.value.hint
+    hindered = estate.operations().hindered(plan()).preconditions[0]
+    assert (hindered.met, hindered.waiver, hindered.why) == (False, "", f"OP1: {plan().title}")
     list(estate.operations("OP3").apply(replace(plan(), cluster_id="cluster-zzzzzzzzzzz"), estate.playbook))
     assert estate.operations().abandon("OP1", "done by hand").reason == "done by hand"
     list(estate.operations("OP4").apply(plan(), estate.playbook))
@@ -213,6 +215,7 @@ def test_a_running_operation_is_neither_resumed_nor_abandoned_and_its_process_is
     next(running)
     operations = estate.operations()
     assert operations.holder(operations.find("OP1")) == 4711
+    assert "process 4711 is at it" in operations.hindered(plan()).preconditions[0].why
     with pytest.raises(Conflict, match="being changed"):
         operations.abandon("OP1", "in a hurry")
     with pytest.raises(Conflict, match="being changed"):
