@@ -1,9 +1,11 @@
-"""Proves that OpenSC, GnuTLS and OpenSSL read, verify and decrypt what hsmctl made on a token, and the reverse."""
+"""Proves that OpenSC, GnuTLS, OpenSSL and its pkcs11 engine use what hsmctl made on a token, and the reverse."""
 
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,15 @@ from softhsm_token import MODULE, PASSWORD, USER
 
 OPENSC = ("pkcs11-tool", "--module", MODULE, "--token-label", "shared", "--login", "--pin", "env:TOKEN_PIN")
 GNUTLS = ("p11tool", "--provider", MODULE, "--login", "--batch")
+ENGINE = ("-engine", "pkcs11", "-keyform", "engine")
+ENGINE_CONFIGURATION = f"""openssl_conf = openssl
+[openssl]
+engines = engines
+[engines]
+pkcs11 = pkcs11
+[pkcs11]
+MODULE_PATH = {MODULE}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -74,38 +85,33 @@ def reopened(folder: Path) -> HeldTokens:
     return HeldTokens(folder, ("shared",), fresh=False)
 
 
-def test_opensc_lists_and_verifies_what_we_made(world: TokenWorld) -> None:
+@contextmanager
+def theirs_alone(world: TokenWorld) -> Iterator[None]:
+    """A time in which the token is other programs' alone: one process at a time on SoftHSM."""
     world.real.stack.close()
-    listed = tool(world.folder, *OPENSC, "-O").decode()
+    yield
+    world.real = reopened(world.folder)
+
+
+def test_opensc_lists_and_verifies_what_we_made(world: TokenWorld) -> None:
     checking = ("--verify", "-m", "SHA256-RSA-PKCS", "--id", "01", "-i", "data", "--signature-file", "our-rsa.sig")
-    assert {"our-rsa", "our-ec", "our-aes"} <= {line.split()[-1] for line in listed.splitlines() if "label:" in line}
-    assert b"Signature is valid" in tool(world.folder, *OPENSC, *checking)
     sealed = (world.folder / "our.enc").read_bytes()
     (world.folder / "our.ct").write_bytes(sealed[16:])
-    opening = (
-        "--decrypt",
-        "-m",
-        "AES-CBC-PAD",
-        "--id",
-        "03",
-        "--iv",
-        sealed[:16].hex(),
-        "-i",
-        "our.ct",
-        "-o",
-        "our.dec",
-    )
-    tool(world.folder, *OPENSC, *opening)
+    opening = ("--decrypt", "-m", "AES-CBC-PAD", "--id", "03", "--iv", sealed[:16].hex(), "-i", "our.ct")
+    with theirs_alone(world):
+        listed = tool(world.folder, *OPENSC, "-O").decode()
+        verified = tool(world.folder, *OPENSC, *checking)
+        tool(world.folder, *OPENSC, *opening, "-o", "our.dec")
+    assert {"our-rsa", "our-ec", "our-aes"} <= {line.split()[-1] for line in listed.splitlines() if "label:" in line}
+    assert b"Signature is valid" in verified
     assert (world.folder / "our.dec").read_bytes() == (world.folder / "data").read_bytes()
-    world.real = reopened(world.folder)
 
 
 def test_gnutls_reads_our_certificate_and_openssl_verifies_it(world: TokenWorld) -> None:
-    world.real.stack.close()
-    exported = tool(world.folder, *GNUTLS, "--export", "pkcs11:token=shared;object=our-ec;type=cert")
+    with theirs_alone(world):
+        exported = tool(world.folder, *GNUTLS, "--export", "pkcs11:token=shared;object=our-ec;type=cert")
     (world.folder / "exported.pem").write_bytes(exported)
     assert b"OK" in tool(world.folder, "openssl", "verify", "-CAfile", "our.pem", "exported.pem")
-    world.real = reopened(world.folder)
 
 
 def test_what_they_made_serves_us(world: TokenWorld) -> None:
@@ -117,6 +123,49 @@ def test_what_they_made_serves_us(world: TokenWorld) -> None:
     world.ok("key", "encrypt", "opensc-aes", "data", "--algorithm", "aes-ctr", "--out", "their.enc", *here)
     world.ok("key", "decrypt", "opensc-aes", "their.enc", "--algorithm", "aes-ctr", "--out", "their.dec", *here)
     assert (world.folder / "their.dec").read_bytes() == (world.folder / "data").read_bytes()
+
+
+@pytest.fixture
+def engine(world: TokenWorld, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How a key's URI ends for OpenSSL's engine, where its PIN is."""
+    said = subprocess.run(["openssl", "version", "-e"], capture_output=True, text=True, check=True).stdout
+    found = Path(said.split('"')[1]) / "pkcs11.so"
+    assert found.exists(), f"{found} is missing: scripts/setup dev, or apt-get install libengine-pkcs11-openssl"
+    (world.folder / "engine.cnf").write_text(ENGINE_CONFIGURATION)
+    (world.folder / "engine.pin").write_text(f"{USER}:{PASSWORD}")
+    monkeypatch.setenv("OPENSSL_CONF", str(world.folder / "engine.cnf"))
+    return f"?pin-source=file:{world.folder / 'engine.pin'}"
+
+
+def test_openssls_engine_and_we_use_each_others_keys_requests_and_certificates(world: TokenWorld, engine: str) -> None:
+    def key(name: str, kind: str = "private") -> str:
+        return f"pkcs11:token=shared;object={name};type={kind}{engine}"
+
+    here, dgst = ("--on", "shared"), ("openssl", "dgst", "-sha256", *ENGINE)
+    world.ok("key", "sign", "opensc-ec", "data", "--der", "--out", "ours.sig", *here)
+    world.ok("key", "csr", "our-rsa", "--subject", "CN=leaf", "--out", "leaf.csr", *here)
+    world.ok("key", "selfsign", "our-ec", "--subject", "CN=root", "--ca", "--out", "root.pem", *here)
+    issuing = ("-req", "-in", "leaf.csr", "-CA", "root.pem", "-CAkeyform", "engine", "-CAkey", key("our-ec"))
+    requesting = ("-new", "-subj", "/CN=engine", "-key")
+    with theirs_alone(world):
+        for name in ("our-rsa", "our-ec", "gnutls-ec"):
+            tool(world.folder, *dgst, "-sign", key(name), "-out", f"{name}.engine.sig", "data")
+        tool(world.folder, *dgst, "-verify", key("opensc-ec", "public"), "-signature", "ours.sig", "data")
+        tool(world.folder, "openssl", "req", *ENGINE, *requesting, key("our-ec"), "-out", "engine.csr")
+        tool(world.folder, "openssl", "req", *ENGINE, *requesting, key("our-rsa"), "-x509", "-out", "engine.pem")
+        tool(world.folder, "openssl", "x509", "-engine", "pkcs11", *issuing, "-out", "leaf.pem")
+
+    for name, form in (("our-rsa", ()), ("our-ec", ("--der",)), ("gnutls-ec", ("--der",))):
+        world.ok("key", "verify", name, "data", "--signature", f"{name}.engine.sig", *form, *here)
+        world.ok("key", "export", name, "--out", f"{name}.pub", *here)
+        signature = ("-verify", f"{name}.pub", "-signature", f"{name}.engine.sig")
+        assert b"Verified OK" in tool(world.folder, "openssl", "dgst", "-sha256", *signature, "data")
+    tool(world.folder, "openssl", "req", "-in", "engine.csr", "-verify", "-noout")
+    assert b"OK" in tool(world.folder, "openssl", "verify", "-CAfile", "root.pem", "leaf.pem")
+    for name in ("leaf", "engine"):
+        world.ok("key", "cert", "import", f"{name}.pem", "--label", name, *here)
+    listed = world.ok("key", "cert", "list", "-o", "json", *here).document["data"]["certificates"]
+    assert {("CN=leaf", "CN=root"), ("CN=engine", "CN=engine")} <= {(row["subject"], row["issuer"]) for row in listed}
 
 
 def test_a_key_wrapped_by_one_is_unwrapped_by_the_other(world: TokenWorld) -> None:
