@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hsmctl.cli.key_generate import KeyMade as KeyMade
-from hsmctl.cli.key_place import Place, at_token
+from hsmctl.cli.key_place import Place, at_token, token_named
 from hsmctl.cli.key_row import COLUMNS, cells, row
 from hsmctl.cli.plan import Wish, carry_out, changes
 from hsmctl.cli.session import Session, named
@@ -219,6 +219,7 @@ def _end(session: Session, name: str, cluster: str | None) -> End:
     from hsmctl.domain.key_copy import End
 
     facade = session.hsmctl
+    name = token_named(facade.context, name)
     entry = next((entry for entry in facade.context.tokens if entry.name == name), None)
     if entry is not None:
         (replica,) = named(facade.token_replicas(), [name])

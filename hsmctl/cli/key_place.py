@@ -16,8 +16,9 @@ import click
 
 from hsmctl.cli.session import Session, named
 from hsmctl.cli.verb import Seconds
-from hsmctl.domain.uri import Uri
+from hsmctl.domain.uri import SCHEME, Uri
 from hsmctl.errors import Conflict, Denied, UsageError
+from hsmctl.settings import Context, ContextKind, TokenEntry
 
 if TYPE_CHECKING:
     from hsmctl.domain.sync import Replica
@@ -41,10 +42,23 @@ class Place:
         Raises:
             Conflict: no token is the one that was named.
         """
-        if uri is not None and uri.names_token and self.name is None:
-            return self._of_uri(uri)
-        found = self.session.replicas(self.cluster)
-        return found if self.name is None else named(found, [self.name])
+        context = self.session.hsmctl.context
+        wanted = self.name
+        if wanted is None and uri is not None and uri.names_token:
+            wanted = str(uri)
+        if wanted is None:
+            return self.session.replicas(self.cluster)
+        name = token_named(context, wanted)
+        if context.kind is ContextKind.LAB and "=" not in name:
+            # A lab's context may have tokens beside its HSMs: either is found by its name.
+            return self.session.replicas(self.cluster, [name])
+        return named(self.session.replicas(self.cluster), [name])
+
+    def all(self) -> tuple[Replica, ...]:
+        """As `replicas`; where none was named, a lab's tokens beside its HSMs, too."""
+        context = self.session.hsmctl.context
+        beside = self.name is None and context.kind is ContextKind.LAB and bool(context.tokens)
+        return (*(self.session.hsmctl.token_replicas() if beside else ()), *self.replicas())
 
     def everywhere(self, uri: Uri | None = None) -> tuple[Replica, ...]:
         """As `chosen`, and the other HSMs of the cluster after it: for a change that must be seen on all of them.
@@ -56,7 +70,8 @@ class Place:
         # The tokens of a context are unrelated: only the HSMs of one cluster stand for each other.
         if self.name is None or not first[0].realm:
             return first
-        beside = self.session.replicas(self.cluster)
+        in_lab = self.session.hsmctl.context.kind is ContextKind.LAB
+        beside = self.session.replicas(first[0].realm if in_lab else self.cluster)
         return (*first, *(each for each in beside if each.realm == first[0].realm and each not in first))
 
     def chosen(self, uri: Uri | None = None) -> tuple[Replica, ...]:
@@ -71,20 +86,44 @@ class Place:
             raise UsageError("which token?", f"the context has {names}, and they are unrelated", "--on NAME")
         return found
 
-    def _of_uri(self, uri: Uri) -> tuple[Replica, ...]:
-        """The context's token that a URI names."""
-        context = self.session.hsmctl.context
-        wanted = (uri.token or b"").decode(errors="surrogateescape")
-        for entry in context.tokens:
-            if uri.token is not None and wanted in (entry.label, entry.name):
-                return named(self.session.hsmctl.token_replicas(), [entry.name])
-        known = ", ".join(entry.label or entry.name for entry in context.tokens) or "none"
-        raise Conflict(f"no token {uri}", f"the context has {known}", "hsmctl token list")
-
     def label(self, replica: Replica) -> str:
         """The label of a context's token, for URIs; empty where it is not known."""
         entries = self.session.hsmctl.context.tokens
         return next((entry.label for entry in entries if entry.name == replica.name), "")
+
+
+def token_named(context: Context, text: str) -> str:
+    """The name of the token or HSM that somebody typed: the name itself, or a PKCS#11 URI of the token.
+
+    Raises:
+        UsageError: it is a URI that cannot be read, or names no token.
+        Conflict: the context has no such token.
+    """
+    if not text.startswith(SCHEME):
+        return text
+    uri = Uri.parse(text)
+    if not uri.names_token:
+        raise UsageError(f"no token {text}", "the URI names none", "pkcs11:token=LABEL, or its name: hsmctl token list")
+    for entry in context.tokens:
+        if _is(uri, entry):
+            return entry.name
+    if context.kind is ContextKind.LAB and uri.token is not None:
+        return uri.token.decode(errors="surrogateescape")  # the lab's HSMs have their ids for labels
+    known = ", ".join(entry.label or entry.name for entry in context.tokens) or "none"
+    raise Conflict(f"no token {uri}", f"the context has {known}", "hsmctl token list")
+
+
+def _is(uri: Uri, entry: TokenEntry) -> bool:
+    """Whether a URI means a token of the context, by as much as the context says of it."""
+    label = (uri.token or b"").decode(errors="surrogateescape")
+    serial = (uri.serial or b"").decode(errors="surrogateescape")
+    pairs = (
+        (uri.token is not None, True, label in (entry.label, entry.name)),
+        (uri.serial is not None, bool(entry.serial), serial == entry.serial),
+        (uri.slot_id is not None, entry.slot is not None, uri.slot_id == entry.slot),
+    )
+    compared = [same for asked, known, same in pairs if asked and known]
+    return bool(compared) and all(compared)
 
 
 def at_token(function: Callable[..., int]) -> Callable[..., int]:
@@ -97,7 +136,9 @@ def at_token(function: Callable[..., int]) -> Callable[..., int]:
 
     for option in (
         click.option("--deadline", type=Seconds(), default="30s", show_default=True, help="Give up after this time."),
-        click.option("--on", metavar="HSM", help="Work on this HSM or token; otherwise the first that answers."),
+        click.option(
+            "--on", metavar="HSM", help="Work on this HSM or token, by name or URI; else the first that answers."
+        ),
         click.option("--cluster", metavar="ID", help="The cluster, where the context has several."),
     ):
         option(call)

@@ -74,8 +74,8 @@ class TokenDoctor:
 @verb("list", "hsmctl token list", "hsmctl token list -o json")
 @at_token
 def list_tokens(session: Session, place: Place) -> int:
-    """List the tokens of the context, or the HSMs of the lab's cluster, as they describe themselves."""
-    rows = tuple(_row(session, place, replica) for replica in place.replicas())
+    """List the tokens of the context, and the HSMs of the lab's cluster, as they describe themselves."""
+    rows = tuple(_row(session, place, replica) for replica in place.all())
     failed = any(shown.error for shown in rows)
     return session.show(TOKENS, rows, code=ExitCode.PARTIAL if failed else ExitCode.OK)
 
