@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 _AGES = ((86_400, "d"), (3_600, "h"), (60, "min"))
+_LABEL = 64
+_WORD = 480
+"""No URI of a label that CloudHSM takes, 127 bytes, is longer."""
 
 
 def age(now: datetime, then: datetime | None) -> str:
@@ -31,6 +34,18 @@ def shortened(name: str, width: int) -> str:
         return name
     head = (width - 1) // 2
     return f"{name[:head]}…{name[len(name) - (width - 1 - head) :]}"
+
+
+def brief(label: str) -> str:
+    """A label as a table or a sentence has it: one may have thousands of characters."""
+    return shortened(label, _LABEL)
+
+
+def clipped(line: str) -> str:
+    """The line with words that nobody reads to the end, such as a URI with such a label, cut in the middle."""
+    if len(line) <= _WORD:
+        return line
+    return " ".join(shortened(word, _WORD) for word in line.split(" "))
 
 
 def printable(text: str) -> str:

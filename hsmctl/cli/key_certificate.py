@@ -20,6 +20,7 @@ from hsmctl.domain.key import ObjectClass, text
 from hsmctl.domain.key_material import Subject
 from hsmctl.domain.key_name import KeyName
 from hsmctl.errors import UsageError
+from hsmctl.words import brief
 
 if TYPE_CHECKING:
     from hsmctl.domain.sync import Replica
@@ -190,15 +191,19 @@ def _no_passphrase() -> Secret:
 
 def _list_lines(found: CertificateList, page: Page) -> Iterator[str]:
     columns: tuple[Column[CertificateRow], ...] = (
-        Column(title="LABEL", cell=lambda shown: shown.label or "–"),
-        Column(title="SUBJECT", cell=lambda shown: shown.subject),
-        Column(title="ISSUER", cell=lambda shown: shown.issuer if shown.issuer != shown.subject else "itself"),
+        Column(title="LABEL", cell=lambda shown: brief(shown.label) or "–", shrinks=True),
+        Column(title="SUBJECT", cell=lambda shown: brief(shown.subject), shrinks=True),
+        Column(title="ISSUER", cell=_issuer, shrinks=True),
         Column(title="UNTIL", cell=lambda shown: shown.not_after[:10]),
         Column(title="KEY", cell=lambda shown: "here" if shown.has_private else "–"),
         Column(title="CA", cell=lambda shown: "yes" if shown.authority else "", wide=True),
         Column(title="SHA-256", cell=lambda shown: shown.sha256, wide=True),
     )
     yield from table(columns, found.certificates, wide=page.wide, width=page.width)
+
+
+def _issuer(shown: CertificateRow) -> str:
+    return "itself" if shown.issuer == shown.subject else brief(shown.issuer)
 
 
 CERTIFICATES: View[CertificateList] = View(

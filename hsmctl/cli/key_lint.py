@@ -22,7 +22,7 @@ from hsmctl.domain.uri import uri_of
 from hsmctl.errors import ExitCode
 from hsmctl.mark import Mark
 from hsmctl.services.key import Listing
-from hsmctl.words import counted
+from hsmctl.words import brief, counted
 
 _MARKS = {Severity.HIGH: Mark.BAD, Severity.MEDIUM: Mark.ATTENTION, Severity.LOW: Mark.ATTRIBUTES}
 _LEVELS = {Severity.HIGH: Level.CRITICAL, Severity.MEDIUM: Level.WARNING, Severity.LOW: Level.OK}
@@ -222,6 +222,7 @@ def _broken_lines(rule: RuleRow, broken: Sequence[LintRow], page: Page) -> Itera
         alike[shown.saw].append(shown)
     for saw, rows in alike.items():
         names = [shown.label or shown.key for shown in rows]
+        names = names if page.wide else [*map(brief, names)]
         few = names if page.wide else names[:_NAMED]
         more = [f"and {len(names) - len(few):,} more (-o wide)"] if len(names) > len(few) else []
         says = [f"{names[0]} {saw}"] if len(names) == 1 else [f"{len(names):,} keys, each {saw}:", *few, *more]

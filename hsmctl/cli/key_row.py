@@ -9,10 +9,7 @@ from hsmctl.cli.table import Column, table
 from hsmctl.cli.view import Page
 from hsmctl.domain.key import Key, text
 from hsmctl.domain.uri import uri_of
-from hsmctl.words import shortened
-
-_LONGEST = 64
-"""Characters of a label that a table shows: one may have thousands."""
+from hsmctl.words import brief
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +64,7 @@ COLUMNS = ("label", "type", "class", "id", "fingerprint", "attributes")
 def rows_table(keys: Sequence[KeyRow], page: Page) -> list[str]:
     """The rows as lines."""
     columns: tuple[Column[KeyRow], ...] = (
-        Column(title="LABEL", cell=lambda shown: shortened(shown.label, _LONGEST) or "–"),
+        Column(title="LABEL", cell=lambda shown: brief(shown.label) or "–", shrinks=True),
         Column(title="TYPE", cell=lambda shown: shown.algorithm or "–"),
         Column(title="CLASS", cell=lambda shown: shown.object_class),
         Column(title="ID", cell=lambda shown: shown.key_id.hex() or "–", shrinks=True),

@@ -18,6 +18,7 @@ from hsmctl.domain.key_name import KeyName
 from hsmctl.domain.uri import uri_of
 from hsmctl.errors import Conflict, ExitCode
 from hsmctl.mark import Mark
+from hsmctl.words import clipped
 
 _SIGNATURE_MOST = 16_384
 _FILE = click.Path(dir_okay=False, allow_dash=True)
@@ -189,14 +190,14 @@ def _signed(
 def _signed_lines(made: SignatureMade, _: Page) -> Iterator[str]:
     how = f"{made.algorithm} {made.hash}".strip()
     if made.written_to:
-        yield f"{Mark.REPORTED.glyph} {how} by {made.key} on {made.replica}: {made.written_to}"
+        yield f"{Mark.REPORTED.glyph} {how} by {clipped(made.key)} on {made.replica}: {made.written_to}"
     else:
         yield base64.b64encode(made.signature).decode()
 
 
 def _checked_lines(checked: SignatureChecked, _: Page) -> Iterator[str]:
     mark, says = (Mark.PROVED, "the signature fits") if checked.fits else (Mark.BAD, "the signature does not fit")
-    yield f"{mark.glyph} {says}: {checked.key}"
+    yield f"{mark.glyph} {says}: {clipped(checked.key)}"
 
 
 SIGNED: View[SignatureMade] = View(

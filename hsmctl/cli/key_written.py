@@ -12,6 +12,7 @@ from hsmctl.cli.key_place import written
 from hsmctl.cli.view import Page, View
 from hsmctl.errors import UsageError
 from hsmctl.mark import Mark
+from hsmctl.words import clipped
 
 _BINARY = "der"
 
@@ -70,4 +71,4 @@ def _lines(done: KeyWritten, _: Page) -> Iterator[str]:
     if done.text is not None:
         yield from done.text.splitlines()
     else:
-        yield f"{Mark.REPORTED.glyph} {done.written_to}: {done.bytes:,} bytes, {done.format} of {done.key}"
+        yield f"{Mark.REPORTED.glyph} {done.written_to}: {done.bytes:,} bytes, {done.format} of {clipped(done.key)}"

@@ -15,7 +15,7 @@ from hsmctl.cli.verb import Noun, verb
 from hsmctl.cli.view import Page, View
 from hsmctl.domain.operation import Operation, OperationState, StepRecord, StepState
 from hsmctl.mark import Mark
-from hsmctl.words import age, instant
+from hsmctl.words import age, clipped, instant
 
 _MARKS: Mapping[str, Mark] = {
     OperationState.OPEN: Mark.ATTENTION,
@@ -184,7 +184,7 @@ def _list_lines(rows: tuple[OperationRow, ...], page: Page) -> list[str]:
         Column(title="STATE", cell=_state),
         Column(title="STEPS", cell=lambda row: f"{row.steps_done}/{row.steps_total}", right=True),
         Column(title="SINCE", cell=lambda row: age(page.now, row.started_at), right=True),
-        Column(title="WHAT", cell=lambda row: row.title),
+        Column(title="WHAT", cell=lambda row: row.title if page.wide else clipped(row.title)),
         Column(title="WHY", cell=lambda row: row.error or "", wide=True),
     )
     return table(columns, rows, wide=page.wide, width=page.width)
@@ -196,7 +196,7 @@ def _show_lines(shown: OperationShown, page: Page) -> Iterator[str]:
     yield from details(
         [
             ("operation", row.operation_id),
-            ("what", row.title),
+            ("what", clipped(row.title)),
             ("on", row.target),
             ("state", _state(row)),
             ("started", began),
@@ -214,7 +214,7 @@ def _show_lines(shown: OperationShown, page: Page) -> Iterator[str]:
 def _step_lines(shown: OperationShown) -> Iterator[str]:
     for each in shown.steps:
         words = "" if each.state in (StepState.DONE, StepState.PLANNED) else f" ({each.state})"
-        yield f"{_STEP_MARKS[each.state].glyph} {each.step.number} {each.step.says}{words}"
+        yield f"{_STEP_MARKS[each.state].glyph} {each.step.number} {clipped(each.step.says)}{words}"
         if each.error:
             yield f"    {each.error}"
         for name, value in each.found.items():

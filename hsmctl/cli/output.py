@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, BinaryIO, TextIO, TypeVar, assert_never
 
 from hsmctl.encoding import encoded, indented
 from hsmctl.errors import DeviceError, ExitCode, HsmctlError, Unreachable, UsageError
-from hsmctl.words import printable
+from hsmctl.words import clipped, printable
 
 if TYPE_CHECKING:
     from hsmctl.cli.view import Check, Level, Origin, View
@@ -161,7 +161,7 @@ class Output:
             told = {"code": _code(error, code), "message": str(error), "hint": error.hint or None, "exit": int(code)}
             self.stderr.write(json.dumps({"error": told}) + "\n")
             return code
-        self.say(f"hsmctl: {error}")
+        self.say(clipped(f"hsmctl: {error}"))
         if error.hint:
             self.say(f"hint: {error.hint}")
         return code

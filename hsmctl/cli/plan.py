@@ -24,7 +24,7 @@ from hsmctl.domain.operation import OperationState
 from hsmctl.domain.plan import Effect, Plan, Precondition, Step
 from hsmctl.errors import Denied, ExitCode, HsmctlError, UsageError
 from hsmctl.mark import Mark
-from hsmctl.words import lasting
+from hsmctl.words import clipped, lasting
 
 T = TypeVar("T")
 
@@ -137,12 +137,12 @@ def carry_out(session: Session, wish: Wish, make: Callable[[], Plan]) -> int:
     if wish.dry_run:
         return session.show(PLAN, shown(plan), region=plan.region, code=_readiness(plan))
     for line in _lines(shown(plan)):
-        session.out.say(line)
+        session.out.say(clipped(line))
     from hsmctl.services.operation import check_met
 
     check_met(plan)
     if plan.destructive:
-        confirm(plan.title, plan.confirmation, wish.confirm)
+        confirm(clipped(plan.title), plan.confirmation, wish.confirm)
     finished = narrated(session, facade.operations.apply(plan, facade.playbook(plan.noun)))
     return session.show(CHANGE, changed(finished, plan), region=plan.region)
 
@@ -243,7 +243,7 @@ class _Narrator:
             self._say(f"{why}: hsmctl operation resume {self.operation_id} goes on with it")
 
     def _say(self, line: str) -> None:
-        self.session.out.say(line)
+        self.session.out.say(clipped(line))
 
 
 def shown(plan: Plan) -> PlanShown:
@@ -301,7 +301,7 @@ def _readiness(plan: Plan) -> ExitCode:
     return ExitCode.CONFLICT if plan.unmet else ExitCode.OK
 
 
-def _lines(plan: PlanShown, _: Page | None = None) -> Iterator[str]:
+def _lines(plan: PlanShown) -> Iterator[str]:
     yield plan.title
     # Every removal has the same interlocks: they are shown once, and for each step only in the document.
     own = (each for step in plan.steps for each in step.preconditions)
@@ -343,7 +343,7 @@ def _new_names(change: Change) -> list[str]:
 PLAN: View[PlanShown] = View(
     schema="operation.plan@1",
     document=PlanShown,
-    lines=_lines,
+    lines=lambda plan, page: _lines(plan) if page.wide else map(clipped, _lines(plan)),
     names=lambda plan: [plan.target],
     items=lambda plan: plan.steps,
 )

@@ -20,7 +20,7 @@ from hsmctl.domain.sync_parity import Fact
 from hsmctl.errors import ExitCode
 from hsmctl.mark import Mark
 from hsmctl.services.sync_parity import compared
-from hsmctl.words import counted
+from hsmctl.words import brief, counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,7 +221,7 @@ def _lines(found: SyncDiff, page: Page) -> Iterator[str]:
 def _key_table(found: SyncDiff, page: Page) -> list[str]:
     sides = {"only first": f"only on {found.first.name}", "only second": f"only on {found.second.name}"}
     columns: tuple[Column[KeyRow], ...] = (
-        Column(title="KEY", cell=lambda row: row.label or f"id:{row.key_id.hex()}"),
+        Column(title="KEY", cell=lambda row: brief(row.label) or f"id:{row.key_id.hex()}", shrinks=True),
         Column(title="TYPE", cell=lambda row: row.algorithm or "–"),
         Column(title="CLASS", cell=lambda row: row.object_class),
         Column(title="ID", cell=lambda row: row.key_id.hex() or "–", wide=True),
@@ -233,7 +233,7 @@ def _key_table(found: SyncDiff, page: Page) -> list[str]:
 
 def _found(row: KeyRow, sides: Mapping[str, str]) -> str:
     where = sides.get(row.found, row.found)
-    other = f", the other calls it {row.renamed}" if row.renamed else ""
+    other = f", the other calls it {brief(row.renamed)}" if row.renamed else ""
     return f"other {' '.join(row.drift)}" if row.found == Cell.ATTRIBUTES else f"{where}{other}"
 
 

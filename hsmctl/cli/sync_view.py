@@ -18,7 +18,7 @@ from hsmctl.cli.table import Column, table
 from hsmctl.cli.view import Case, Check, Level, Page, View
 from hsmctl.domain.sync import Cell, Reading, Verdict
 from hsmctl.mark import CELLS, VERDICTS, Mark
-from hsmctl.words import counted, instant
+from hsmctl.words import brief, counted, instant
 
 _LEVELS: Mapping[str, Level] = {
     Verdict.NOT_IN_SYNC: Level.CRITICAL,
@@ -95,7 +95,7 @@ def _replica_mark(row: ReplicaRow) -> Mark:
 def _difference_table(differences: Sequence[DifferenceRow], page: Page) -> list[str]:
     columns: tuple[Column[DifferenceRow], ...] = (
         Column(title="", cell=lambda row: CELLS[Cell(row.worst)].glyph),
-        Column(title="KEY", cell=_name),
+        Column(title="KEY", cell=_name, shrinks=True),
         Column(title="TYPE", cell=lambda row: row.algorithm or "–"),
         Column(title="CLASS", cell=lambda row: row.object_class),
         Column(title="ID", cell=lambda row: row.key_id.hex() or "–", wide=True),
@@ -107,7 +107,7 @@ def _difference_table(differences: Sequence[DifferenceRow], page: Page) -> list[
 def _scarce_table(scarce: Sequence[ScarceRow], page: Page) -> list[str]:
     columns: tuple[Column[ScarceRow], ...] = (
         Column(title="", cell=lambda _: Mark.ATTENTION.glyph),
-        Column(title="KEY", cell=_name),
+        Column(title="KEY", cell=_name, shrinks=True),
         Column(title="CLASS", cell=lambda row: row.object_class),
         Column(title="ID", cell=lambda row: row.key_id.hex() or "–", wide=True),
         Column(title="COPIES", cell=lambda row: f"{row.copies:,}", right=True),
@@ -119,14 +119,14 @@ def _baseline_lines(found: BaselineRow) -> Iterator[str]:
     """What became of the keys of a baseline."""
     counts = f"{len(found.gone):,} gone, {len(found.changed):,} changed, {found.new:,} new"
     yield f"since the baseline of {instant(found.taken_at)}: {counts}"
-    yield from (f"{Mark.BAD.glyph} {name} is gone" for name in found.gone)
-    yield from (f"{Mark.DIFFERENT.glyph} {name} has other material" for name in found.changed)
+    yield from (f"{Mark.BAD.glyph} {brief(name)} is gone" for name in found.gone)
+    yield from (f"{Mark.DIFFERENT.glyph} {brief(name)} has other material" for name in found.changed)
 
 
 def _unproven_table(unproven: Sequence[UnprovenRow], page: Page) -> list[str]:
     columns: tuple[Column[UnprovenRow], ...] = (
         Column(title="", cell=lambda _: CELLS[Cell.UNPROVEN].glyph),
-        Column(title="KEY", cell=_name),
+        Column(title="KEY", cell=_name, shrinks=True),
         Column(title="TYPE", cell=lambda row: row.algorithm or "–"),
         Column(title="CLASS", cell=lambda row: row.object_class),
         Column(title="ID", cell=lambda row: row.key_id.hex() or "–"),
@@ -136,7 +136,7 @@ def _unproven_table(unproven: Sequence[UnprovenRow], page: Page) -> list[str]:
 
 
 def _name(row: DifferenceRow | UnprovenRow | ScarceRow) -> str:
-    return row.label or f"id:{row.key_id.hex()}"
+    return brief(row.label) or f"id:{row.key_id.hex()}"
 
 
 def _found(row: DifferenceRow) -> Iterator[str]:
@@ -154,7 +154,7 @@ def _word(cell: Cell, row: DifferenceRow) -> str:
 
 def _instead(cell: Cell, row: DifferenceRow) -> str:
     """The name under which a key that misses is there."""
-    return f", which call it {row.renamed}" if cell is Cell.MISSING and row.renamed else ""
+    return f", which call it {brief(row.renamed)}" if cell is Cell.MISSING and row.renamed else ""
 
 
 def _check(report: SyncReport) -> Check:

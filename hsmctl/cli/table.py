@@ -31,7 +31,7 @@ class Column(Generic[T]):
     wide: bool = False
     """Shown only by `-o wide`."""
     shrinks: bool = False
-    """Holds ids, which may be shortened in the middle where the terminal is narrow."""
+    """Holds ids or labels, which may be shortened in the middle where the terminal is narrow."""
 
 
 def table(columns: Sequence[Column[T]], rows: Sequence[T], *, wide: bool, width: int | None) -> list[str]:
@@ -78,7 +78,7 @@ def wrapped(first: str, words: Iterable[str], width: int | None, indent: int) ->
 
 
 def _shrink(columns: Sequence[Column[T]], widths: list[int], width: int) -> None:
-    """Make columns of ids narrower, the widest first, until the line fits or nothing more can give."""
+    """Make columns of ids and labels narrower, the widest first, until the line fits or nothing more can give."""
     while sum(widths) + len(_GAP) * (len(widths) - 1) > width:
         able = [place for place, column in enumerate(columns) if column.shrinks and widths[place] > _SHORTEST]
         if not able:
@@ -86,10 +86,18 @@ def _shrink(columns: Sequence[Column[T]], widths: list[int], width: int) -> None
         widths[max(able, key=lambda place: widths[place])] -= 1
 
 
+def _fitted(text: str, width: int) -> str:
+    """The text in so many columns of a terminal; wide characters take two of them."""
+    said, length = text, width
+    while display_width(said) > width:
+        said, length = shortened(text, length), length - 1
+    return said
+
+
 def _line(columns: Sequence[Column[T]], widths: Sequence[int], texts: Sequence[str]) -> str:
     padded = []
     for column, width, text in zip(columns, widths, texts, strict=True):
-        said = shortened(text, width) if column.shrinks else text
+        said = _fitted(text, width) if column.shrinks else text
         space = " " * (width - display_width(said))
         padded.append(space + said if column.right else said + space)
     return _GAP.join(padded).rstrip()

@@ -28,6 +28,8 @@ class ObjectClass(StrEnum):
     __hash__ = str.__hash__
 
 
+LONGEST_LABEL = 127
+"""Bytes of a label that CloudHSM takes (user guide, key generate)."""
 CLASSES: Mapping[int, ObjectClass] = {
     0: ObjectClass.DATA,
     1: ObjectClass.CERTIFICATE,
@@ -225,8 +227,8 @@ def check_spec(spec: KeySpec) -> None:
     if spec.size not in SIZES[spec.kind]:
         made = "8 to 6400 bits" if spec.kind is KeyKind.GENERIC else ", ".join(SIZES[spec.kind])
         raise UsageError(f"no {spec.kind} key of size {spec.size}", f"CloudHSM makes {made}", "--size")
-    if not 1 <= len(spec.label) <= 127:
-        raise UsageError(f"label of {len(spec.label)} bytes", "a label has 1 to 127 bytes", "--label NAME")
+    if not 1 <= len(spec.label) <= LONGEST_LABEL:
+        raise UsageError(f"label of {len(spec.label)} bytes", f"a label has 1 to {LONGEST_LABEL} bytes", "--label NAME")
 
 
 def text(raw: bytes) -> str:

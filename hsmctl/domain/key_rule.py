@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from hsmctl.domain.key import Key
-from hsmctl.domain.uri import uri_of
+from hsmctl.domain.uri import typed
 
 
 class Severity(StrEnum):
@@ -53,7 +53,7 @@ class Finding:
     @property
     def fix(self) -> str:
         """The next step, as it is typed for this key."""
-        return (self.step or self.rule.fix).replace("KEY", shlex.quote(uri_of(self.key.identity)))
+        return (self.step or self.rule.fix).replace("KEY", shlex.quote(typed(self.key.identity)))
 
 
 class Doubt(NamedTuple):

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
-from hsmctl.domain.key import Identity, ObjectClass
+from hsmctl.domain.key import LONGEST_LABEL, Identity, ObjectClass
 from hsmctl.errors import UsageError
 
 SCHEME = "pkcs11:"
@@ -116,6 +116,12 @@ def uri_of(identity: Identity, token: str = "") -> str:
     if kind:
         told.append(f"type={kind}")
     return SCHEME + ";".join(told)
+
+
+def typed(identity: Identity) -> str:
+    """The URI of an object in a command that somebody is to type: a label longer than usual gives way to the id."""
+    by_id = identity.key_id and len(identity.label) > LONGEST_LABEL
+    return uri_of(identity._replace(label=b"") if by_id else identity)
 
 
 def _attributes(part: str, separator: str, known: Sequence[str], text: str) -> dict[str, bytes]:

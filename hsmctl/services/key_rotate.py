@@ -6,6 +6,7 @@ The id is chosen when the plan is made: whoever goes on after an end finds what 
 from __future__ import annotations
 
 import secrets
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -17,7 +18,7 @@ from hsmctl.domain.key_rotate import made_of, make_step, spec_of
 from hsmctl.domain.operation import Found
 from hsmctl.domain.plan import Action, Plan, Precondition, Step
 from hsmctl.domain.sync import Replica
-from hsmctl.domain.uri import uri_of
+from hsmctl.domain.uri import typed, uri_of
 from hsmctl.errors import Conflict
 from hsmctl.ports import Journal, Token
 from hsmctl.services.key import KeyService
@@ -73,8 +74,8 @@ class KeyRotate:
             rest = self.change.plan_disable(scope, lambda keys: [each for each in keys if each == old], seconds=seconds)
             plan = replace(rest, steps=(*steps, *rest.steps), preconditions=(free, *rest.preconditions))
         else:
-            uri = uri_of(old.identity)
-            said = f"the old key stays as it is: use {label}, then hsmctl key disable '{uri}'"
+            named = shlex.quote(typed(old.identity))
+            said = f"the old key stays as it is: use {label}, then hsmctl key disable {named}"
             plan = self.change.planned("", scope, replica, steps, (free,), (said,))
         return replace(plan, title=f"rotate {old.identity} to {label}")
 

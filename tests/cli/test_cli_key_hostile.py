@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import replace
 
 import pytest
 from transcript import Ran, hsmctl
 from world import HSMS, World
 
-from hsmctl.domain.key import Identity, ObjectClass
+from hsmctl.cli.table import display_width
+from hsmctl.domain.key import Identity, ObjectClass, text
+from hsmctl.domain.key_name import KeyName
 from hsmctl.errors import ExitCode, PinRefused, Unreachable
 
 LABELS = (
@@ -21,8 +24,16 @@ LABELS = (
     b"x" * 4096,
     b"",
     b'"quoted", and =cmd()',
+    "宽".encode() * 1000,
 )
-COMMANDS = (("key", "list"), ("key", "find", "class:secret"), ("key", "lint"), ("sync", "check"))
+COMMANDS = (
+    ("key", "list"),
+    ("key", "find", "class:secret"),
+    ("key", "lint"),
+    ("key", "inventory"),
+    ("sync", "check", "--via", "lab-node"),
+    ("sync", "diff", *HSMS[:2]),
+)
 
 
 def hostile(*labels: bytes) -> World:
@@ -47,6 +58,20 @@ def test_labels_are_shown_escaped(command: tuple[str, ...], form: str) -> None:
     ran = hsmctl(hostile(), *command, "-o", form)
     assert ran.code in (ExitCode.OK, ExitCode.NO, ExitCode.PARTIAL)
     assert safe(ran)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_no_label_makes_a_line_longer_than_a_terminal(
+    command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    world = hostile()
+    for key in world.tokens.held[HSMS[0]][:]:
+        if len(key.identity.label) > 1000:
+            world.tokens.held[HSMS[0]].remove(key)
+    ran = hsmctl(world, *command, "--no-color", terminal=True)
+    assert ran.out
+    assert max(map(display_width, ran.out.splitlines())) <= 96
 
 
 @pytest.mark.parametrize("form", ["nagios", "prometheus", "junit"])
@@ -74,14 +99,32 @@ def test_one_is_shown_by_its_id_and_named_by_its_uri(label: bytes) -> None:
     assert hsmctl(world, "key", "show", uri).code == ExitCode.OK
 
 
-@pytest.mark.parametrize("label", LABELS[:5], ids=range(5))
-def test_errors_and_plans_name_it_safely(label: bytes) -> None:
-    for command in (
-        ("key", "delete", "id:00", "--dry-run"),
-        ("key", "disable", "id:00"),
-        ("key", "sign", "id:00", "-"),
-    ):
-        assert safe(hsmctl(hostile(label), "key", *command))
+@pytest.mark.parametrize("label", LABELS, ids=range(len(LABELS)))
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("key", "disable", "id:00", "--dry-run"),
+        ("key", "rename", "id:00", "short", "--dry-run"),
+        ("key", "rotate", "id:00", "--label", "new", "--dry-run"),
+        ("key", "export", "id:00"),
+        ("key", "generate", "aes", "--label", "new", "--id", "00"),
+    ],
+    ids=" ".join,
+)
+def test_errors_and_plans_name_it_safely_and_in_a_few_words(command: tuple[str, ...], label: bytes) -> None:
+    ran = hsmctl(hostile(label), *command)
+    assert ran.code in (ExitCode.OK, ExitCode.CONFLICT, ExitCode.USAGE)
+    assert safe(ran)
+    assert text(label)[:8] in (ran.out + ran.err).replace("%20", " ")
+    assert max(map(len, (ran.out + ran.err).splitlines())) < 3000
+
+
+def test_a_step_that_names_a_hostile_label_is_one_word_to_a_shell() -> None:
+    label = b"'$(reboot)'; #"
+    ran = hsmctl(hostile(label), "key", "rotate", "id:00", "--label", "new", "--dry-run")
+    (step,) = (line for line in ran.out.splitlines() if "hsmctl key disable" in line)
+    words = shlex.split(step.partition("hsmctl key disable ")[2])
+    assert [KeyName.parse(word).uri.label for word in words] == [label]
 
 
 def test_a_wrong_pin_is_told_once_and_tried_on_no_other() -> None:
