@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from signal import SIGHUP
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -158,7 +159,11 @@ class HsmctlApp(App[None]):
             heed(self)
 
     def on_ready(self) -> None:
-        """Look, now and from time to time: after the first frame, which a thread that asks AWS would delay."""
+        """Look, now and from time to time: after the first frame, which a thread that asks AWS would delay.
+
+        The style sheets of what may be opened next are read now: Textual would parse all anew for a late one.
+        """
+        self.stylesheet.read_all([Path(__file__).with_name(name) for name in ("place.tcss", "window.tcss")])
         if self._heeds:
             self.calm.keep(self)
         self.look()

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from hsmctl.domain.form import Field, Form, Kind
-
 from .command import Takes
-from .completing import paths
 from .several import ALL
 
 if TYPE_CHECKING:
@@ -53,41 +50,6 @@ def candidates(place: Place, takes: Takes) -> Sequence[str]:
             return [f"evidence-{place.cluster.cluster_id}-{_moment(place)}.json"] if place.cluster else ()
         case _:
             return ()
-
-
-def of_field(form: Form, field: Field) -> Takes:
-    """What a field of a form takes, by what commands call it."""
-    if field.kind is Kind.FILE or field.name == "bundle":
-        return Takes.PATH
-    if field.name in ("name", "user", "admin") and form.path[0] in ("user", "quorum"):
-        return Takes.USER
-    return _FIELDS.get(field.name, Takes.NOTHING)
-
-
-def suggested(place: Place, form: Form, field: Field) -> Callable[[str], Sequence[str]]:
-    """Completes what is typed into a field: with what is known here, or the files there are."""
-    takes = of_field(form, field)
-    if takes is Takes.PATH:
-        return paths
-    known = place.arguments(takes)
-    return lambda typed: tuple(each for each in known if each.startswith(typed))
-
-
-_FIELDS = {
-    "cluster": Takes.CLUSTER,
-    "zones": Takes.ZONE,
-    "client": Takes.CLIENT,
-    "key": Takes.KEY,
-    "keys": Takes.KEY,
-    "by": Takes.KEY,
-    "label": Takes.KEY,
-    "key_id": Takes.KEY_ID,
-    "on": Takes.TOKEN,
-    "replica": Takes.TOKEN,
-    "source": Takes.TOKEN,
-    "target": Takes.TOKEN,
-    "ca_token": Takes.TOKEN,
-}
 
 
 def _keys(place: Place) -> Iterable[Key]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hsmctl.errors import HsmctlError
@@ -41,7 +40,7 @@ async def sort(place: Place, name: str) -> None:
 async def turn(place: Place) -> None:
     """Sort the other way, if it is sorted at all."""
     order = place.table.rows.order
-    await place.table.sort(replace(order, descending=not order.descending) if order else None)
+    await place.table.sort(order._replace(descending=not order.descending) if order else None)
 
 
 def hide(place: Place, name: str) -> None:

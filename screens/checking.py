@@ -21,8 +21,8 @@ from hsmctl.domain.sync_again import accusations, standing
 from hsmctl.domain.sync_history import Past, scope
 from hsmctl.errors import Conflict, Unreachable
 
-from .estate import Check, Judgement
-from .judgement import judge
+from .estate import Check
+from .judgement import Judgement, judge
 from .offload import call, told
 
 _logger = logging.getLogger(__name__)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from itertools import chain, repeat, zip_longest
 from textwrap import wrap
-from typing import Self
+from typing import NamedTuple, Self
 
 from rich.segment import Segment
 from rich.style import Style
@@ -113,8 +112,7 @@ class Detail(Widget):
             self.refresh(*(Region(0, y, self.size.width, 1) for y in changed))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tile:
+class Tile(NamedTuple):
     """One HSM or replica."""
 
     mark: Mark
@@ -139,7 +137,7 @@ def tiles(shown: Sequence[Tile], room: Size) -> list[Spans]:
         lines = _laid_out(shown, room.width, width, noted=noted)
         if len(lines) <= room.height:
             return lines
-    worst_first = [replace(tile, group="") for tile in sorted(shown, key=lambda tile: rank(tile.mark))]
+    worst_first = [tile._replace(group="") for tile in sorted(shown, key=lambda tile: rank(tile.mark))]
     return _laid_out(worst_first, room.width, 4, noted=False)[: max(1, room.height)]
 
 

@@ -14,12 +14,12 @@ from hsmctl.mark import Mark
 
 if TYPE_CHECKING:
     from hsmctl.domain.coverage_verdict import CoverageReport
-    from hsmctl.domain.key import Identity, Key
     from hsmctl.domain.status import Standing
-    from hsmctl.domain.sync import Cell, Reading, Replica, Report, Row
+    from hsmctl.domain.sync import Reading, Replica, Report
     from hsmctl.domain.sync_history import Past
     from hsmctl.ports_hold import Hold
 
+    from .judgement import Judgement
     from .running import Run
 
 
@@ -39,38 +39,6 @@ class Problem:
     """The error behind it, told whole on demand."""
     where: str = ""
     """The context and region it is about, where several are looked at; empty where it is a cluster's."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Agreement:
-    """The rows that agree and are known equally well."""
-
-    worst: Cell
-    count: int
-    cells: tuple[Cell, ...]
-    """By replica, the weakest cell of these rows."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
-    """A report with what the screens show of it, worked out once and away from the event loop."""
-
-    report: Report
-    words: str
-    different: tuple[Row, ...]
-    """The rows that do not agree or have not settled, worst first."""
-    wrong: int
-    """How many of those are wrong; the others have not settled."""
-    agreements: tuple[Agreement, ...]
-    """The rows that do, the least known first."""
-    worst: Mapping[str, Cell]
-    """By replica's name, its worst cell."""
-    problems: tuple[Problem, ...]
-    """What the differences amount to."""
-    reasons: Mapping[str, str]
-    """By replica's name, what is the matter there in few words; only of those where something is."""
-    listed: Mapping[Identity, tuple[Key, ...]]
-    """What the first readable replica lists under each identity, which tells what rows that agree hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

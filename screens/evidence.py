@@ -11,8 +11,9 @@ from hsmctl.domain.sync import Cell, Row
 from hsmctl.mark import CELLS
 
 from .detail import noted
-from .estate import Check, Judgement
+from .estate import Check
 from .glyph import Role, Spans, rank, role, sign
+from .judgement import Judgement
 
 _SAFE = "safe now: wait for the service, check again, compare counts; keep every copy, never delete the odd one"
 

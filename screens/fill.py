@@ -11,9 +11,9 @@ from hsmctl.errors import Denied
 from hsmctl.mark import Mark
 from hsmctl.settings import Context, ContextKind
 
-from .argument import suggested
 from .change import confirm_and_begin
 from .glyph import Role, Spans, sign
+from .suggestion import suggested
 
 if TYPE_CHECKING:
     from .forms import Forms

@@ -61,6 +61,7 @@ _ROOMY = 16
 class FleetScreen(Place):
     """Where hsmctl opens."""
 
+    CSS_PATH = None
     commands: ClassVar[tuple[Command, ...]] = (*Place.commands, CHECK, CREATE)
     BINDINGS = bindings([CHECK])
     offered: ClassVar[tuple[Command, ...]] = (OPEN, SYNC, KEY, CHECK, FILTER, LINE, HELP)

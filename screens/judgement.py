@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 from hsmctl.domain.evidence import Failed, Ok
@@ -17,7 +18,7 @@ from hsmctl.errors import HsmctlError
 from hsmctl.mark import CELLS, Mark
 from hsmctl.words import counted
 
-from .estate import Agreement, Judgement, Problem
+from .estate import Problem
 from .glyph import rank
 from .words import listed
 
@@ -39,6 +40,38 @@ _SHORT = {
 """The same beside the name of one replica."""
 _ERRNO = re.compile(r"\[Errno -?\d+\] ")
 """What the operating system's errors begin with; their words say the same."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """The rows that agree and are known equally well."""
+
+    worst: Cell
+    count: int
+    cells: tuple[Cell, ...]
+    """By replica, the weakest cell of these rows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """A report with what the screens show of it, worked out once and away from the event loop."""
+
+    report: Report
+    words: str
+    different: tuple[Row, ...]
+    """The rows that do not agree or have not settled, worst first."""
+    wrong: int
+    """How many of those are wrong; the others have not settled."""
+    agreements: tuple[Agreement, ...]
+    """The rows that do, the least known first."""
+    worst: Mapping[str, Cell]
+    """By replica's name, its worst cell."""
+    problems: tuple[Problem, ...]
+    """What the differences amount to."""
+    reasons: Mapping[str, str]
+    """By replica's name, what is the matter there in few words; only of those where something is."""
+    listed: Mapping[Identity, tuple[Key, ...]]
+    """What the first readable replica lists under each identity, which tells what rows that agree hold."""
 
 
 def judge(report: Report) -> Judgement:

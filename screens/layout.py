@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from rich.cells import cell_len
 
@@ -20,8 +19,7 @@ _WIDE, _TIGHT = 2, 1
 """Blanks between two columns: where there is room, and where there is not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Layout(Generic[Item]):
+class Layout(NamedTuple, Generic[Item]):
     """The columns that are shown, each with its width, and the blanks between them."""
 
     columns: tuple[tuple[Column[Item], int], ...] = ()

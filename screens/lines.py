@@ -22,8 +22,6 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from hsmctl.domain.filter import Filter
-
 from .column import Column, fitted, joined
 from .glyph import Role, Span, Spans, needed
 from .layout import Layout, laid_out
@@ -179,6 +177,8 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
 
     def sift(self, query: str) -> None:
         """Show only the items the filter keeps."""
+        from hsmctl.domain.filter import Filter
+
         current = self.current
         self.rows.filter = Filter.parse(query, self.rows.names)
         self.rows.sift()

@@ -15,8 +15,9 @@ from hsmctl.mark import CELLS, Mark
 from hsmctl.words import counted, shortened
 
 from .column import Column
-from .estate import Agreement, Check
+from .estate import Check
 from .glyph import Role, Spans, role, sign, troubled
+from .judgement import Agreement
 from .words import zone_names
 
 _FIXED = 20 + 12 + 6 + 4

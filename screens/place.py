@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual import on
@@ -32,6 +33,8 @@ from .refusal import hindrance, named, refusal
 from .survey import Survey
 
 if TYPE_CHECKING:
+    from textual.types import CSSPathType
+
     from hsmctl.domain.form import Filled, Form
 
     from .app import HsmctlApp
@@ -49,6 +52,8 @@ _HEIGHTS = [(0, "-short"), (36, "-tall")]
 class Place(Screen[None]):
     """A screen one can be at."""
 
+    CSS_PATH: ClassVar[CSSPathType | None] = Path(__file__).with_name("place.tcss")
+    AUTO_FOCUS = ""  # the table takes it
     BINDINGS = bindings(COMMON)
     COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLES)
     HORIZONTAL_BREAKPOINTS = _WIDTHS

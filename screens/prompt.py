@@ -21,6 +21,15 @@ if TYPE_CHECKING:
 class FilterLine(Horizontal):
     """Sifts as one types; enter keeps the filter, escape drops it."""
 
+    DEFAULT_CSS = """
+    FilterLine {
+        height: 1;
+        background: $panel;
+        .sign { width: 2; padding: 0 0 0 1; color: $accent; text-style: bold; }
+        .count { width: auto; padding: 0 1; color: $foreground 60%; }
+        Input { width: 1fr; background: $panel !important; background-tint: $panel !important; }
+    }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "drop", "drop the filter", show=False)]
 
     class Changed(Message):
@@ -73,6 +82,22 @@ class FilterLine(Horizontal):
 class CommandLine(Vertical):
     """Takes a command or a place by name, with completion; it goes away when it is done."""
 
+    DEFAULT_CSS = """
+    CommandLine {
+        height: 2;
+        Horizontal { height: 1; background: $panel; }
+        .sign { width: 2; padding: 0 0 0 1; color: $accent; text-style: bold; }
+        .candidates {
+            height: 1;
+            padding: 0 1;
+            text-wrap: nowrap;
+            text-overflow: ellipsis;
+            color: $foreground 60%;
+            background: $panel;
+        }
+        Input { width: 1fr; background: $panel !important; background-tint: $panel !important; }
+    }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "leave", show=False),
         Binding("tab", "complete", "complete", show=False, priority=True),

@@ -7,21 +7,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Generic, TypeVar
-
-from hsmctl.domain.filter import Filter, searchable
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from .column import Column
 
+if TYPE_CHECKING:
+    from hsmctl.domain.filter import Filter
+
 Item = TypeVar("Item")
 
-_NUMBER = re.compile(r"(\d[\d,]*)")
+_NUMBER = r"(\d[\d,]*)"
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(NamedTuple):
     """By which column, and which way."""
 
     column: str
@@ -37,19 +36,19 @@ class Order:
         return f"{'-' if self.descending else ''}{self.column.lower()}"
 
 
-@dataclass(slots=True)
 class Rows(Generic[Item]):
     """The items of a table and those of them it shows."""
 
-    columns: Sequence[Column[Item]]
-    order: Order | None = None
-    filter: Filter = field(default_factory=Filter)
-    items: Sequence[Item] = ()
-    """As they were given."""
-    shown: Sequence[Item] = ()
-    _ordered: Sequence[Item] = ()
-    _texts: list[str] | None = None
-    """What filters see of each ordered item."""
+    def __init__(self, columns: Sequence[Column[Item]]) -> None:
+        self.columns = columns
+        self.order: Order | None = None
+        self.filter: Filter | None = None
+        self.items: Sequence[Item] = ()
+        """As they were given."""
+        self.shown: Sequence[Item] = ()
+        self._ordered: Sequence[Item] = ()
+        self._texts: list[str] | None = None
+        """What filters see of each ordered item."""
 
     @property
     def names(self) -> list[str]:
@@ -74,13 +73,14 @@ class Rows(Generic[Item]):
 
     def sift(self) -> None:
         """Apply the filter."""
-        if not self.filter:
+        wanted = self.filter
+        if not wanted:
             self.shown = self._ordered
             return
         if self._texts is None:
             self._texts = prepared(self._ordered, self.columns)
         kept = zip(self._ordered, self._texts, strict=True)
-        self.shown = [item for item, text in kept if self.filter.keeps(text)]
+        self.shown = [item for item, text in kept if wanted.keeps(text)]
 
     def work(self) -> Callable[[], tuple[Sequence[Item], list[str]]]:
         """What a thread does to sort the items and make ready what filters look into."""
@@ -107,11 +107,13 @@ def sorted_by(items: Sequence[Item], columns: Sequence[Column[Item]], order: Ord
 
 def prepared(items: Sequence[Item], columns: Sequence[Column[Item]]) -> list[str]:
     """What filters see of each item."""
+    from hsmctl.domain.filter import searchable
+
     return [searchable(column.text(item) for column in columns) for item in items]
 
 
 @lru_cache(maxsize=65_536)
 def natural(text: str) -> tuple[Any, ...]:
     """A key that sorts numbers within texts as numbers: `key 9` before `key 10`, `5,310` after `900`."""
-    parts = _NUMBER.split(text.lower())
+    parts = re.split(_NUMBER, text.lower())
     return tuple(int(part.replace(",", "")) if place % 2 else part for place, part in enumerate(parts))

@@ -6,9 +6,9 @@ What they know is shown as one estate; one that could not be read is a problem w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from hsmctl.bootstrap import Hsmctl
 from hsmctl.domain.cluster import Cluster
@@ -24,16 +24,14 @@ ALL = "all"
 """Stands for every region that CloudHSM is in."""
 
 
-@dataclass(frozen=True, slots=True)
-class Closed:
+class Closed(NamedTuple):
     """A place that could not even be asked, because its context makes no sense."""
 
     name: str
     error: HsmctlError
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(NamedTuple):
     """The services of the places that were asked for."""
 
     facades: tuple[Hsmctl, ...]

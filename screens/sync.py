@@ -16,9 +16,10 @@ from . import hold
 from .bundle import bundle
 from .command import ALL_KEYS, CHECK, EVIDENCE, FILTER, HELP, HOLD, KEY, LINE, RELEASE, Command, bindings
 from .detail import Detail, noted
-from .estate import Agreement, Check
+from .estate import Check
 from .evidence import evidence, title_of
 from .glyph import Role, Spans, sign
+from .judgement import Agreement
 from .legend import with_legend
 from .lines import Lines
 from .matrix import Line, columns, identity, lines

@@ -8,12 +8,12 @@ from typing import TextIO
 
 from hsmctl.secret import redact
 
-_PEM = re.compile(r"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?(?:-----END \1-----|\Z)", re.DOTALL)
-_NAMED = re.compile(
-    r"""((?:password|passwd|passphrase|pin|secret(?:_?access_?key)?|session_?token)["']?\s*[=:]\s*)"""
-    r"""("[^"]*"|'[^']*'|[^\s,;)\]}]+)""",
-    re.IGNORECASE,
+_PEM = r"(?s)-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?(?:-----END \1-----|\Z)"
+_NAMED = (
+    r"""(?i)((?:password|passwd|passphrase|pin|secret(?:_?access_?key)?|session_?token)["']?\s*[=:]\s*)"""
+    r"""("[^"]*"|'[^']*'|[^\s,;)\]}]+)"""
 )
+"""Compiled when the first record is written, and most runs write none."""
 
 
 class RedactingFormatter(logging.Formatter):
@@ -26,7 +26,7 @@ class RedactingFormatter(logging.Formatter):
 
 def redacted(text: str) -> str:
     """The text without the values of secrets we hold, private keys, and what `password=` and the like introduce."""
-    return _NAMED.sub(r"\1•••", _PEM.sub(r"-----BEGIN \1----- •••", redact(text)))
+    return re.sub(_NAMED, r"\1•••", re.sub(_PEM, r"-----BEGIN \1----- •••", redact(text)))
 
 
 def configure(verbosity: int, stream: TextIO) -> None:

@@ -7,7 +7,7 @@ import re
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -93,11 +93,11 @@ def noun(
         return int(screens.run(facade, ui, elsewhere, forms, **places))
 
 
-@dataclass(frozen=True)
 class _Elsewhere:
     """The contexts of the configuration, and the lab where there is one."""
 
-    session: Session
+    def __init__(self, session: Session) -> None:
+        self.session = session
 
     def contexts(self) -> Sequence[str]:
         """Their names."""

@@ -54,7 +54,7 @@ async def test_nothing_is_made_before_arming() -> None:
         await stage.press("K")
         for name in ("generate", "delete", "import", "wrap", "rotate"):
             await stage.enter(name)
-            await stage.sees("no such command here")
+            await stage.sees("changes something: :arm allows that")
             await stage.pilot.press("escape")
 
 
