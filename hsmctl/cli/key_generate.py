@@ -14,7 +14,7 @@ from hsmctl.cli.session import Session
 from hsmctl.cli.verb import Seconds, verb
 from hsmctl.cli.view import Page, View
 from hsmctl.domain.key import SIZES, KeyKind, KeySpec, check_spec
-from hsmctl.domain.key_purpose import Purpose, attributes_for, parse_attributes
+from hsmctl.domain.key_purpose import Purpose, attributes_for, check_extractable, parse_attributes, unlike
 from hsmctl.errors import ExitCode, UsageError
 from hsmctl.mark import Mark
 from hsmctl.words import counted
@@ -79,15 +79,16 @@ def generate_key(
     allow_duplicate: bool,
 ) -> int:
     """Make a token key for one purpose that never leaves in the clear, and see that every HSM has it."""
-    kind_of_key = KeyKind(kind.lower())
-    attributes = attributes_for(kind_of_key, Purpose(purpose) if purpose else None, parse_attributes(named))
+    kind_of_key, told = KeyKind(kind.lower()), parse_attributes(named)
+    attributes = attributes_for(kind_of_key, Purpose(purpose) if purpose else None, told)
     spec = _spec(kind_of_key, size, label, key_id, attributes, extractable=extractable)
     session.hsmctl.break_glass = break_glass
     session.hsmctl.check_may_write()
     session.check_account(cluster)
     replicas = Place(session=session, cluster=cluster, name=replica, seconds=deadline).everywhere()
     made = session.hsmctl.key.generate(replicas, spec, seconds=deadline, allow_duplicate=allow_duplicate)
-    return session.show(MADE, document(made), code=ExitCode.PARTIAL if made.missing_on else ExitCode.OK)
+    code = ExitCode.PARTIAL if made.missing_on else ExitCode.OK
+    return session.show(MADE, document(made), warnings=tuple(unlike(told, made.keys)), code=code)
 
 
 def _spec(
@@ -101,6 +102,7 @@ def _spec(
 ) -> KeySpec:
     """What was asked for, refused before anything is contacted if CloudHSM would refuse it."""
     for half in attributes.keys() - {"public"}:
+        check_extractable(attributes[half], extractable=extractable)
         attributes[half].setdefault("sensitive", True)
     spec = KeySpec(
         kind=kind,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from hsmctl.cli.view import Page, View
 from hsmctl.domain.key import Key, KeyKind, ObjectClass
 from hsmctl.domain.key_material import Imported
 from hsmctl.domain.key_name import KeyName
-from hsmctl.domain.key_purpose import Purpose, parse_attributes
+from hsmctl.domain.key_purpose import Purpose, parse_attributes, unlike
 from hsmctl.domain.mechanism import Mechanism
 from hsmctl.domain.uri import uri_of
 from hsmctl.errors import ExitCode
@@ -115,7 +115,7 @@ def import_key(
     _check_from_outside(session, imported)
     check_change(session, place, break_glass)
     key = session.hsmctl.keys.move.bring(place.chosen(), imported, wanted, seconds=place.seconds)
-    return brought(session, place, IMPORTED, key, imported.says)
+    return brought(session, place, IMPORTED, key, imported.says, wanted.attributes)
 
 
 @verb(
@@ -206,14 +206,22 @@ def unwrap_key(
         wanted,
         seconds=place.seconds,
     )
-    return brought(session, place, UNWRAPPED, key, f"{kind} under {algorithm}")
+    return brought(session, place, UNWRAPPED, key, f"{kind} under {algorithm}", wanted.attributes)
 
 
-def brought(session: Session, place: Place, view: View[KeyBrought], key: Key, source: str) -> int:
+def brought(
+    session: Session,
+    place: Place,
+    view: View[KeyBrought],
+    key: Key,
+    source: str,
+    named: Mapping[str, bool] | None = None,
+) -> int:
     """Look for a key that came in on every HSM of its cluster, and show it; PARTIAL where one does not."""
     seen = session.hsmctl.key.seen((key,), place.everywhere(), seconds=place.seconds)
     shown = KeyBrought(key=row(key), source=source, seen_on=seen.seen_on, missing_on=seen.missing_on)
-    return session.show(view, shown, code=ExitCode.PARTIAL if seen.missing_on else ExitCode.OK)
+    code = ExitCode.PARTIAL if seen.missing_on else ExitCode.OK
+    return session.show(view, shown, warnings=tuple(unlike(named or {}, [key])), code=code)
 
 
 def check_change(session: Session, place: Place, break_glass: str) -> None:

@@ -6,11 +6,11 @@ purpose mixes the two; who needs a mixture names its attributes one by one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from enum import StrEnum
 
-from hsmctl.domain.key import PAIRED, KeyKind, ObjectClass
+from hsmctl.domain.key import PAIRED, Key, KeyKind, ObjectClass
 from hsmctl.errors import UsageError
 
 
@@ -61,6 +61,9 @@ ABLE = {
     ObjectClass.PUBLIC: ("encrypt", "verify", "wrap"),
 }
 """The uses that an object of a class can have."""
+HALVES = {ObjectClass.SECRET: "secret", ObjectClass.PRIVATE: "private", ObjectClass.PUBLIC: "public"}
+"""What the half of a key is called that an object of a class is."""
+_HIDDEN = ("sensitive", "extractable", "wrap_with_trusted")
 _SETTABLE = (*USES, "private", "sensitive", "extractable", "wrap_with_trusted", "modifiable", "destroyable", "copyable")
 """The attributes `--attr` takes; CKA_TRUSTED is not among them: nobody but an admin makes a key trusted."""
 
@@ -70,6 +73,8 @@ def attributes_for(
 ) -> dict[str, dict[str, bool]]:
     """By half, the attributes of a new key; a name such as `public.encrypt` is of one half, a bare one of the secret.
 
+    Named uses stand alone; where none is named, the key has those of its purpose, or of its kind.
+
     Raises:
         UsageError: the purpose does not go with the kind, or an attribute is none that can be set.
     """
@@ -77,12 +82,55 @@ def attributes_for(
         able = ", ".join(sorted(_KINDS[purpose]))
         raise UsageError(f"no {kind} key for {purpose}", f"{purpose} keys are {able}", "--for")
     halves = ("private", "public") if kind in PAIRED else ("secret",)
-    uses = {} if purpose is None and named else _USES[purpose or _DEFAULTS.get(kind, Purpose.SIGN)]
+    tells = any(name.rpartition(".")[2] in USES for name in named or ())
+    uses = {} if purpose is None and tells else _USES[purpose or _DEFAULTS.get(kind, Purpose.SIGN)]
     found = {half: dict.fromkeys(uses.get(half, ()), True) for half in halves}
     for name, value in (named or {}).items():
         half, attribute = _placed(name, halves)
         found[half][attribute] = value
     return found
+
+
+def alone(half: str, named: Mapping[str, bool]) -> dict[str, bool]:
+    """Named attributes of an object that comes without its other half: a bare name is of the half that comes.
+
+    Raises:
+        UsageError: one is of the other half, or none that this half can have.
+    """
+    found = {}
+    for name, value in named.items():
+        of, _, attribute = name.rpartition(".")
+        if of not in ("", half):
+            raise UsageError(f"--attr {name}", f"a {half} key comes, and no {of} one", f"--attr {attribute}=BOOL")
+        if half == "public" and attribute in _HIDDEN:
+            raise UsageError(f"--attr {name}", "a public key has no such attribute", "leave it out")
+        found[f"{half}.{attribute}"] = value
+    return found
+
+
+def check_extractable(told: Mapping[str, bool], *, extractable: bool) -> None:
+    """Refuse to be told both.
+
+    Raises:
+        UsageError: `--extractable` and `--attr extractable=false` were typed.
+    """
+    if extractable and told.get("extractable") is False:
+        raise UsageError("--extractable", "--attr extractable=false says the opposite", "give one of the two")
+
+
+def unlike(named: Mapping[str, bool], keys: Iterable[Key]) -> Iterator[str]:
+    """What an operator should hear of attributes they named: what the token made otherwise, and a value in the open."""
+    for key in keys:
+        object_class = key.identity.object_class
+        for name, value in named.items():
+            half, _, attribute = name.rpartition(".")
+            if half != HALVES[object_class] and (half or object_class is ObjectClass.PUBLIC):
+                continue
+            if (attribute in key.attributes) is not value:
+                asked = f"{attribute}={str(value).lower()}"
+                yield f"{key.identity}: {asked} was asked for, and the token lists it otherwise"
+            elif (attribute, value) == ("sensitive", False):
+                yield f"{key.identity} is not sensitive: whoever logs in as its user can read its value"
 
 
 def parse_attributes(words: Iterable[str]) -> dict[str, bool]:

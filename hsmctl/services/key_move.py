@@ -9,7 +9,7 @@ from hsmctl.domain.key import Key, KeyKind, ObjectClass
 from hsmctl.domain.key_algorithm import GCM_IV_BYTES, fresh_iv
 from hsmctl.domain.key_material import Imported
 from hsmctl.domain.key_name import KeyName
-from hsmctl.domain.key_purpose import ABLE, Purpose, attributes_for
+from hsmctl.domain.key_purpose import ABLE, HALVES, Purpose, alone, attributes_for, check_extractable
 from hsmctl.domain.key_transport import oaep_hash
 from hsmctl.domain.mechanism import Mechanism
 from hsmctl.domain.sync import Replica
@@ -38,7 +38,6 @@ KINDS: Mapping[int, KeyKind] = {
     0x1F: KeyKind.AES,
     0x40: KeyKind.ED25519,
 }
-_HALVES = {ObjectClass.SECRET: "secret", ObjectClass.PRIVATE: "private", ObjectClass.PUBLIC: "public"}
 _WRAPS = (ObjectClass.SECRET, ObjectClass.PUBLIC)
 _UNWRAPS = (ObjectClass.SECRET, ObjectClass.PRIVATE)
 
@@ -69,6 +68,7 @@ class KeyMove:
         """The object, as the token lists it; what is secret goes in wrapped where the token takes it in no other way.
 
         Raises:
+            UsageError: what it is to be contradicts itself (`uses_of`).
             Conflict: its label or id is taken.
             DeviceError: the token refused.
         """
@@ -188,15 +188,21 @@ _KIND = ("class", "key_type")
 
 
 def uses_of(kind: KeyKind, object_class: ObjectClass, wanted: Wanted) -> dict[str, Value]:
-    """The attributes of an object that comes in: its names, what it may do, and whether it may leave again."""
-    halves = attributes_for(kind, wanted.purpose, wanted.attributes)
-    half = halves.get(_HALVES[object_class], {})
+    """The attributes of an object that comes in: its names, what it may do, and whether it may leave again.
+
+    Raises:
+        UsageError: what was asked for contradicts itself, or is nothing that such an object has.
+    """
+    half = HALVES[object_class]
+    told = attributes_for(kind, wanted.purpose, alone(half, wanted.attributes or {})).get(half, {})
+    check_extractable(told, extractable=wanted.extractable)
     # What is not named is forbidden: tokens have defaults of their own, and SoftHSM's allow everything.
-    uses: dict[str, Value] = {**dict.fromkeys(ABLE[object_class], False), **half}
-    uses |= {"label": wanted.label, "id": wanted.key_id}
+    uses: dict[str, Value] = dict.fromkeys(ABLE[object_class], False)
     if object_class is not ObjectClass.PUBLIC:
         uses |= {"private": True, "sensitive": True, "extractable": wanted.extractable}
-    return uses
+    elif wanted.extractable:
+        raise UsageError("--extractable", "a public key may always leave", "leave it out")
+    return {**uses, **told, "label": wanted.label, "id": wanted.key_id}
 
 
 def check_free(token: Token, replica: Replica, wanted: Wanted, object_class: ObjectClass) -> None:
@@ -220,6 +226,8 @@ def check_free(token: Token, replica: Replica, wanted: Wanted, object_class: Obj
 
 def _template(imported: Imported, wanted: Wanted) -> dict[str, Value]:
     if imported.object_class is ObjectClass.CERTIFICATE:
+        if wanted.purpose or wanted.attributes or wanted.extractable:
+            raise UsageError("--for, --attr, --extractable", "a certificate has no uses", "hsmctl key cert import")
         return {**imported.template, "label": wanted.label, "id": wanted.key_id}
     number = imported.template["key_type"]
     return {**imported.template, **uses_of(KINDS[int(number)], imported.object_class, wanted)}

@@ -149,6 +149,28 @@ def test_imported_keys_do_what_they_did_outside(world: TokenWorld) -> None:
     assert secret.hex() not in (world.folder / "state" / "journal.jsonl").read_text()
 
 
+def test_what_is_named_is_what_a_key_has_or_it_is_refused(world: TokenWorld) -> None:
+    (world.folder / "value.bin").write_bytes(bytes(32))
+    coming = ("key", "import", "value.bin", "--kind", "aes", "--on", "alpha", "-o", "json")
+    for words in (
+        (*coming, "--label", "in"),
+        ("key", "generate", "aes", "--on", "alpha", "-o", "json", "--label", "new"),
+    ):
+        ran = world.run(*words, "--attr", "sensitive=false", "--attr", "extractable=true")
+        data = ran.document["data"]
+        (key,) = data["keys"] if "keys" in data else [data["key"]]
+        assert {"extractable", "encrypt", "decrypt"} <= {*key["attributes"]}
+        assert "sensitive" not in key["attributes"]
+        assert "read its value" in ran.document["warnings"][0]
+        refused = world.run(*words, "--extractable", "--attr", "extractable=false")
+        assert (refused.code, refused.out) == (ExitCode.USAGE, "")
+    world.ok("key", "export", "code", "--out", "code-public.pem")
+    public = ("key", "import", "code-public.pem", "--label", "their-code", "--on", "alpha")
+    for wrong in (("--extractable",), ("--attr", "sensitive=false"), ("--attr", "private.sign=true")):
+        assert world.run(*public, *wrong).code == ExitCode.USAGE
+    assert "wrap" in world.ok(*public, "--attr", "wrap=true", "-o", "json").document["data"]["key"]["attributes"]
+
+
 def test_a_wrapped_key_comes_back_and_is_the_same(world: TokenWorld) -> None:
     world.ok("key", "wrap", "data", "--by", "kek", "--out", "data.wrapped", "-o", "json")
     world.ok(

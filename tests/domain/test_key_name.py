@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hsmctl.domain.key import Identity, Key, KeyKind, Material, MaterialKind, ObjectClass
 from hsmctl.domain.key_name import KeyName, choose
-from hsmctl.domain.key_purpose import Purpose, attributes_for, parse_attributes
+from hsmctl.domain.key_purpose import Purpose, alone, attributes_for, parse_attributes, unlike
 from hsmctl.domain.uri import uri_of
 from hsmctl.errors import Conflict, UsageError
 
@@ -88,6 +88,31 @@ def test_named_attributes_come_on_top_or_alone() -> None:
     }
     assert attributes_for(KeyKind.AES, None, {"sign": True}) == {"secret": {"sign": True}}
     assert attributes_for(KeyKind.AES) == {"secret": {"encrypt": True, "decrypt": True}}
+
+
+def test_what_is_no_use_leaves_a_key_its_uses() -> None:
+    assert attributes_for(KeyKind.AES, None, {"sensitive": False})["secret"] == {
+        "encrypt": True,
+        "decrypt": True,
+        "sensitive": False,
+    }
+
+
+def test_of_one_half_bare_names_are_its_own_and_others_refused() -> None:
+    assert alone("public", {"wrap": True, "public.verify": True}) == {"public.wrap": True, "public.verify": True}
+    for half, name in (("public", "private.sign"), ("public", "extractable"), ("secret", "public.verify")):
+        with pytest.raises(UsageError, match=f"--attr {name}"):
+            alone(half, {name: True})
+
+
+def test_what_a_token_made_otherwise_and_a_value_in_the_open_are_told() -> None:
+    pair = key(PRIVATE), key(PUBLIC)
+    assert [*unlike({"extractable": False, "public.verify": False}, pair)] == []
+    assert [*unlike({"public.verify": True}, pair)] == [
+        "tls: verify=true was asked for, and the token lists it otherwise"
+    ]
+    (said,) = unlike({"sensitive": False}, pair)
+    assert "read its value" in said
 
 
 @pytest.mark.parametrize("word", ["trusted=true", "sing=true", "sign", "sign=maybe"])
