@@ -101,7 +101,7 @@ class KeyLine(Widget):
         """The line."""
         spans: list[Span] = []
         for key, command in self._fitting():
-            spans += [(f" {key} ", Role.ACCENT), (f"{command.label or command.name} ", Role.PLAIN)]
+            spans += [(f" {key} ", Role.ACCENT), (_label(key, command), Role.PLAIN)]
         return content([spans])
 
     def on_click(self, event: events.Click) -> None:
@@ -123,7 +123,12 @@ class KeyLine(Widget):
 
 def _cells(key: str, command: Command) -> int:
     """The cells of one command in the line of keys."""
-    return len(key) + len(command.label or command.name) + 3
+    return len(f" {key} {_label(key, command)}")
+
+
+def _label(key: str, command: Command) -> str:
+    """What stands after the key; nothing where that is the command's name already."""
+    return "" if key == f":{command.name}" else f"{command.label or command.name} "
 
 
 def _accent(context: Context) -> str:

@@ -162,7 +162,7 @@ class Place(Screen[None]):
             now = self.survey.hsmctl.clock.now()
             app, old = self.hsmctl_app, age(now, self.aged)
             self._header.show(self.path, self.survey, old, app.several, paused=not app.every, late=len(app.outlasting))
-            self._key_line.show([(self.keys_of(command)[0], command) for command in self.offers if command.runs(self)])
+            self._key_line.show([(self._way(command), command) for command in self.offers if command.runs(self)])
             for line in self.query(FilterLine):
                 line.say(*self.table.counts)
 
@@ -320,6 +320,10 @@ class Place(Screen[None]):
             remembered = self.hsmctl_app.remembered
             self.hsmctl_app.remember(replace(remembered, lines=remembered.with_line(event.line)))
             await self.perform(command, argument.strip())
+
+    def _way(self, command: Command) -> str:
+        """The first key of a command, or what is typed where it has none."""
+        return next(iter(self.keys_of(command)), f":{command.name}")
 
     @property
     def _typing(self) -> bool:

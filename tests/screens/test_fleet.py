@@ -144,6 +144,8 @@ async def test_an_empty_estate_teaches() -> None:
     async with opened(world) as stage:
         await stage.sees("No cluster")
         await stage.sees_line(":arm, :create", "makes one here")
+        await stage.enter("arm")
+        await stage.sees_line("r refresh  :create  : go")
 
 
 async def test_only_a_lab_is_checked_without_being_asked() -> None:
