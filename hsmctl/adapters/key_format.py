@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hsmctl.adapters.key_jwk import as_jwk, of_jwk
 from hsmctl.adapters.key_public import EC_NAMES, PublicKey, loaded_public, public_key
-from hsmctl.adapters.key_read import certificate_of, private_of, public_of, secret_of
+from hsmctl.adapters.key_read import certificate_of, private_of, public_of, raw_private_of, secret_of
 from hsmctl.domain.key import Key, ObjectClass
 from hsmctl.domain.key_material import Imported, Peer
 from hsmctl.errors import UsageError
@@ -36,15 +36,15 @@ class CryptographyFormats:
         """
         if kind in ("aes", "generic"):
             return secret_of(data, kind)
+        if kind in ("ed25519", "x25519"):
+            return raw_private_of(data, kind)
         if data.lstrip()[:1] == b"{":
             return of_jwk(data)
         for read in (certificate_of, public_of, lambda raw: private_of(raw, passphrase)):
             found = read(data)
             if found is not None:
                 return found
-        raise UsageError(
-            "no key", "it is neither PEM, DER, PKCS#8 nor JWK", "--kind aes or --kind generic for raw bytes"
-        )
+        raise UsageError("no key", "it is neither PEM, DER, PKCS#8 nor JWK", "--kind says what raw bytes are")
 
     def public(self, key: Key, values: Mapping[str, bytes], encoding: str) -> bytes:
         """A public key or certificate of a token.

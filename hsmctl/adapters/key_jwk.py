@@ -16,6 +16,14 @@ from hsmctl.adapters.key_read import AES_BYTES, as_private, as_public, secret_of
 from hsmctl.domain.key_material import Imported
 from hsmctl.errors import UsageError
 
+_Pair = (
+    tuple[type[ed25519.Ed25519PrivateKey], type[ed25519.Ed25519PublicKey]]
+    | tuple[type[x25519.X25519PrivateKey], type[x25519.X25519PublicKey]]
+)
+_PAIRS: Mapping[str, _Pair] = {
+    "Ed25519": (ed25519.Ed25519PrivateKey, ed25519.Ed25519PublicKey),
+    "X25519": (x25519.X25519PrivateKey, x25519.X25519PublicKey),
+}
 _JWK_CURVES = ("P-256", "P-384", "P-521", "secp256k1")
 
 
@@ -36,13 +44,14 @@ def of_jwk(data: bytes) -> Imported:
             return _rsa_jwk(raw)
         if kind == "EC":
             return _ec_jwk(raw)
-        if kind == "OKP" and raw["crv"] == "Ed25519":
+        if kind == "OKP" and raw["crv"] in _PAIRS:
+            private, public = _PAIRS[raw["crv"]]
             if "d" in raw:
-                return as_private(ed25519.Ed25519PrivateKey.from_private_bytes(_base64(raw["d"])))
-            return as_public(ed25519.Ed25519PublicKey.from_public_bytes(_base64(raw["x"])))
+                return as_private(private.from_private_bytes(_base64(raw["d"])))
+            return as_public(public.from_public_bytes(_base64(raw["x"])))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError("no JSON Web Key", repr(error), "RFC 7517") from error
-    raise UsageError("no JSON Web Key that tokens take", f"kty {kind}", "oct, RSA, EC or OKP with Ed25519")
+    raise UsageError("no JSON Web Key that tokens take", f"kty {kind}", "oct, RSA, EC, or OKP with Ed25519 or X25519")
 
 
 def as_jwk(public: PublicKey) -> dict[str, str]:

@@ -17,7 +17,7 @@ PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey | ed25519.Ed25519Public
 Values = dict[str, bool | int | bytes]
 """Attributes."""
 
-_RSA, _EC, _EDWARDS = 0x00, 0x03, 0x40
+_RSA, _EC, _EDWARDS, _MONTGOMERY = 0x00, 0x03, 0x40, 0x41
 EC_CURVES: Mapping[str, ec.EllipticCurve] = {
     "P-224": ec.SECP224R1(),
     "P-256": ec.SECP256R1(),
@@ -88,7 +88,9 @@ def public_values(public: PublicKey) -> tuple[Values, str]:
         params = bytes.fromhex("130c656477617264733235353139")
         return {"key_type": _EDWARDS, "ec_params": params, "ec_point": _octets(point)}, "Ed25519"
     if isinstance(public, x25519.X25519PublicKey):
-        raise UsageError("X25519 public key", "it is not imported: tokens differ in its type", "key derive --peer FILE")
+        point = public.public_bytes(Encoding.Raw, PublicFormat.Raw)
+        params = bytes.fromhex("06032b656e")
+        return {"key_type": _MONTGOMERY, "ec_params": params, "ec_point": _octets(point)}, "X25519"
     name = EC_NAMES.get(public.curve.name)
     if name is None:
         raise UsageError(f"curve {public.curve.name}", f"tokens have {', '.join(EC_CURVES)}", "use another key")

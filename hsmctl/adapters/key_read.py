@@ -7,7 +7,7 @@ from collections.abc import Callable
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, x25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from hsmctl.adapters.key_public import PublicKey, Values, loaded_public, number_bytes, public_values
@@ -16,11 +16,12 @@ from hsmctl.domain.key_material import Imported
 from hsmctl.errors import UsageError
 from hsmctl.secret import Secret
 
-PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey | x25519.X25519PrivateKey
 _GENERIC, _AES = 0x10, 0x1F
 AES_BYTES = (16, 24, 32)
 """Lengths of AES keys."""
 _GENERIC_MOST = 800
+_CURVE25519_BYTES = 32
 
 
 def secret_of(data: bytes, kind: str) -> Imported:
@@ -38,6 +39,20 @@ def secret_of(data: bytes, kind: str) -> Imported:
     return Imported(
         object_class=ObjectClass.SECRET, says=f"{name}-{8 * len(data)}", template=template, wrapped_form=data
     )
+
+
+def raw_private_of(data: bytes, kind: str) -> Imported:
+    """The 32 bytes of an Ed25519 or X25519 private key (RFC 8032, RFC 7748).
+
+    Raises:
+        UsageError: they are not 32.
+    """
+    if len(data) != _CURVE25519_BYTES:
+        raise UsageError(
+            f"an {kind} key of {len(data)} bytes", f"raw, it has {_CURVE25519_BYTES}", "--kind auto for PEM"
+        )
+    load = x25519.X25519PrivateKey if kind == "x25519" else ed25519.Ed25519PrivateKey
+    return as_private(load.from_private_bytes(data))
 
 
 def certificate_of(data: bytes) -> Imported | None:
@@ -84,8 +99,8 @@ def private_of(data: bytes, passphrase: Callable[[], Secret]) -> Imported | None
         if b"PRIVATE KEY" in data:
             raise UsageError("no private key", "it is damaged, or the passphrase is wrong", "try again") from error
         return None
-    if not isinstance(loaded, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey):
-        raise UsageError("no private key that tokens take", type(loaded).__name__, "RSA, EC or Ed25519")
+    if not isinstance(loaded, PrivateKey):
+        raise UsageError("no private key that tokens take", type(loaded).__name__, "RSA, EC, Ed25519 or X25519")
     return as_private(loaded)
 
 
@@ -93,7 +108,7 @@ def as_public(public: PublicKey) -> Imported:
     """A public key as a token takes it.
 
     Raises:
-        UsageError: tokens differ in what they call its type, or have no such curve.
+        UsageError: tokens have no such curve.
     """
     values, says = public_values(public)
     return Imported(object_class=ObjectClass.PUBLIC, says=says, template={"class": 2, **values})

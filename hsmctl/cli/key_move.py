@@ -37,6 +37,7 @@ WRAPS = {
 }
 """How a key is wrapped, as `--algorithm` and as PKCS#11 call it; a token may have names of its own."""
 _UNWRAPPED = ("aes", "generic", "rsa", "ec")
+_RAW = ("auto", "aes", "generic", "ed25519", "x25519")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +76,7 @@ def naming_options(function: Callable[..., int]) -> Callable[..., int]:
     "hsmctl key import kek.bin --kind aes --label old-kek --for kek",
 )
 @click.argument("file", type=_FILE)
-@click.option("--kind", type=click.Choice(["auto", "aes", "generic"]), default="auto", help="What raw bytes are.")
+@click.option("--kind", type=click.Choice(_RAW), default="auto", help="What raw bytes are.")
 @click.option(
     "--passphrase-file",
     type=click.Path(dir_okay=False, path_type=Path),

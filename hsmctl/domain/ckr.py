@@ -116,7 +116,7 @@ _ENTRIES = """\
 0x0BB|BUSY_187|The HSM is busy: CloudHSM's server code 187.|More requests than the HSM can answer; a backup being taken; a login storm.|try again with growing pauses; add an HSM: hsmctl cluster scale
 0x0C0|SIGNATURE_INVALID|The signature is not of this data by this key.|Other data, another key, another hash, or a signature in DER where r and s are wanted.|check data, key and format
 0x0C1|SIGNATURE_LEN_RANGE|The signature has an impossible length.|DER where r and s are wanted, or another key's size.|give r and s one after the other
-0x0D0|TEMPLATE_INCOMPLETE|The template lacks something.|RSA pairs need MODULUS_BITS and PUBLIC_EXPONENT in the public template, AES and generic secrets VALUE_LEN.|complete the template
+0x0D0|TEMPLATE_INCOMPLETE|The template lacks something.|RSA pairs need MODULUS_BITS and PUBLIC_EXPONENT in the public template, AES and generic secrets VALUE_LEN; NSS unwraps EC and DSA keys only with CKA_NSS_DB, its own.|complete the template; for NSS, hsmctl key import
 0x0D1|TEMPLATE_INCONSISTENT|The template contradicts itself, or the call.|VALUE_LEN when unwrapping, CKA_PRIVATE=False, or a curve that is not offered.|leave out what the call already says
 0x0E0|TOKEN_NOT_PRESENT|There is no token in the slot.|The library is not configured, or reached no HSM.|run configure-pkcs11; hsmctl net probe
 0x0E1|TOKEN_NOT_RECOGNIZED|The token is none the library knows.|The token's files are damaged, or of another version.|hsmctl token list

@@ -9,6 +9,7 @@ from hsmctl.domain.key import Key, KeyKind, ObjectClass
 from hsmctl.domain.key_algorithm import GCM_IV_BYTES, fresh_iv
 from hsmctl.domain.key_material import Imported
 from hsmctl.domain.key_name import KeyName
+from hsmctl.domain.key_offer import GENERATES, MAKES, lacking
 from hsmctl.domain.key_purpose import ABLE, HALVES, Purpose, alone, attributes_for, check_extractable
 from hsmctl.domain.key_transport import oaep_hash
 from hsmctl.domain.mechanism import Mechanism
@@ -37,7 +38,9 @@ KINDS: Mapping[int, KeyKind] = {
     0x10: KeyKind.GENERIC,
     0x1F: KeyKind.AES,
     0x40: KeyKind.ED25519,
+    0x41: KeyKind.X25519,
 }
+"""By CKK_*; what X25519 keys are to a token, `_called` says."""
 _WRAPS = (ObjectClass.SECRET, ObjectClass.PUBLIC)
 _UNWRAPS = (ObjectClass.SECRET, ObjectClass.PRIVATE)
 
@@ -154,14 +157,21 @@ class KeyMove:
             self.journal.append("key-unwrap", {**fields, "mechanism": mechanism.name, "break_glass": break_glass})
             template = {"class": 4 if secret else 3, "key_type": number, **uses}
             how, wrapped = unsealed(as_offered(token.objects.describe(), mechanism), data)
-            return token.uses.unwrap(unwrapping, wrapped, how, template)
+            try:
+                return token.uses.unwrap(unwrapping, wrapped, how, template)
+            except DeviceError as error:
+                if error.ckr != "CKR_TEMPLATE_INCOMPLETE":
+                    raise
+                raise _asks_for_more(replica, kind, error) from error
 
         return self.door.change(replicas, seconds, work)
 
     def _created(self, replica: Replica, token: Token, imported: Imported, template: Mapping[str, Value]) -> Key:
+        template = {**template, **_called(token, template)}
         try:
             return token.objects.create(template)
         except DeviceError as error:
+            _check_known(replica, token, imported, error)
             if not imported.wrapped_form or error.ckr not in _NO_PLAINTEXT:
                 raise
         return self._unsealed(replica, token, imported, template)
@@ -185,6 +195,35 @@ class KeyMove:
 
 
 _KIND = ("class", "key_type")
+_EDWARDS, _MONTGOMERY = 0x40, 0x41
+
+
+def _check_known(replica: Replica, token: Token, imported: Imported, error: DeviceError) -> None:
+    """Say of a token that refused a key and makes none of its kind either, that it has none such.
+
+    Raises:
+        DeviceError: it is so.
+    """
+    kind, facts = KINDS.get(int(imported.template.get("key_type", -1))), token.objects.describe()
+    if kind is None or any(facts.offers(name) for name in MAKES[kind]):
+        return
+    why = f"{lacking(facts, MAKES[kind], GENERATES)} ({error.ckr})"
+    raise DeviceError(f"{replica.name} takes no {kind} key", why, "hsmctl token show", ckr=error.ckr) from error
+
+
+def _asks_for_more(replica: Replica, kind: KeyKind, error: DeviceError) -> DeviceError:
+    """What a token wants that refused a template with all that PKCS#11 3.1 asks for (5.18.4): class and key type."""
+    why = f"it wants attributes that PKCS#11 does not ask for, as NSS does CKA_NSS_DB of its own ({error.ckr})"
+    return DeviceError(
+        f"{replica.name} unwraps no {kind} key", why, "hsmctl key import, or another token", ckr=error.ckr
+    )
+
+
+def _called(token: Token, template: Mapping[str, Value]) -> Mapping[str, int]:
+    """The key type of an X25519 key: PKCS#11 3.0 has Montgomery curves, SoftHSM keeps it among Edwards ones."""
+    if template.get("key_type") != _MONTGOMERY or token.objects.describe().offers("EC_MONTGOMERY_KEY_PAIR_GEN"):
+        return {}
+    return {"key_type": _EDWARDS}
 
 
 def uses_of(kind: KeyKind, object_class: ObjectClass, wanted: Wanted) -> dict[str, Value]:
