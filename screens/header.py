@@ -23,8 +23,8 @@ from .survey import Survey
 class Header(Widget):
     """The breadcrumb on the left; context, account, region, protection, work in progress and age on the right."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, context: Context) -> None:
+        super().__init__(classes=_accent(context))
         self._path: tuple[str, ...] = ()
         self._facts: tuple[Span, ...] = ()
 

@@ -227,6 +227,11 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
         self._follow()
         self.post_message(self.Moved(self))
 
+    def on_mount(self) -> None:
+        """Be as high as what it says from the first frame on."""
+        self._arrange()
+        self._measure()
+
     def on_resize(self) -> None:
         """Fit the columns to the new width."""
         self._arrange()

@@ -6,7 +6,7 @@ of screens is the app's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container
+from textual.geometry import Size
 from textual.screen import Screen
 
 from hsmctl.domain.cluster import Cluster
@@ -49,6 +50,12 @@ _HEIGHTS = [(0, "-short"), (36, "-tall")]
 """The class a screen has from a width or height on."""
 
 
+def _fitting(size: Size) -> Iterator[str]:
+    """The classes that Textual gives a screen of this size, but only once it was drawn without them."""
+    for length, steps in ((size.width, _WIDTHS), (size.height, _HEIGHTS)):
+        yield max((least, name) for least, name in steps if length >= least)[1]
+
+
 class Place(Screen[None]):
     """A screen one can be at."""
 
@@ -65,12 +72,12 @@ class Place(Screen[None]):
 
     def __init__(self, survey: Survey, path: Sequence[str], table: Lines[Any]) -> None:
         """`path` is the breadcrumb and tells places apart; `table` is where the cursor is and what is filtered."""
-        super().__init__()
+        super().__init__(classes=" ".join(_fitting(self.app.size)))
         self._survey = survey
         self.path = tuple(path)
         self.table = table
         self.detail = Detail(id="detail")
-        self._header = Header()
+        self._header = Header(survey.hsmctl.context)
         self._key_line = KeyLine()
 
     @property

@@ -177,7 +177,7 @@ async def test_a_cluster_is_held_and_released_with_a_reason(tmp_path: Path) -> N
 async def test_evidence_is_written_once_and_without_names(tmp_path: Path) -> None:
     world = World()
     world.tokens.held[HSMS[1]].pop(3)
-    async with opened(world, size=(120, 40)) as stage:
+    async with opened(world, size=(200, 40)) as stage:
         await stage.press("s", "e")
         await stage.sees(f"evidence evidence-{CLUSTER}-20261123T021000Z.json")
         await stage.press("escape")
