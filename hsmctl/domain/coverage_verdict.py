@@ -142,7 +142,7 @@ def _counts(evidence: Evidence) -> list[CoverageFinding]:
     for metric, counts in evidence.counts.items():
         seen = {hsm_id: number for hsm_id, number in counts.items() if hsm_id in evidence.active}
         if len(set(seen.values())) > 1:
-            says = ", ".join(f"{hsm_id} {number:,}" for hsm_id, number in sorted(seen.items()))
+            says = odd_ones(seen)
             found.append(
                 CoverageFinding(
                     kind=Kind.COUNT,
@@ -154,6 +154,16 @@ def _counts(evidence: Evidence) -> list[CoverageFinding]:
                 )
             )
     return found
+
+
+def odd_ones(counts: Mapping[str, int]) -> str:
+    """Numbers by HSM, the fewest HSMs first by name; the most common number is told of the rest."""
+    holders: dict[int, list[str]] = {}
+    for hsm_id, number in sorted(counts.items()):
+        holders.setdefault(number, []).append(hsm_id)
+    *odd, (common, others) = sorted(holders.items(), key=lambda each: (len(each[1]), each[0]))
+    rest = others[0] if len(others) == 1 else f"the {len(others)} others"
+    return "; ".join([*(f"{number:,} on {', '.join(names)}" for number, names in odd), f"{common:,} on {rest}"])
 
 
 def _users(evidence: Evidence) -> list[CoverageFinding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hsmctl.domain.coverage import KEY_METRIC, Evidence, ReportedKey, Severity, Source
-from hsmctl.domain.coverage_verdict import CoverageVerdict, judge
+from hsmctl.domain.coverage_verdict import CoverageVerdict, judge, odd_ones
 from hsmctl.domain.evidence import Grade
 from hsmctl.domain.mtls import Anchor
 from hsmctl.domain.user import HsmUser
@@ -69,6 +70,19 @@ def test_each_kind_of_drift(changed: dict[str, object], verdict: str, says: str)
     report = judge(replace(HEALTHY, **changed))  # type: ignore[arg-type]
     assert report.verdict == verdict
     assert any(says in finding.says for finding in report.findings) or not says
+
+
+@pytest.mark.parametrize(
+    ("counts", "says"),
+    [
+        ({"hsm-1": 32, "hsm-2": 5310, "hsm-3": 5310}, "32 on hsm-1; 5,310 on the 2 others"),
+        ({"hsm-1": 9, "hsm-2": 8}, "8 on hsm-2; 9 on hsm-1"),
+        ({"hsm-1": 1, "hsm-2": 2, "hsm-3": 2, "hsm-4": 1, "hsm-5": 2}, "1 on hsm-1, hsm-4; 2 on the 3 others"),
+        ({"hsm-1": 3, "hsm-2": 2, "hsm-3": 1}, "1 on hsm-3; 2 on hsm-2; 3 on hsm-1"),
+    ],
+)
+def test_a_count_names_the_odd_one_first(counts: Mapping[str, int], says: str) -> None:
+    assert odd_ones(counts) == says
 
 
 def test_counts_hint_at_once_and_accuse_only_when_they_last() -> None:
