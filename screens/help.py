@@ -10,28 +10,25 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.geometry import Size
 from textual.screen import ModalScreen
-from textual.widgets import Static
 
 from hsmctl.domain.filter import GRAMMAR
 from hsmctl.mark import Mark
 
 from .command import COMMON, SECTIONS, Command
-from .detail import beside
-from .glyph import ROLES, Role, Spans, content, sign
+from .detail import Detail, beside
+from .glyph import ROLES, Role, Spans, sign
 from .lines import Lines
 
 if TYPE_CHECKING:
     from .place import Place
 
 
-_WINDOW = 160
-"""Cells the window is wide at most."""
-_FRAME = 6
 _TWO = 130
 """The width from which on sections stand side by side."""
 _KEYS = 8
-_NAMES = 19
+_NAMES = 22
 """Cells of keys, and of a command's name with what it takes."""
 
 
@@ -49,11 +46,12 @@ class HelpScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """The text."""
-        width = min(_WINDOW, self.app.size.width) - _FRAME
+        text = Detail(id="told")
+        text.draw(lambda room: list(self._lines(room.width)))
         with VerticalScroll() as window:
             window.border_title = Content(f"help · {' ▸ '.join(self._place.path)}")
             window.border_subtitle = "↑↓ scroll · esc closes"
-            yield Static(content(self._lines(width)), markup=False)
+            yield text
 
     def _lines(self, width: int) -> Iterable[Spans]:
         """Each section; side by side where there is room."""

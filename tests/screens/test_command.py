@@ -88,6 +88,14 @@ async def test_the_help_names_every_command_of_the_place_and_every_sign() -> Non
         await stage.sees("▒  unreadable", *(f":{command.name}" for command in place.available_commands()))
 
 
+async def test_the_help_stands_in_two_columns_once_there_is_room() -> None:
+    async with opened(size=(80, 60)) as stage:
+        await stage.press("s", "question_mark")
+        assert stage.line("HERE").strip("│ ") == "HERE"
+        await stage.pilot.resize_terminal(200, 60)
+        await stage.sees_line("HERE", "SESSION")
+
+
 async def test_the_palette_finds_a_command_by_what_it_does() -> None:
     async with opened() as stage:
         await stage.press("ctrl+p", *"which", "enter")
