@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any, Generic, TypeVar
 
 from rich.cells import cell_len, set_cell_size
@@ -71,6 +72,16 @@ def fitted(spans: Spans, width: int, *, right: bool = False) -> Iterator[Span]:
     yield from spans
     if not right:
         yield " " * spare, Role.PLAIN
+
+
+def broken(spans: Spans, width: int) -> Iterator[Spans]:
+    """The spans on as many lines as the width asks for; what the last one says goes on below its beginning."""
+    *lead, (says, role) = spans or (("", Role.PLAIN),)
+    text = says.lstrip()
+    margin = sum(cell_len(before) for before, _ in lead) + len(says) - len(text)
+    first, *more = wrap(text, max(_LONGEST, width - margin), break_on_hyphens=False) or [""]
+    yield *lead, (says[: len(says) - len(text)] + first, role)
+    yield from (((" " * margin, Role.PLAIN), (line, role)) for line in more)
 
 
 def joined(spans: Iterable[Span]) -> Iterator[Span]:

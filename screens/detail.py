@@ -54,6 +54,7 @@ class Detail(Widget):
         else:
             made = tuple(lines(self.size))
             self._shown = self.size, made
+            self._rule(made)
             self._redraw(shown[1], made)
 
     def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
@@ -83,7 +84,13 @@ class Detail(Widget):
         """The lines as they stand there."""
         if self._shown is None or self._shown[0] != self.size:
             self._shown = self.size, tuple(self._lines(self.size))
+            self._rule(self._shown[1])
         return self._shown[1]
+
+    def _rule(self, made: Sequence[Spans]) -> None:
+        """Have no rule before nothing; the class is set once this drawing is over."""
+        if self.has_class("-blank") is bool(made):
+            self.call_later(self.set_class, not made, "-blank")
 
     def render_line(self, y: int) -> Strip:
         """One line: Textual would make all of them anew for it, and does where a part of the text is selected."""

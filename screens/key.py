@@ -27,7 +27,7 @@ from .column import Column
 from .command import COPY, DESCRIBE, FILTER, HELP, LINE, SYNC, Command, Takes, bindings
 from .detail import Detail, facts, noted
 from .estate import Estate
-from .facts import Fact, of_error
+from .facts import Fact, failure, of_error
 from .glyph import Role, Spans, role, sign
 from .key_command import KEYS, MARK
 from .key_facts import of_finding, of_key
@@ -180,7 +180,7 @@ class KeyScreen(Place):
             self.keys_table.show(ordered)
         except HsmctlError as error:
             self._error = error
-            self.keys_table.teach(_failure(error))
+            self.keys_table.teach(failure(error, self.size.width))
         finally:
             self._asking = False
             self._redraw()
@@ -196,9 +196,10 @@ class KeyScreen(Place):
     def _source(self) -> Spans:
         """Which replica showed these keys, to whom, when."""
         pending: Spans = (sign(Mark.PENDING), (" asking", Role.ACCENT)) if self._asking else ()
-        failed: Spans = (sign(Mark.UNREADABLE), (f" {self._error} · d tells more", Role.BAD)) if self._error else ()
         if self._listing is None:
-            return pending or failed
+            unread: Spans = (sign(Mark.UNREADABLE), (" keys not read", Role.BAD)) if self._error else ()
+            return pending or unread
+        failed: Spans = (sign(Mark.UNREADABLE), (f" not read anew, d tells why: {self._error}", Role.BAD))
         inventory = self._listing.inventory
         total = f" of {inventory.total:,}" if inventory.total is not None else ""
         when = age(self.survey.hsmctl.clock.now(), inventory.taken_at)
@@ -206,8 +207,8 @@ class KeyScreen(Place):
         words = f"{seen} on {self._listing.replica.name}, {when} old"
         picked = len(self.keys_table.picked)
         marked: Spans = ((f"   • {picked:,} marked", Role.ACCENT),) if picked else ()
-        shown = failed or (sign(Mark.REPORTED), (f" {words}", Role.PLAIN), *self._lint())
-        return *shown, *marked, ("  ", Role.PLAIN), *pending
+        read: Spans = (sign(Mark.REPORTED), (f" {words}", Role.PLAIN), *self._lint())
+        return *(failed if self._error else read), *marked, ("  ", Role.PLAIN), *pending
 
     def _lint(self) -> Spans:
         """How many keys something speaks against, by the worst of it."""
@@ -252,10 +253,6 @@ class KeyScreen(Place):
             grows=True,
         )
         return (*_COLUMNS[:3], lint, *_COLUMNS[3:])
-
-
-def _failure(error: HsmctlError) -> tuple[Spans, ...]:
-    return (sign(Mark.UNREADABLE), (f" {error}", Role.PLAIN)), ((error.hint, Role.ACCENT),)
 
 
 def _order(key: Key) -> tuple[bytes, str, bytes]:

@@ -22,7 +22,7 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from .column import Column, fitted, joined
+from .column import Column, broken, fitted, joined
 from .glyph import Role, Span, Spans, needed
 from .layout import Layout, laid_out
 from .offload import call
@@ -257,7 +257,7 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
     def _words(self) -> Sequence[Spans]:
         if self.rows.filter and self.rows.items:
             return ((("no row matches the filter; esc drops it", Role.MUTED),),)
-        return self._empty
+        return [line for each in self._empty for line in broken(each, self.size.width - 2)]
 
     async def _sort_at(self, x: int) -> None:
         """Sort by the column there; again turns the order round, and a third time drops it."""

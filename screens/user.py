@@ -199,7 +199,8 @@ class UserScreen(Place):
         wrong = sum(not user.sound for user in users.users)
         partial = users.connected != users.active
         mark = Mark.BAD if wrong else Mark.PARTIAL if partial else Mark.REPORTED
-        words = f"{counted(wrong, 'user')} not the same everywhere" if wrong else "users agree (reported)"
+        agree = f"users agree{' where seen' if partial else ''} (reported)"
+        words = f"{counted(wrong, 'user')} not the same everywhere" if wrong else agree
         far = f"   seen from {users.host}, on {users.connected} of {users.active} ACTIVE HSMs"
         return *pending, sign(mark), (f" {words}", role(mark)), (far, Role.WARN if partial else Role.MUTED)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from hsmctl.screens.column import Column, fitted, joined
+from hsmctl.screens.column import Column, broken, fitted, joined
 from hsmctl.screens.glyph import ROLES, Role
 from hsmctl.screens.lines import Lines
 from textual.app import App, ComposeResult
@@ -126,6 +126,14 @@ def test_text_is_cut_by_cells_not_by_characters() -> None:
     wide = list(fitted((("鍵鍵鍵", Role.PLAIN), ("abc", Role.BAD)), 6))
     assert wide == [("鍵鍵 …", Role.PLAIN)]
     assert list(fitted((("abc", Role.PLAIN),), 5, right=True)) == [("  ", Role.PLAIN), ("abc", Role.PLAIN)]
+
+
+def test_words_for_nothing_are_broken_between_words_and_go_on_below_their_beginning() -> None:
+    words = ((":add", Role.ACCENT), ("  " + "makes one here " * 3, Role.MUTED))
+    first, second = broken(words, 40)
+    assert first == (words[0], ("  makes one here makes one here", Role.MUTED))
+    assert second == ((" " * 6, Role.PLAIN), ("makes one here", Role.MUTED))
+    assert list(broken((), 40)) == [(("", Role.PLAIN),)]
 
 
 def test_blanks_join_what_they_follow_but_never_spread_a_loud_sign() -> None:

@@ -32,7 +32,7 @@ async def test_a_host_that_misses_an_hsm_speaks_of_the_others_only() -> None:
     async with opened(world, size=(120, 34)) as stage:
         await stage.press("u")
         await stage.settle()
-        await stage.sees_line("◐ users agree (reported)", "on 2 of 3 ACTIVE HSMs")
+        await stage.sees_line("◐ users agree where seen (reported)", "on 2 of 3 ACTIVE HSMs")
 
 
 async def test_a_user_is_made_through_the_form_of_the_command_line(tmp_path: Path) -> None:
