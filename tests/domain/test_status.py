@@ -106,7 +106,7 @@ CROWDED = replace(three_hsms(), hsms=tuple(replace(hsm, zone="eu-central-1a") fo
         ({"coverage": Ok(judge(counted((5, 4, 5))))}, "keys", "warning", "4 on hsm-bbbbbbbbbbb; 5 on the 2 others"),
         ({"coverage": Ok(judge(counted((5, 4, 5), lasting=frozenset({KEY_METRIC}))))}, "keys", "critical", "4"),
         ({"coverage": Ok(judge(counted((5, 5))))}, "keys", "unknown", "hsm-ccccccccccc published no"),
-        ({"coverage": Ok(judge(counted(free=(1_000, 999, 1_000))))}, "users", "warning", "places for users by count: 999 on"),
+        ({"coverage": Ok(judge(counted(free=(1_000, 999, 1_000))))}, "users", "warning", "by count: 999 on"),
         ({"coverage": Ok(judge(counted((14_000,) * 3)))}, "capacity", "warning", "14,000 of 16,666 keys (84 %)"),
         ({"coverage": Ok(judge(counted(free=(20,) * 3)))}, "capacity", "critical", "1,004 of 1,024 users (98 %)"),
         ({"sessions": Ok(samples(3, 2_000, None))}, "capacity", "critical", "sessions on hsm-bbbbbbbbbbb (97 %)"),
