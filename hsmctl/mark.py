@@ -55,6 +55,9 @@ CELLS: Mapping[str, Mark] = {
 }
 """The sign of one key on one replica, by the words of `domain.sync.Cell`: a listing of clusters need not load it."""
 
+GRADES: Mapping[str, Mark] = {"proved": Mark.PROVED, "reported": Mark.REPORTED, "inferred": Mark.INFERRED}
+"""The sign of something that is as it should be, by the words of `domain.evidence.Grade`."""
+
 VERDICTS: Mapping[str, Mark] = {
     "not in sync": Mark.BAD,
     "attributes differ": Mark.ATTRIBUTES,

@@ -20,7 +20,6 @@ from textual.timer import Timer
 from textual.worker import WorkerFailed
 
 from hsmctl.bootstrap import Hsmctl
-from hsmctl.domain.cluster import Cluster
 from hsmctl.errors import HsmctlError
 
 from .calm import Calm
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
+    from hsmctl.domain.cluster import Cluster
     from hsmctl.domain.form import Answer
 
     from .running import Run

@@ -13,9 +13,6 @@ from typing import TYPE_CHECKING
 
 from textual.binding import Binding, BindingType
 
-from hsmctl.domain.cluster import ClusterState
-from hsmctl.domain.status_cluster import RUNNING, UNCLAIMED
-
 from .completing import paths
 
 if TYPE_CHECKING:
@@ -55,6 +52,8 @@ def always(_: Place) -> bool:
 
 def checkable(place: Place) -> bool:
     """Whether the place's cluster, or the one under its cursor, has users who could read keys."""
+    from hsmctl.domain.status_cluster import RUNNING
+
     return place.cluster is not None and place.cluster.state in RUNNING
 
 
@@ -65,6 +64,8 @@ def about_cluster(place: Place) -> bool:
 
 def claimable(place: Place) -> bool:
     """Whether the place's cluster, or the one under its cursor, is yet to be claimed or given its first admins."""
+    from hsmctl.domain.status_cluster import UNCLAIMED
+
     return place.cluster is not None and place.cluster.state in UNCLAIMED
 
 
@@ -75,6 +76,8 @@ def emulated(place: Place) -> bool:
 
 def steady(place: Place) -> bool:
     """Whether the place is about a cluster whose HSMs may come and go."""
+    from hsmctl.domain.cluster import ClusterState
+
     return place.cluster is not None and place.cluster.state is ClusterState.ACTIVE
 
 

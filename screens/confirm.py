@@ -19,10 +19,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from hsmctl.domain.plan import Effect, Plan, Precondition, Step
-from hsmctl.mark import Mark
+from hsmctl.mark import GRADES, Mark
 from hsmctl.words import counted, lasting
 
-from .glyph import GRADES, ROLES, Role, Span, Spans, content, role, sign
+from .glyph import ROLES, Role, Span, Spans, content, role, sign
 
 _WINDOW = 110
 """Cells the window is wide at most."""

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from hsmctl.domain.cluster import Cluster
-from hsmctl.domain.evidence import Failed
 from hsmctl.errors import Denied, HsmctlError
 from hsmctl.mark import Mark
 
 if TYPE_CHECKING:
+    from hsmctl.domain.cluster import Cluster
     from hsmctl.domain.coverage_verdict import CoverageReport
     from hsmctl.domain.status import Standing
     from hsmctl.domain.sync import Reading, Replica, Report
@@ -39,6 +38,11 @@ class Problem:
     """The error behind it, told whole on demand."""
     where: str = ""
     """The context and region it is about, where several are looked at; empty where it is a cluster's."""
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """What makes two problems the same across refreshes."""
+        return self.cluster.cluster_id if self.cluster else "", self.text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +120,11 @@ class Estate:
     runs: tuple[Run, ...] = ()
     """The changes this session has started, oldest first."""
 
+    @property
+    def answered(self) -> bool:
+        """Whether anything is known, if only that something is not."""
+        return self.clusters is not None or bool(self.error or self.unheld or self.unstanding or self.unread)
+
     def check(self, cluster: Cluster) -> Check:
         """The check of a cluster, an empty one if there was none."""
         return self.checks.get(cluster.cluster_id, Check())
@@ -127,4 +136,6 @@ class Estate:
 
 
 def _refused(reading: Reading) -> bool:
+    from hsmctl.domain.evidence import Failed
+
     return isinstance(reading.outcome, Failed) and isinstance(reading.outcome.error, Denied)

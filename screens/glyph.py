@@ -15,7 +15,6 @@ from textual.color import Color
 from textual.content import Content
 from textual.filter import ANSIToTruecolor, DimFilter, LineFilter
 
-from hsmctl.domain.evidence import Grade
 from hsmctl.mark import Mark, Tone
 from hsmctl.words import printable
 
@@ -49,8 +48,6 @@ _ROLES = {
     Tone.BUSY: Role.ACCENT,
     Tone.MUTED: Role.MUTED,
 }
-GRADES = {Grade.PROVED: Mark.PROVED, Grade.REPORTED: Mark.REPORTED, Grade.INFERRED: Mark.INFERRED}
-"""The sign of something that is as it should be, by how that is known."""
 _RANKS = {mark: rank for rank, mark in enumerate(Mark)}
 
 

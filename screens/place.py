@@ -18,7 +18,6 @@ from textual.containers import Container
 from textual.geometry import Size
 from textual.screen import Screen
 
-from hsmctl.domain.cluster import Cluster
 from hsmctl.words import age
 
 from . import arrange
@@ -36,6 +35,7 @@ from .survey import Survey
 if TYPE_CHECKING:
     from textual.types import CSSPathType
 
+    from hsmctl.domain.cluster import Cluster
     from hsmctl.domain.form import Filled, Form
 
     from .app import HsmctlApp

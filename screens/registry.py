@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hsmctl.domain.cluster import Cluster
-
 from .survey import Survey
 
 if TYPE_CHECKING:
+    from hsmctl.domain.cluster import Cluster
+
     from .place import Place
 
 

@@ -8,16 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from hsmctl.bootstrap import Hsmctl
-from hsmctl.domain.cluster import Cluster
 from hsmctl.errors import HsmctlError
 from hsmctl.mark import Mark
 
 from .elsewhere import Elsewhere
 from .estate import Estate, Problem
 from .survey import Survey
+
+if TYPE_CHECKING:
+    from hsmctl.domain.cluster import Cluster
 
 T = TypeVar("T")
 ALL = "all"

@@ -13,8 +13,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from hsmctl.bootstrap import Hsmctl
-from hsmctl.domain.cluster import Backup, Cluster
-from hsmctl.domain.status_cluster import RUNNING
 from hsmctl.errors import Conflict, HsmctlError
 from hsmctl.settings import ContextKind
 
@@ -23,6 +21,7 @@ from .estate import Check, Estate
 from .offload import call, stream
 
 if TYPE_CHECKING:
+    from hsmctl.domain.cluster import Backup, Cluster
     from hsmctl.domain.event import Event
     from hsmctl.domain.operation import Operation
     from hsmctl.domain.plan import Plan
@@ -214,6 +213,8 @@ class Survey:
         return replicas
 
     def _is_due(self, cluster: Cluster) -> bool:
+        from hsmctl.domain.status_cluster import RUNNING
+
         check = self.estate.check(cluster)
         if cluster.state not in RUNNING or check.running or check.denied:
             return False

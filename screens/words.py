@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from hsmctl.domain.cluster import Cluster
+if TYPE_CHECKING:
+    from hsmctl.domain.cluster import Cluster
 
 
 def state_word(state: str) -> str:

@@ -16,7 +16,7 @@ from hsmctl.cli.view import Case, Check, Level, Page, View
 from hsmctl.domain.evidence import Grade, Ok
 from hsmctl.domain.status import Standing, exit_code
 from hsmctl.domain.status_finding import Finding, Severity, Topic
-from hsmctl.mark import Mark
+from hsmctl.mark import GRADES, Mark
 from hsmctl.services.status import Region, StatusWish, Surveyed, survey
 from hsmctl.words import age, counted
 
@@ -32,11 +32,6 @@ _MARKS: Mapping[str, Mark] = {
     Severity.UNKNOWN: Mark.UNREADABLE,
     Severity.WARNING: Mark.ATTENTION,
     Severity.PENDING: Mark.PENDING,
-}
-_GRADES: Mapping[str, Mark] = {
-    Grade.PROVED: Mark.PROVED,
-    Grade.REPORTED: Mark.REPORTED,
-    Grade.INFERRED: Mark.INFERRED,
 }
 _NAMED = 5
 """Problems a monitoring line names."""
@@ -231,7 +226,7 @@ def _finding(each: Finding) -> FindingRow:
 
 def _mark(row: FindingRow) -> Mark:
     """What is well is no better than how it is known."""
-    return _MARKS.get(row.severity) or _GRADES[row.grade or Grade.INFERRED]
+    return _MARKS.get(row.severity) or GRADES[row.grade or Grade.INFERRED]
 
 
 def _lines(shown: StatusShown, page: Page) -> Iterator[str]:
