@@ -38,7 +38,7 @@ def run(
 
     from rich.console import Console
 
-    from .password import asker
+    from .asking import asker
     from .theme import fitting
 
     encoding = (sys.stdout.encoding or "").lower()

@@ -11,8 +11,10 @@ from hsmctl.domain.status_cluster import of_hsms, of_state
 from hsmctl.domain.status_finding import Severity, Topic
 from hsmctl.mark import CELLS, VERDICTS, Mark
 
-from .estate import Check, Estate, Problem
+from .check import Check
+from .estate import Estate
 from .glyph import rank, troubled
+from .problem import Problem
 
 _PROVED, _IN_SYNC = "proved", "in sync"
 """Words of `domain.sync`, which the first frame need not load."""

@@ -21,7 +21,7 @@ from hsmctl.domain.sync_again import accusations, standing
 from hsmctl.domain.sync_history import Past, scope
 from hsmctl.errors import Conflict, Unreachable
 
-from .estate import Check
+from .check import Check
 from .judgement import Judgement, judge
 from .offload import call, told
 

@@ -21,11 +21,11 @@ from hsmctl.mark import VERDICTS, Mark
 from hsmctl.words import shortened
 
 from . import hold
+from .check import Check
 from .column import Column
 from .command import CHECK, COPY, DESCRIBE, FILTER, HELP, HOLD, LINE, RELEASE, USER, Command, bindings
 from .covering import MARKS
 from .detail import Detail, facts, noted
-from .estate import Check
 from .glyph import Role, Span, Spans, role, sign
 from .lines import Lines
 from .place import Description, Place

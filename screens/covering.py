@@ -11,8 +11,9 @@ from hsmctl.domain.coverage import Severity, Source
 from hsmctl.domain.coverage_verdict import CoverageReport
 from hsmctl.mark import Mark
 
-from .estate import Check, Problem
+from .check import Check
 from .offload import call
+from .problem import Problem
 
 COVERAGE_SECONDS = 180.0
 """How long cloudhsm-cli may take to list users and keys, with the time to type a password."""

@@ -97,8 +97,9 @@ class Detail(Widget):
         if self.text_selection is not None:
             return super().render_line(y)
         lines, width = self._made(), self.size.width
-        spans = fitted(lines[y], width) if y < len(lines) else ()
-        segments = [Segment(text, self._style(role)) for text, role in joined(spans)]
+        if y >= len(lines):
+            return Strip.blank(width, self._style(Role.PLAIN))
+        segments = [Segment(text, self._style(role)) for text, role in joined(fitted(lines[y], width))]
         return Strip(segments).adjust_cell_length(width, self._style(Role.PLAIN)).apply_offsets(0, y)
 
     def notify_style_update(self) -> None:

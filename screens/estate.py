@@ -7,88 +7,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from hsmctl.errors import Denied, HsmctlError
-from hsmctl.mark import Mark
-
 if TYPE_CHECKING:
     from hsmctl.domain.cluster import Cluster
-    from hsmctl.domain.coverage_verdict import CoverageReport
     from hsmctl.domain.status import Standing
-    from hsmctl.domain.sync import Reading, Replica, Report
-    from hsmctl.domain.sync_history import Past
+    from hsmctl.errors import HsmctlError
     from hsmctl.ports_hold import Hold
 
-    from .judgement import Judgement
+    from .check import Check
+    from .problem import Problem
     from .running import Run
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """Something an operator should look at."""
-
-    mark: Mark
-    brief: str
-    """In two or three words."""
-    text: str
-    """In a sentence that names the thing and its cause."""
-    noun: str = "cluster"
-    """The place that shows it."""
-    cluster: Cluster | None = None
-    error: HsmctlError | None = None
-    """The error behind it, told whole on demand."""
-    where: str = ""
-    """The context and region it is about, where several are looked at; empty where it is a cluster's."""
-
-    @property
-    def identity(self) -> tuple[str, str]:
-        """What makes two problems the same across refreshes."""
-        return self.cluster.cluster_id if self.cluster else "", self.text
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """The comparison of one cluster's replicas: the last one, and the one that is running."""
-
-    replicas: tuple[Replica, ...] = ()
-    judgement: Judgement | None = None
-    coverage: CoverageReport | None = None
-    """What the cluster says about itself, where its replicas cannot be asked one by one."""
-    found: tuple[Problem, ...] = ()
-    """What that amounts to."""
-    past: tuple[Past, ...] = ()
-    """The checks of the same replicas that this machine remembers, oldest first, this one among them."""
-    at: datetime | None = None
-    """When every replica had last been read."""
-    awaited: frozenset[str] = frozenset()
-    """The replicas that have not answered yet."""
-    running: bool = False
-    error: HsmctlError | None = None
-    """Why there was no comparison, the last time."""
-    ended: datetime | None = None
-    """When the last attempt ended."""
-
-    @property
-    def report(self) -> Report | None:
-        """The report, as soon as there is one."""
-        return self.judgement.report if self.judgement else None
-
-    @property
-    def whole(self) -> bool:
-        """Whether the report covers every replica."""
-        if self.report is None:
-            return self.coverage is not None
-        return len(self.report.readings) == len(self.replicas)
-
-    @property
-    def denied(self) -> bool:
-        """Whether somebody refused us, so that nothing may try again by itself: five wrong PINs lock a user."""
-        readings = self.report.readings if self.report else ()
-        return isinstance(self.error, Denied) or any(map(_refused, readings))
-
-    def reading(self, name: str) -> Reading | None:
-        """What the replica of this name answered."""
-        readings = self.report.readings if self.report else ()
-        return next((reading for reading in readings if reading.replica.name == name), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,15 +54,11 @@ class Estate:
 
     def check(self, cluster: Cluster) -> Check:
         """The check of a cluster, an empty one if there was none."""
+        from .check import Check
+
         return self.checks.get(cluster.cluster_id, Check())
 
     def cluster(self, name: str) -> Cluster | None:
         """The cluster with this id or Name tag."""
         known = (cluster for cluster in self.clusters or () if name in (cluster.cluster_id, cluster.tags.get("Name")))
         return next(known, None)
-
-
-def _refused(reading: Reading) -> bool:
-    from hsmctl.domain.evidence import Failed
-
-    return isinstance(reading.outcome, Failed) and isinstance(reading.outcome.error, Denied)

@@ -10,8 +10,8 @@ from hsmctl.domain.key import Key
 from hsmctl.domain.sync import Cell, Row
 from hsmctl.mark import CELLS
 
+from .check import Check
 from .detail import noted
-from .estate import Check
 from .glyph import Role, Spans, rank, role, sign
 from .judgement import Judgement
 

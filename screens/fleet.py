@@ -29,7 +29,7 @@ from .command import (
     claimable,
 )
 from .detail import Detail, facts
-from .estate import Estate, Problem
+from .estate import Estate
 from .glyph import Role, Spans
 from .legend import with_legend
 from .lines import Lines
@@ -39,6 +39,8 @@ from .survey import Survey
 
 if TYPE_CHECKING:
     from hsmctl.domain.cluster import Cluster
+
+    from .problem import Problem
 
 
 class FleetScreen(Place):

@@ -14,9 +14,11 @@ from hsmctl.mark import GRADES, Mark
 from hsmctl.words import counted
 
 from .attention import MARKS, problems, standing
+from .check import Check
 from .column import Column
-from .estate import Check, Estate, Problem
+from .estate import Estate
 from .glyph import Role, Spans, rank, role, sign
+from .problem import Problem
 from .several import Several
 from .verdict import few_words, short, since
 from .words import cluster_name, region_word, state_word

@@ -18,8 +18,8 @@ from hsmctl.errors import HsmctlError
 from hsmctl.mark import CELLS, Mark
 from hsmctl.words import counted
 
-from .estate import Problem
 from .glyph import rank
+from .problem import Problem
 from .words import listed
 
 _WORDS = {

@@ -14,8 +14,8 @@ from hsmctl.domain.sync import Cell, Replica, Row
 from hsmctl.mark import CELLS, Mark
 from hsmctl.words import counted, shortened
 
+from .check import Check
 from .column import Column
-from .estate import Check
 from .glyph import Role, Spans, role, sign, troubled
 from .judgement import Agreement
 from .words import zone_names

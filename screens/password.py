@@ -1,19 +1,16 @@
-"""Asking for a password in a window, on behalf of a service that waits for it on a thread."""
+"""Asking for a password in a window."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import Future
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from hsmctl.errors import UsageError
 from hsmctl.secret import Secret
 
 PATIENCE = 120.0
@@ -45,17 +42,3 @@ class PasswordScreen(ModalScreen[Secret | None]):
         """Give the password and keep no copy."""
         value, event.input.value = event.value, ""
         self.dismiss(Secret(value) if value else None)
-
-
-def asker(app: App[Any]) -> Callable[[str], Secret]:
-    """A function for service threads that asks the operator and waits for the answer, which comes or is given up."""
-
-    def ask(prompt: str) -> Secret:
-        answer: Future[Secret | None] = Future()
-        app.call_from_thread(app.push_screen, PasswordScreen(prompt), answer.set_result)
-        given = answer.result()
-        if given is None:
-            raise UsageError(prompt, "none was given", "c asks again")
-        return given
-
-    return ask

@@ -12,8 +12,8 @@ from hsmctl.mark import Mark
 from hsmctl.words import age, counted
 
 from .attention import replica_mark
+from .check import Check
 from .detail import tiles
-from .estate import Check
 from .glyph import Role, Spans, rank, role, sign
 from .verdict import held, replica_tiles
 from .words import zone_names

@@ -8,7 +8,8 @@ from itertools import chain
 from hsmctl.domain.cluster import Cluster, HsmState
 from hsmctl.domain.status_finding import Topic
 
-from .estate import Check, Estate
+from .check import Check
+from .estate import Estate
 from .words import state_word
 
 

@@ -15,11 +15,13 @@ from hsmctl.errors import HsmctlError
 from hsmctl.mark import Mark
 
 from .elsewhere import Elsewhere
-from .estate import Estate, Problem
+from .estate import Estate
 from .survey import Survey
 
 if TYPE_CHECKING:
     from hsmctl.domain.cluster import Cluster
+
+    from .problem import Problem
 
 T = TypeVar("T")
 ALL = "all"
@@ -143,6 +145,8 @@ def surveys_of(opened: Opened, publish: Callable[[Estate], None]) -> Several:
 
 
 def _problem(where: str, error: HsmctlError) -> Problem:
+    from .problem import Problem
+
     return Problem(mark=Mark.UNREADABLE, brief="not read", text=f"not read: {error}", error=error, where=where)
 
 

@@ -17,7 +17,7 @@ from hsmctl.errors import Conflict, HsmctlError
 from hsmctl.settings import ContextKind
 
 from .arming import Arming
-from .estate import Check, Estate
+from .estate import Estate
 from .offload import call, stream
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from hsmctl.domain.sync import Replica
     from hsmctl.services.key import Listing
 
+    from .check import Check
     from .running import Run
 
 LISTING_SECONDS = 20.0

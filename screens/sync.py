@@ -14,9 +14,9 @@ from hsmctl.mark import Mark
 
 from . import hold
 from .bundle import bundle
+from .check import Check
 from .command import ALL_KEYS, CHECK, EVIDENCE, FILTER, HELP, HOLD, KEY, LINE, RELEASE, Command, bindings
 from .detail import Detail, noted
-from .estate import Check
 from .evidence import evidence, title_of
 from .glyph import Role, Spans, sign
 from .judgement import Agreement

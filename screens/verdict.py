@@ -12,9 +12,10 @@ from hsmctl.mark import Mark
 from hsmctl.words import age, counted
 
 from .attention import hsm_mark, replica_mark, verdict
+from .check import Check
 from .command import CEREMONY
 from .detail import Tile, noted
-from .estate import Check, Estate
+from .estate import Estate
 from .glyph import Role, Spans, role, sign
 from .reason import reason
 

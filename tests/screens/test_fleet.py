@@ -217,4 +217,4 @@ async def test_counts_that_differ_are_explained_by_a_check_of_every_hsm_and_by_n
         async with opened(world, size=(160, 40)) as stage:
             await stage.sees_line("✖ lab", f"{HSMS[1]} lacks key db-kek-003")
             await stage.sees_line("ACTIVE", "◍ 4 h")
-            assert stage.text.count("HsmKeysTokenOccupied") == told, stage.text
+            assert stage.text.count("token keys by count") == told, stage.text

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from hsmctl.screens.asking import asker
 from hsmctl.screens.offload import call
-from hsmctl.screens.password import asker
 from stage import Stage, opened
 
 from hsmctl.errors import UsageError
