@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from hsmctl.errors import Conflict
 from hsmctl.secret import Secret, Source, SourceKind, read_secret
-from hsmctl.settings import Context, ContextKind, Settings, TokenEntry, check_may_write
+from hsmctl.settings import Context, ContextKind, Settings, check_may_write
 from hsmctl.settings_loader import with_lab_context
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from hsmctl.services.sync import SyncService
     from hsmctl.services.timeline import TimelineService
     from hsmctl.services.user import UserService
+    from hsmctl.settings_entry import TokenEntry
 
 
 @dataclass

@@ -10,11 +10,14 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hsmctl.errors import UsageError
 from hsmctl.secret import Source, SourceKind, parse_source
-from hsmctl.settings import ClientEntry, ContextKind, TokenEntry
+from hsmctl.settings import ContextKind
+
+if TYPE_CHECKING:
+    from hsmctl.settings_entry import ClientEntry, TokenEntry
 
 _THIS_MACHINE = "local"
 """The name of the client that is this machine (`domain.probe`): it says only where its CloudHSM client is."""
@@ -53,12 +56,16 @@ def table(raw: object, what: str, _: Path) -> dict[str, object]:
 
 
 def _tokens(raw: object, what: str, path: Path) -> tuple[TokenEntry, ...]:
+    from hsmctl.settings_entry import TokenEntry
+
     rows = _entries(raw, what, path, _TOKEN_KEYS)
     _refuse_missing(rows, what, "name", "module")
     return tuple(TokenEntry(**row) for row in rows)
 
 
 def _clients(raw: object, what: str, path: Path) -> tuple[ClientEntry, ...]:
+    from hsmctl.settings_entry import ClientEntry
+
     rows = _entries(raw, what, path, _CLIENT_KEYS)
     _refuse_missing(rows, what, "name")
     for place, row in enumerate(rows):

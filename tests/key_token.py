@@ -26,7 +26,8 @@ from hsmctl.bootstrap import Hsmctl
 from hsmctl.domain.sync import Replica
 from hsmctl.ports import Login, Token
 from hsmctl.secret import Secret, Source, SourceKind
-from hsmctl.settings import Context, Settings, TokenEntry
+from hsmctl.settings import Context, Settings
+from hsmctl.settings_entry import TokenEntry
 
 SCHEMAS = Path(__file__).parent / "data" / "schemas"
 LOGIN = Login(USER, Secret(PASSWORD))

@@ -11,7 +11,8 @@ from network_world import SnapshotNetwork, cluster_of
 from transcript import Ran, hsmctl
 from world import ACCOUNT, FakePlane, World
 
-from hsmctl.settings import ClientEntry, Context
+from hsmctl.settings import Context
+from hsmctl.settings_entry import ClientEntry
 
 
 def written(folder: Path, document: Mapping[str, Any]) -> str:

@@ -11,7 +11,8 @@ import pytest
 from hsmctl import settings_value
 from hsmctl.errors import Conflict, Denied, ExitCode, UsageError
 from hsmctl.secret import Source, SourceKind
-from hsmctl.settings import ClientEntry, Context, ContextKind, Flags, TokenEntry, check_may_write
+from hsmctl.settings import Context, ContextKind, Flags, check_may_write
+from hsmctl.settings_entry import ClientEntry, TokenEntry
 from hsmctl.settings_loader import folders, load, read, with_lab_context
 
 CONFIG = """

@@ -22,7 +22,7 @@ from hsmctl.domain.client import CLI, CLI_FOLDER, ClientState, Component
 from hsmctl.domain.probe import LOCAL
 from hsmctl.errors import Conflict, Denied, HsmctlError, Unreachable, UsageError
 from hsmctl.ports import Clock
-from hsmctl.settings import ClientEntry
+from hsmctl.settings_entry import ClientEntry
 from hsmctl.words import printable
 
 _LOOK = (

@@ -30,7 +30,7 @@ from hsmctl.errors import Conflict, Denied, HsmctlError, PinRefused, Unreachable
 from hsmctl.ports import ClientHost, Clock, Login
 from hsmctl.ports_cli import Factor
 from hsmctl.secret import Secret
-from hsmctl.settings import ClientEntry
+from hsmctl.settings_entry import ClientEntry
 
 SECONDS = 150.0
 """What one command may take: the key availability check alone gives up after 87 s (measured)."""

@@ -18,7 +18,7 @@ from hsmctl.domain.evidence import Failed
 from hsmctl.errors import ExitCode, UsageError
 from hsmctl.mark import Mark
 from hsmctl.services.client_step import Pair
-from hsmctl.settings import ClientEntry
+from hsmctl.settings_entry import ClientEntry
 from hsmctl.words import counted
 
 _MARKS = {"ok": Mark.REPORTED, "warn": Mark.ATTENTION, "bad": Mark.BAD, "unknown": Mark.UNREADABLE}

@@ -14,7 +14,8 @@ from hsmctl.errors import Conflict
 from hsmctl.mark import Mark
 from hsmctl.private import write_private
 from hsmctl.secret import Source, SourceKind
-from hsmctl.settings import ClientEntry, Settings, TokenEntry
+from hsmctl.settings import Settings
+from hsmctl.settings_entry import ClientEntry, TokenEntry
 from hsmctl.settings_loader import config_path, read
 
 EXAMPLE = """\

@@ -18,7 +18,8 @@ from hsmctl.cli.session import Session, named
 from hsmctl.cli.verb import Seconds
 from hsmctl.domain.uri import SCHEME, Uri
 from hsmctl.errors import Conflict, Denied, UsageError
-from hsmctl.settings import Context, ContextKind, TokenEntry
+from hsmctl.settings import Context, ContextKind
+from hsmctl.settings_entry import TokenEntry
 
 if TYPE_CHECKING:
     from hsmctl.domain.sync import Replica

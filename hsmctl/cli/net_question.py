@@ -20,7 +20,7 @@ from hsmctl.errors import Conflict, UsageError
 from hsmctl.services.net import Inquiry, load
 from hsmctl.services.net_collect import Collection
 from hsmctl.services.net_ends import Ends
-from hsmctl.settings import ClientEntry
+from hsmctl.settings_entry import ClientEntry
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])

@@ -11,7 +11,8 @@ from urllib.parse import quote
 from hsmctl.domain.cluster import Cluster, HsmState
 from hsmctl.domain.sync import Replica
 from hsmctl.errors import UsageError
-from hsmctl.settings import Context, ContextKind, TokenEntry
+from hsmctl.settings import Context, ContextKind
+from hsmctl.settings_entry import TokenEntry
 
 if TYPE_CHECKING:
     from hsmctl.adapters.ssh import SshHost

@@ -24,7 +24,7 @@ from hsmctl.errors import Conflict, Denied, HsmctlError, PinRefused, Unreachable
 from hsmctl.ports import Login
 from hsmctl.ports_cli import Factor
 from hsmctl.secret import Secret
-from hsmctl.settings import ClientEntry
+from hsmctl.settings_entry import ClientEntry
 
 CLUSTER = "cluster-a2b3c4d5e6f"
 PASSWORD = "planted-admin-secret"  # where this is found, something has leaked

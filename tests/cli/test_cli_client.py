@@ -11,7 +11,8 @@ from transcript import hsmctl
 from world import CLUSTER, NOW, World, lab_context
 
 from hsmctl.errors import ExitCode, Unreachable
-from hsmctl.settings import ClientEntry, Context
+from hsmctl.settings import Context
+from hsmctl.settings_entry import ClientEntry
 
 CA = certificates.root("customer", NOW).pem
 SOON = certificates.root("customer", NOW, days=(-1, 30)).pem

@@ -13,7 +13,8 @@ from world import World
 from hsmctl.domain.key_bench import percentile, together
 from hsmctl.domain.mechanism import Speed
 from hsmctl.errors import ExitCode
-from hsmctl.settings import Context, TokenEntry
+from hsmctl.settings import Context
+from hsmctl.settings_entry import TokenEntry
 
 HSM = Context(name="onprem", tokens=(TokenEntry(name="vault", module="/opt/hsm.so"),))
 """Of a token that says it is an HSM."""

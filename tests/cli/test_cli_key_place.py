@@ -10,7 +10,8 @@ from world import HSMS, World, aes, lab_context
 
 from hsmctl.cli.key_place import token_named
 from hsmctl.errors import Conflict, ExitCode, UsageError
-from hsmctl.settings import Context, TokenEntry
+from hsmctl.settings import Context
+from hsmctl.settings_entry import TokenEntry
 
 TOKENS = (
     TokenEntry(name="vault", module="/lib/p11.so", label="prod vault", serial="0a1b"),

@@ -19,7 +19,8 @@ from hsmctl.bootstrap import Hsmctl
 from hsmctl.domain.network import NetworkKind
 from hsmctl.errors import Denied, ExitCode
 from hsmctl.secret import Secret
-from hsmctl.settings import ClientEntry, Context, Settings
+from hsmctl.settings import Context, Settings
+from hsmctl.settings_entry import ClientEntry
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "data" / "schemas" / "net.collect@1.json").read_text())
 

@@ -16,7 +16,7 @@ from world import World
 
 from hsmctl.domain.network import Chosen, NetworkKind
 from hsmctl.errors import ExitCode
-from hsmctl.settings import ClientEntry
+from hsmctl.settings_entry import ClientEntry
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "data" / "schemas" / "net.exposure@1.json").read_text())
 

@@ -23,7 +23,8 @@ from hsmctl.domain.probe import LOCAL, Answer, Method, ProbeResult, ProbeTarget
 from hsmctl.errors import Conflict, Denied, ExitCode, HsmctlError, Unreachable
 from hsmctl.ports import ByteStream, ClientHost, Finished
 from hsmctl.services.probe import ProbeService
-from hsmctl.settings import ClientEntry, Context
+from hsmctl.settings import Context
+from hsmctl.settings_entry import ClientEntry
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "data" / "schemas" / "net.probe@1.json").read_text())
 APP1 = ClientEntry(name="app1", host="app1", source="eni-c")

@@ -15,7 +15,8 @@ from hsmctl.domain.cluster import Cluster
 from hsmctl.domain.key import Proof, ProofKind
 from hsmctl.errors import Denied, ExitCode, Unreachable
 from hsmctl.secret import Source, SourceKind
-from hsmctl.settings import Context, TokenEntry
+from hsmctl.settings import Context
+from hsmctl.settings_entry import TokenEntry
 
 FIGURES = "| keys=5 replicas=3 unreadable"
 

@@ -12,7 +12,8 @@ from world import HSMS, World, aes
 from hsmctl.adapters.lock import FileLocks
 from hsmctl.errors import ExitCode, Unreachable
 from hsmctl.services.canary import LABEL
-from hsmctl.settings import Context, TokenEntry
+from hsmctl.settings import Context
+from hsmctl.settings_entry import TokenEntry
 
 Fly = Callable[..., Ran]
 

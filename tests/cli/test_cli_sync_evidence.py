@@ -13,7 +13,8 @@ from hsmctl.domain.audit import AuditEntry
 from hsmctl.domain.coverage import ReportedKey
 from hsmctl.errors import ExitCode, Unreachable
 from hsmctl.secret import Source, SourceKind
-from hsmctl.settings import ClientEntry, Context
+from hsmctl.settings import Context
+from hsmctl.settings_entry import ClientEntry
 
 PROD = Context(
     name="prod",

@@ -11,7 +11,8 @@ from world import HSMS, World
 from hsmctl.domain.coverage import ReportedKey
 from hsmctl.errors import Unreachable
 from hsmctl.secret import Source, SourceKind
-from hsmctl.settings import ClientEntry, Context
+from hsmctl.settings import Context
+from hsmctl.settings_entry import ClientEntry
 
 PROD = Context(
     name="prod",

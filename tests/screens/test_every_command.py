@@ -14,7 +14,7 @@ from stage import Stage, staged
 from timeline_world import event, logged
 from world import CLUSTER, HSMS, World, lab_context
 
-from hsmctl.settings import ClientEntry
+from hsmctl.settings_entry import ClientEntry
 
 Seen = str | Callable[[Stage], bool]
 """What is on the screen once the command has run, or what else has come of it."""

@@ -10,7 +10,8 @@ from world import CLUSTER, HSMS, FakePlane, World, lab_context, three_hsms
 
 from hsmctl.domain.cluster import Cluster, ClusterState, HsmState
 from hsmctl.errors import Denied, Unreachable
-from hsmctl.settings import Context, ContextKind, TokenEntry
+from hsmctl.settings import Context, ContextKind
+from hsmctl.settings_entry import TokenEntry
 
 AWS = Context(name="prod", kind=ContextKind.AWS, tokens=(TokenEntry(name="token-a", module="/usr/lib/p11.so"),))
 

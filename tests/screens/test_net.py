@@ -14,7 +14,7 @@ from world import World, lab_context
 from hsmctl.bootstrap import Hsmctl
 from hsmctl.domain.net_endpoint import Client
 from hsmctl.services.net import load
-from hsmctl.settings import ClientEntry
+from hsmctl.settings_entry import ClientEntry
 
 SCENARIOS = Path(__file__).parents[1] / "data" / "connectivity"
 
