@@ -15,7 +15,7 @@ from typing import Protocol
 
 from hsmctl import __version__
 from hsmctl.adapters.address import HostedAddress
-from hsmctl.agent import frame, hosted, inventory, proof, start
+from hsmctl.agent import ckr, frame, hosted, inventory, listing, proof, start
 from hsmctl.ports import ByteStream
 
 _logger = logging.getLogger(__name__)
@@ -103,7 +103,8 @@ class HostedChannel:
 
 def _introduction(address: HostedAddress, deadline: float) -> bytes:
     """The line that says what comes, and the sources."""
-    sources = [(module.__name__, _source(module.__file__)) for module in (frame, inventory, proof, start, hosted)]
+    modules = (ckr, frame, inventory, proof, listing, start, hosted)
+    sources = [(module.__name__, _source(module.__file__)) for module in modules]
     digest = hashlib.sha256(b"".join(source for _, source in sources)).hexdigest()
     _logger.info("the agent sent to %s has the SHA-256 %s", address.host, digest)
     header = {

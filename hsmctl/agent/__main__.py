@@ -16,8 +16,8 @@ from types import FrameType
 from hsmctl import __version__
 from hsmctl.agent.frame import LOGIN_LIMIT, Malformed, ReadExactly, Write, read_frame, write_frame
 from hsmctl.agent.inventory import Conversation, Module, Refused, serve
+from hsmctl.agent.listing import LISTINGS
 from hsmctl.agent.operations import OPERATIONS
-from hsmctl.agent.proof import LISTINGS
 from hsmctl.agent.start import started
 
 

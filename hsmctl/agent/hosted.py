@@ -15,7 +15,7 @@ from typing import Any
 
 from hsmctl.agent.frame import LOGIN_LIMIT, Malformed, ReadExactly, Write, read_frame, write_frame
 from hsmctl.agent.inventory import Conversation, Module, Refused, serve
-from hsmctl.agent.proof import LISTINGS
+from hsmctl.agent.listing import LISTINGS
 from hsmctl.agent.start import started
 
 BOOT = """

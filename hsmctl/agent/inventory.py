@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
+from hsmctl.agent.ckr import ckr_name, numbers
 from hsmctl.agent.frame import LIMIT, LOGIN_LIMIT, PROTOCOL, Malformed, ReadExactly, Write, read_frame, write_frame
 
 
@@ -121,16 +122,19 @@ class Module:
         """C_CloseSession, without C_Logout, which would log out every session of the process."""
         self.call("C_CloseSession", session.handle)
 
-    def batches(self, session: Session, size: int = 500) -> Iterator[list[dict[str, Any]]]:
+    def batches(
+        self, session: Session, size: int = 500, read: ReadPage | None = None
+    ) -> Iterator[list[dict[str, Any]]]:
         """Every token object the session may see, `size` at a time; one that disappears meanwhile is left out.
 
         Where more is gone at the end than was missed, the token itself is going, and what was read is no list: Refused.
         """
-        handles, reader, left = self.find(session), Reader(self, session), set()
+        handles, read, left = self.find(session), read or Reader(self, session).page, set()
         for start in range(0, len(handles), size):
-            read = {handle: reader.read(handle) for handle in handles[start : start + size]}
-            left |= {handle for handle, key in read.items() if key}
-            yield [key for key in read.values() if key]
+            page = handles[start : start + size]
+            keys = dict(zip(page, read(page)))  # noqa: B905 - `strict` is newer
+            left |= {handle for handle, key in keys.items() if key}
+            yield [key for key in keys.values() if key]
         if len(left) < len(handles) and not (left and left <= {*self.find(session)}):
             raise Refused("", "the token lost its objects while they were listed")
 
@@ -155,6 +159,8 @@ class Module:
         return value
 
 
+ReadPage = Callable[[list[int]], "list[dict[str, Any] | None]"]
+"""Objects as they are listed, by their handles; None in the place of one that is gone."""
 Authenticate = Callable[[str, str, Mapping[str, Any]], tuple[int, str]]
 """User, password and the token asked for, to the slot to open and the PIN for it; raises Refused."""
 Operation = Callable[[Module, Session, Mapping[str, Any]], Mapping[str, object]]
@@ -175,7 +181,7 @@ class Conversation:
     operations: Mapping[str, Operation] = field(default_factory=dict)
     """What can be done beyond this file, by name; called with the lock held."""
     listings: Mapping[str, Listing] = field(default_factory=dict)
-    """What else can be listed, by name; each batch is made with the lock held."""
+    """What else, or how else, can be listed, by name; each batch is made with the lock held."""
     authenticate: Authenticate | None = None
     """Makes user and password a slot and a PIN, where that is not the module's own business."""
     total: Callable[[], int | None] = lambda: None
@@ -226,10 +232,10 @@ class Conversation:
             yield self._login(args)
         elif self._session is None:
             raise Refused("CKR_USER_NOT_LOGGED_IN", f"{op} before login")
-        elif op == "inventory":
-            yield from self._in_batches(self.module.batches(self._session))
         elif op in self.listings:
             yield from self._in_batches(self.listings[op](self.module, self._session, args))
+        elif op == "inventory":
+            yield from self._in_batches(self.module.batches(self._session))
         elif op in self.operations:
             with self.lock:
                 reply = self.operations[op](self.module, self._session, args)
@@ -309,19 +315,13 @@ _CK_INFO_BYTES, _CK_TOKEN_INFO_BYTES = 88, 208
 _CKU_USER, _CKF_OS_LOCKING_OK, _CKF_RW_SERIAL_SESSION, _CKF_TOKEN_INITIALIZED = 1, 0x2, 0x6, 0x400
 
 
-def _table(text: str) -> dict[str, int]:
-    """Names and hexadecimal numbers, in turn."""
-    words = text.split()
-    return {words[place]: int(words[place + 1], 16) for place in range(0, len(words), 2)}
-
-
-_FUNCTIONS = _table("""
+_FUNCTIONS = numbers("""
     C_Initialize 1 C_Finalize 2 C_GetInfo 3 C_GetSlotList 5 C_GetTokenInfo 7 C_OpenSession 0D C_CloseSession 0E
     C_Login 13 C_GetAttributeValue 19 C_FindObjectsInit 1B C_FindObjects 1C C_FindObjectsFinal 1D C_CreateObject 15
     C_DestroyObject 17 C_EncryptInit 1E C_Encrypt 1F C_DecryptInit 22 C_Decrypt 23 C_SignInit 2B C_Sign 2C C_WrapKey 3D
 """)
 """The functions used, here or by a listing, and their places in CK_FUNCTION_LIST, in words; the version fills one."""
-_FLAGS = _table("""
+_FLAGS = numbers("""
     token 001 private 002 sensitive 103 always_sensitive 165 extractable 162 never_extractable 164 local 163
     modifiable 170 destroyable 172 copyable 171 encrypt 104 decrypt 105 sign 108 verify 10A wrap 106 unwrap 107
     derive 10C wrap_with_trusted 210 trusted 086 always_authenticate 202
@@ -329,7 +329,7 @@ _FLAGS = _table("""
 """The boolean attributes listed, CKA_*."""
 BITS = {name: 1 << place for place, name in enumerate(_FLAGS)}
 """What each of them is in a listing."""
-_VALUES = _table("""
+_VALUES = numbers("""
     id 102 label 003 ec_params 180 ec_point 181 modulus 120 public_exponent 122 check_value 090
     key_type 100 value_len 161 class 000
 """)
@@ -379,6 +379,10 @@ class Reader:
         self._data = memoryview(self._buffer).cast("B")
         self._flags: dict[bytes, tuple[int, int]] = {}
         self.values: dict[str, bytes | None] = {}
+
+    def page(self, handles: list[int]) -> list[dict[str, Any] | None]:
+        """Several objects, in order."""
+        return [self.read(handle) for handle in handles]
 
     def read(self, handle: int) -> dict[str, Any] | None:
         """The object as it is listed, bytes in hex and flags as sums of BITS, or None if it is gone."""
@@ -467,26 +471,3 @@ def _material(kind: str, parts: list[bytes | None], check_value: bytes | None) -
     if check_value and len(check_value) >= 3:
         return {"kind": "check-value", "digest": check_value.hex()}
     return None
-
-
-def ckr_name(value: int) -> str:
-    """The name of a return value (PKCS#11 3.1, CKR_*), or its number where it has none here."""
-    return f"CKR_{_RETURN_VALUES.get(value, f'0x{value:08X}')}"
-
-
-_RETURN_VALUES = {
-    value: name
-    for name, value in _table("""
-        OK 000 HOST_MEMORY 002 SLOT_ID_INVALID 003 GENERAL_ERROR 005 FUNCTION_FAILED 006 ARGUMENTS_BAD 007
-        ATTRIBUTE_READ_ONLY 010 ATTRIBUTE_SENSITIVE 011 ATTRIBUTE_TYPE_INVALID 012 ATTRIBUTE_VALUE_INVALID 013
-        DATA_LEN_RANGE 021 DEVICE_ERROR 030 DEVICE_MEMORY 031 DEVICE_REMOVED 032 ENCRYPTED_DATA_INVALID 040
-        FUNCTION_NOT_SUPPORTED 054 KEY_HANDLE_INVALID 060 KEY_SIZE_RANGE 062 KEY_TYPE_INCONSISTENT 063
-        KEY_FUNCTION_NOT_PERMITTED 068 KEY_NOT_WRAPPABLE 069 MECHANISM_INVALID 070 MECHANISM_PARAM_INVALID 071
-        OBJECT_HANDLE_INVALID 082 OPERATION_ACTIVE 090 PIN_INCORRECT 0A0 PIN_INVALID 0A1 PIN_LEN_RANGE 0A2
-        PIN_EXPIRED 0A3 PIN_LOCKED 0A4 SESSION_CLOSED 0B0 SESSION_COUNT 0B1 SESSION_HANDLE_INVALID 0B3
-        SESSION_READ_ONLY 0B5 TEMPLATE_INCOMPLETE 0D0 TEMPLATE_INCONSISTENT 0D1 TOKEN_NOT_PRESENT 0E0
-        TOKEN_NOT_RECOGNIZED 0E1 TOKEN_WRITE_PROTECTED 0E2 USER_ALREADY_LOGGED_IN 100 USER_NOT_LOGGED_IN 101
-        USER_PIN_NOT_INITIALIZED 102 USER_TOO_MANY_TYPES 105 CURVE_NOT_SUPPORTED 140 BUFFER_TOO_SMALL 150
-        CRYPTOKI_NOT_INITIALIZED 190 CRYPTOKI_ALREADY_INITIALIZED 191
-    """).items()
-}

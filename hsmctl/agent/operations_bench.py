@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
-from hsmctl.agent.inventory import Module, Operation, Refused, Session, ckr_name
+from hsmctl.agent.ckr import ckr_name
+from hsmctl.agent.inventory import Module, Operation, Refused, Session
 from hsmctl.agent.operations_make import CURVES, ED25519
 from hsmctl.agent.operations_mechanism import prepared
 from hsmctl.agent.operations_token import data_of

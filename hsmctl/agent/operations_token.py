@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from hsmctl.agent.inventory import Module, Reader, Refused, Session, ckr_name
+from hsmctl.agent.ckr import ckr_name
+from hsmctl.agent.inventory import Module, Reader, Refused, Session
 
 if TYPE_CHECKING:
     import pkcs11

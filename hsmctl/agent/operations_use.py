@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from hsmctl.agent.inventory import Module, Operation, Reader, Refused, Session, ckr_name
+from hsmctl.agent.ckr import ckr_name
+from hsmctl.agent.inventory import Module, Operation, Reader, Refused, Session
 from hsmctl.agent.operations_mechanism import prepared
 from hsmctl.agent.operations_token import data_of, only, opened
 

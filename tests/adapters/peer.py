@@ -18,9 +18,9 @@ from typing import Any, NoReturn
 
 from hsmctl import __version__
 from hsmctl.agent.frame import LIMIT, LOGIN_LIMIT, PROTOCOL, ReadExactly, Write, read_frame, write_frame
-from hsmctl.agent.inventory import Conversation, Module, Session, serve
+from hsmctl.agent.inventory import Conversation, Module, ReadPage, Session, serve
+from hsmctl.agent.listing import LISTINGS
 from hsmctl.agent.operations import OPERATIONS
-from hsmctl.agent.proof import LISTINGS
 from hsmctl.agent.stream import accept
 
 HELLO = {"protocol": PROTOCOL, "version": __version__}
@@ -42,8 +42,10 @@ class Watched(Module):
             log.write("C_Login\n")
         super().login(session, pin)
 
-    def batches(self, session: Session, size: int = 500) -> Iterator[list[dict[str, Any]]]:
-        for number, batch in enumerate(super().batches(session, size=1)):
+    def batches(
+        self, session: Session, size: int = 500, read: ReadPage | None = None
+    ) -> Iterator[list[dict[str, Any]]]:
+        for number, batch in enumerate(super().batches(session, 1, read)):
             if self.mode == "hangs" and number == 2:
                 hang()
             if self.mode == "dies" and number == 2:

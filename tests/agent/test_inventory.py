@@ -15,7 +15,8 @@ from pkcs11 import Attribute, CertificateType, KeyType, ObjectClass, Session
 from softhsm_token import MODULE, PASSWORD, USER, make_token
 
 from hsmctl.agent import inventory
-from hsmctl.agent.inventory import Conversation, Module, Refused, ckr_name
+from hsmctl.agent.ckr import ckr_name
+from hsmctl.agent.inventory import Conversation, Module, Refused
 from hsmctl.agent.operations import CURVES, OPERATIONS
 from hsmctl.agent.operations_token import opened
 

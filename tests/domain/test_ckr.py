@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hsmctl.agent.inventory import _RETURN_VALUES
+from hsmctl.agent.ckr import _RETURN_VALUES
 from hsmctl.domain.ckr import CATALOGUE, Ckr, explain, hint
 
 

@@ -1,0 +1,35 @@
+"""The names of what PKCS#11 functions return, as far as modules are known to return it.
+
+Python 3.9 and the standard library: it is sent to client hosts together with inventory.py.
+"""
+
+from __future__ import annotations
+
+
+def numbers(text: str) -> dict[str, int]:
+    """Names and hexadecimal numbers, in turn."""
+    words = text.split()
+    return {words[place]: int(words[place + 1], 16) for place in range(0, len(words), 2)}
+
+
+def ckr_name(value: int) -> str:
+    """The name of a return value (PKCS#11 3.1, CKR_*), or its number where it has none here."""
+    return f"CKR_{_RETURN_VALUES.get(value, f'0x{value:08X}')}"
+
+
+_RETURN_VALUES = {
+    value: name
+    for name, value in numbers("""
+        OK 000 HOST_MEMORY 002 SLOT_ID_INVALID 003 GENERAL_ERROR 005 FUNCTION_FAILED 006 ARGUMENTS_BAD 007
+        ATTRIBUTE_READ_ONLY 010 ATTRIBUTE_SENSITIVE 011 ATTRIBUTE_TYPE_INVALID 012 ATTRIBUTE_VALUE_INVALID 013
+        DATA_LEN_RANGE 021 DEVICE_ERROR 030 DEVICE_MEMORY 031 DEVICE_REMOVED 032 ENCRYPTED_DATA_INVALID 040
+        FUNCTION_NOT_SUPPORTED 054 KEY_HANDLE_INVALID 060 KEY_SIZE_RANGE 062 KEY_TYPE_INCONSISTENT 063
+        KEY_FUNCTION_NOT_PERMITTED 068 KEY_NOT_WRAPPABLE 069 MECHANISM_INVALID 070 MECHANISM_PARAM_INVALID 071
+        OBJECT_HANDLE_INVALID 082 OPERATION_ACTIVE 090 PIN_INCORRECT 0A0 PIN_INVALID 0A1 PIN_LEN_RANGE 0A2
+        PIN_EXPIRED 0A3 PIN_LOCKED 0A4 SESSION_CLOSED 0B0 SESSION_COUNT 0B1 SESSION_HANDLE_INVALID 0B3
+        SESSION_READ_ONLY 0B5 TEMPLATE_INCOMPLETE 0D0 TEMPLATE_INCONSISTENT 0D1 TOKEN_NOT_PRESENT 0E0
+        TOKEN_NOT_RECOGNIZED 0E1 TOKEN_WRITE_PROTECTED 0E2 USER_ALREADY_LOGGED_IN 100 USER_NOT_LOGGED_IN 101
+        USER_PIN_NOT_INITIALIZED 102 USER_TOO_MANY_TYPES 105 CURVE_NOT_SUPPORTED 140 BUFFER_TOO_SMALL 150
+        CRYPTOKI_NOT_INITIALIZED 190 CRYPTOKI_ALREADY_INITIALIZED 191
+    """).items()
+}
