@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hsmctl.agent.inventory import Module, Operation, Reader, Refused, Session
 from hsmctl.agent.operations_mechanism import known, prepared
@@ -12,6 +13,7 @@ from hsmctl.agent.operations_token import MONTGOMERY, Template, data_of, only, o
 if TYPE_CHECKING:
     import pkcs11
 
+T = TypeVar("T")
 CURVES: Mapping[str, bytes] = {
     "P-256": bytes.fromhex("06082a8648ce3d030107"),
     "P-224": bytes.fromhex("06052b81040021"),
@@ -22,8 +24,12 @@ CURVES: Mapping[str, bytes] = {
 """CKA_EC_PARAMS, DER, of the curves by their usual names."""
 ED25519 = bytes.fromhex("130c656477617264733235353139")
 """The curve's name as a PrintableString, which SoftHSM and PKCS#11 3.0 understand."""
+_ED25519_OID = bytes.fromhex("06032b6570")
+"""The curve's object identifier (RFC 8410), which is all that openCryptoki understands, and PKCS#11 3.0 too."""
 _X25519 = bytes.fromhex("06032b656e")
 """The curve's object identifier (RFC 8410), which SoftHSM and PKCS#11 3.0 understand."""
+_OCTETS = b"\x04\x20"
+"""How the DER of 32 bytes begins."""
 _ML_DSA = {"ML-DSA-44": 1, "ML-DSA-65": 2, "ML-DSA-87": 3}
 
 
@@ -47,7 +53,7 @@ def create(module: Module, session: Session, args: Mapping[str, Any]) -> dict[st
     """
     wanted = {**template(args.get("template") or {}), **template({"token": True})}
     with opened(module, session) as token:
-        return _listed(module, session, token.create_object(wanted))
+        return _listed(module, session, in_any_form(wanted, token.create_object))
 
 
 def unwrap(module: Module, session: Session, args: Mapping[str, Any]) -> dict[str, object]:
@@ -96,6 +102,36 @@ CREATING: Mapping[str, Operation] = {"generate": generate, "create": create, "un
 """The operations after which there may be a new token object."""
 
 
+def in_any_form(wanted: Template, make: Callable[[Template], T]) -> T:
+    """What is made of a template; a key of curve 25519 is tried in the forms that tokens differ in.
+
+    A refused template has made nothing, so that the next try makes no second key.
+
+    Raises:
+        PKCS11Error: it is refused in every form.
+    """
+    from pkcs11 import PKCS11Error
+
+    *others, last = _forms(wanted)
+    for form in others:
+        with suppress(PKCS11Error):
+            return make(form)
+    return make(last)
+
+
+def _forms(wanted: Template) -> list[Template]:
+    """As it is; with the curve's identifier instead of its name; and with the point as PKCS#11 3.0 has it, bare."""
+    from pkcs11 import Attribute
+
+    named, point = wanted.get(Attribute.EC_PARAMS), wanted.get(Attribute.EC_POINT, b"")
+    forms = [wanted]
+    if named == ED25519:
+        forms.append({**wanted, Attribute.EC_PARAMS: _ED25519_OID})
+    if named in (ED25519, _X25519) and point.startswith(_OCTETS):
+        forms.append({**forms[-1], Attribute.EC_POINT: point[len(_OCTETS) :]})
+    return forms
+
+
 def _impossible(object_class: int) -> Template:
     """The uses that python-pkcs11 names in every template and a private key does not have: left out of it."""
     from pkcs11 import Attribute, ObjectClass
@@ -136,7 +172,8 @@ def _generated(session: pkcs11.Session, args: Mapping[str, Any]) -> tuple[Any, .
     if kind == "ec" and size in CURVES:
         return _on_curve(session, KeyType.EC, {Attribute.EC_PARAMS: CURVES[size]}, pair)
     if kind == "ed25519":
-        return _on_curve(session, KeyType.EC_EDWARDS, {Attribute.EC_PARAMS: ED25519}, pair)
+        domain: Template = {Attribute.EC_PARAMS: ED25519}
+        return in_any_form(domain, lambda named: _on_curve(session, KeyType.EC_EDWARDS, named, pair))
     if kind == "x25519":
         return _agreeing(session, pair)
     if kind == "ml-dsa" and size in _ML_DSA:

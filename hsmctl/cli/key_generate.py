@@ -14,7 +14,7 @@ from hsmctl.cli.session import Session
 from hsmctl.cli.verb import Seconds, verb
 from hsmctl.cli.view import Page, View
 from hsmctl.domain.key import SIZES, KeyKind, KeySpec, check_spec
-from hsmctl.domain.key_purpose import Purpose, attributes_for, check_extractable, parse_attributes, unlike
+from hsmctl.domain.key_purpose import Purpose, attributes_for, check_extractable, hidden, parse_attributes, unlike
 from hsmctl.errors import ExitCode, UsageError
 from hsmctl.mark import Mark
 from hsmctl.words import counted
@@ -88,7 +88,9 @@ def generate_key(
     replicas = Place(session=session, cluster=cluster, name=replica, seconds=deadline).everywhere()
     made = session.hsmctl.key.generate(replicas, spec, seconds=deadline, allow_duplicate=allow_duplicate)
     code = ExitCode.PARTIAL if made.missing_on else ExitCode.OK
-    return session.show(MADE, document(made), warnings=tuple(unlike(told, made.keys)), code=code)
+    return session.show(
+        MADE, document(made), warnings=tuple(unlike(hidden(told, extractable=extractable), made.keys)), code=code
+    )
 
 
 def _spec(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,12 +20,15 @@ from hsmctl.cli.view import Page, View
 from hsmctl.domain.key import Key, KeyKind, ObjectClass
 from hsmctl.domain.key_material import Imported
 from hsmctl.domain.key_name import KeyName
-from hsmctl.domain.key_purpose import Purpose, parse_attributes, unlike
+from hsmctl.domain.key_purpose import Purpose, hidden, parse_attributes, unlike
 from hsmctl.domain.mechanism import Mechanism
 from hsmctl.domain.uri import uri_of
 from hsmctl.errors import ExitCode
 from hsmctl.mark import Mark
 from hsmctl.secret import Source, SourceKind, read_secret
+
+if TYPE_CHECKING:
+    from hsmctl.services.key_move import Wanted
 
 _MOST = 65_536
 _FILE = click.Path(dir_okay=False, allow_dash=True)
@@ -116,7 +120,7 @@ def import_key(
     _check_from_outside(session, imported)
     check_change(session, place, break_glass)
     key = session.hsmctl.keys.move.bring(place.chosen(), imported, wanted, seconds=place.seconds)
-    return brought(session, place, IMPORTED, key, imported.says, wanted.attributes)
+    return brought(session, place, IMPORTED, key, imported.says, wanted)
 
 
 @verb(
@@ -136,6 +140,15 @@ def export_key(session: Session, place: Place, key: str, encoding: str, out: Pat
     return session.show(EXPORTED, published(uri_of(found.identity), encoding, out, data))
 
 
+_how = click.option(
+    "--algorithm",
+    type=click.Choice(list(WRAPS)),
+    default="aes-kwp",
+    show_default=True,
+    help="How; aes-gcm and rsa-aes where the token offers them.",
+)
+
+
 @verb(
     "wrap",
     "hsmctl key wrap data-2027 --by backup-kek --out data-2027.wrapped",
@@ -143,7 +156,7 @@ def export_key(session: Session, place: Place, key: str, encoding: str, out: Pat
 )
 @click.argument("key")
 @click.option("--by", required=True, metavar="KEY", help="The key that wraps.")
-@click.option("--algorithm", type=click.Choice(list(WRAPS)), default="aes-kwp", show_default=True, help="How.")
+@_how
 @click.option("--hash", "digest", type=click.Choice(["sha256", "sha384", "sha512", "sha1"]), default="sha256")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Write to this file.")
 @click.option("--break-glass", metavar="REASON", default="", help="Change a protected context; the reason is kept.")
@@ -164,7 +177,7 @@ def wrap_key(
 @click.argument("file", type=_FILE)
 @click.option("--by", required=True, metavar="KEY", help="The key that unwraps.")
 @click.option("--kind", type=click.Choice(_UNWRAPPED), required=True, help="What is in it.")
-@click.option("--algorithm", type=click.Choice(list(WRAPS)), default="aes-kwp", show_default=True, help="How.")
+@_how
 @click.option("--hash", "digest", type=click.Choice(["sha256", "sha384", "sha512", "sha1"]), default="sha256")
 @naming_options
 @at_token
@@ -207,7 +220,7 @@ def unwrap_key(
         wanted,
         seconds=place.seconds,
     )
-    return brought(session, place, UNWRAPPED, key, f"{kind} under {algorithm}", wanted.attributes)
+    return brought(session, place, UNWRAPPED, key, f"{kind} under {algorithm}", wanted)
 
 
 def brought(
@@ -216,13 +229,14 @@ def brought(
     view: View[KeyBrought],
     key: Key,
     source: str,
-    named: Mapping[str, bool] | None = None,
+    wanted: Wanted | None = None,
 ) -> int:
     """Look for a key that came in on every HSM of its cluster, and show it; PARTIAL where one does not."""
     seen = session.hsmctl.key.seen((key,), place.everywhere(), seconds=place.seconds)
     shown = KeyBrought(key=row(key), source=source, seen_on=seen.seen_on, missing_on=seen.missing_on)
     code = ExitCode.PARTIAL if seen.missing_on else ExitCode.OK
-    return session.show(view, shown, warnings=tuple(unlike(named or {}, [key])), code=code)
+    asked = hidden(wanted.attributes or {}, extractable=wanted.extractable) if wanted else {}
+    return session.show(view, shown, warnings=tuple(unlike(asked, [key])), code=code)
 
 
 def check_change(session: Session, place: Place, break_glass: str) -> None:

@@ -118,6 +118,13 @@ def check_extractable(told: Mapping[str, bool], *, extractable: bool) -> None:
         raise UsageError("--extractable", "--attr extractable=false says the opposite", "give one of the two")
 
 
+def hidden(named: Mapping[str, bool], *, extractable: bool) -> dict[str, bool]:
+    """Named attributes, and those by which a new secret stays one where nobody named them."""
+    told = {name.rpartition(".")[2] for name in named}
+    usual = {"sensitive": True, "extractable": extractable}
+    return {**{name: value for name, value in usual.items() if name not in told}, **named}
+
+
 def unlike(named: Mapping[str, bool], keys: Iterable[Key]) -> Iterator[str]:
     """What an operator should hear of attributes they named: what the token made otherwise, and a value in the open."""
     for key in keys:

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from hsmctl.domain.mechanism import TokenFacts
 
+_SOFTWARE = frozenset({"soft", "nss", "kryoptic"})
+"""Words by which openCryptoki's soft token (model Soft), NSS and Kryoptic say it."""
 PREFIX = b"hsmctl-transport-"
 """How the labels of transport keys begin."""
 
@@ -36,4 +38,4 @@ def oaep_hash(*tokens: TokenFacts) -> str:
 def is_software(facts: TokenFacts) -> bool:
     """Whether the token says that it is software."""
     said = f"{facts.manufacturer} {facts.model} {facts.library}".lower()
-    return "softhsm" in said or ("opencryptoki" in said and "soft" in said) or "nss" in said.split()
+    return "softhsm" in said or not _SOFTWARE.isdisjoint(said.split())

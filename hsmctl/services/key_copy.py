@@ -43,7 +43,7 @@ from hsmctl.errors import Conflict
 from hsmctl.ports import Clock, SignatureVerifier, Token
 from hsmctl.ports_key import Value
 from hsmctl.services.key_door import KeyDoor
-from hsmctl.services.key_transport import KeyTransport, key_wrap
+from hsmctl.services.key_transport import KeyTransport, key_wrap, unwrapped
 from hsmctl.services.operation import Runner
 from hsmctl.services.wait import Wait
 
@@ -181,11 +181,15 @@ class KeyCopy:
         _refuse_present(token, listed, target)
         private = next(key for key in token.objects.find({"label": name.label, "id": name.key_id, "class": 3}))
         between = self.transport.unseal_between(token, private, parcel.sealed, parcel.hash_name, name)
-        made = token.uses.unwrap(between, parcel.data, key_wrap(facts), template_of(listed))
+        made = unwrapped(token, between, parcel.data, key_wrap(facts), template_of(listed))
         if listed.bits and made.bits and listed.bits != made.bits:
             token.objects.destroy(made)
             why = f"it arrived with {made.bits} bits instead of {listed.bits}: this token pads what it unwraps"
             raise Conflict(f"{listed.identity} not copied", why, "copy keys of whole 8-byte blocks only")
+        if "sensitive" not in made.attributes:
+            token.objects.destroy(made)
+            why = f"{target.name} would show its value to whoever logs in: it keeps no unwrapped key sensitive"
+            raise Conflict(f"{listed.identity} not copied", why, "hsmctl key generate, on the target")
 
     def _create_public(self, source: Replica, target: Replica, key: Key) -> None:
         def read(token: Token) -> tuple[Key, dict[str, bytes]]:

@@ -18,7 +18,7 @@ from hsmctl.errors import Conflict, DeviceError, UsageError
 from hsmctl.ports import Journal, Token
 from hsmctl.ports_key import KeyFormats, Value
 from hsmctl.services.key_door import KeyDoor, only
-from hsmctl.services.key_transport import KeyTransport, as_offered, key_wrap, sealed, unsealed
+from hsmctl.services.key_transport import KeyTransport, as_offered, key_wrap, sealed, unsealed, unwrapped
 
 _NO_PLAINTEXT = frozenset(
     {
@@ -158,7 +158,7 @@ class KeyMove:
             template = {"class": 4 if secret else 3, "key_type": number, **uses}
             how, wrapped = unsealed(as_offered(token.objects.describe(), mechanism), data)
             try:
-                return token.uses.unwrap(unwrapping, wrapped, how, template)
+                return unwrapped(token, unwrapping, wrapped, how, template)
             except DeviceError as error:
                 if error.ckr != "CKR_TEMPLATE_INCOMPLETE":
                     raise
@@ -189,7 +189,7 @@ class KeyMove:
             name = self.transport.begin(replica, token)
             try:
                 between = self.transport.unseal_between(token, private, sealed, hash_name, name)
-                return token.uses.unwrap(between, data, wrap, kept)
+                return unwrapped(token, between, data, wrap, kept)
             finally:
                 self.transport.end(replica, token, name)
 

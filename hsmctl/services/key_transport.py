@@ -6,7 +6,7 @@ ever destroyed in its place. One that a killed process left behind goes at the s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -15,7 +15,7 @@ from hsmctl.domain.key_algorithm import GCM_IV_BYTES
 from hsmctl.domain.key_transport import TransportName
 from hsmctl.domain.mechanism import Mechanism, Output, TokenFacts
 from hsmctl.domain.sync import Replica
-from hsmctl.errors import Conflict, HsmctlError
+from hsmctl.errors import Conflict, DeviceError, HsmctlError
 from hsmctl.ports import Journal, Token
 from hsmctl.ports_key import Value
 from hsmctl.services.key_door import lasting
@@ -90,7 +90,7 @@ class KeyTransport:
             "unwrap": True,
         }
         hidden = {"sensitive": True, "extractable": False, "private": True}
-        return token.uses.unwrap(by, sealed, Mechanism(name="RSA_PKCS_OAEP", hash=hash_name), {**template, **hidden})
+        return unwrapped(token, by, sealed, Mechanism(name="RSA_PKCS_OAEP", hash=hash_name), {**template, **hidden})
 
     def _end_quietly(self, replica: Replica, token: Token, name: TransportName) -> None:
         """Destroy what has this name; where that fails, the journal remembers it for the next run."""
@@ -112,6 +112,27 @@ class KeyTransport:
 
     def _record(self, kind: str, replica: Replica, name: TransportName, **more: str) -> None:
         self.journal.append(kind, {"on": replica.name, "id": name.key_id.hex(), **more})
+
+
+def unwrapped(token: Token, by: Key, data: bytes, how: Mechanism, template: Mapping[str, Value]) -> Key:
+    """A new token key out of wrapped data; one that the token leaves open, whatever it was told, is closed at once.
+
+    openCryptoki takes every key it unwraps for extractable and not sensitive. Where a token does not let it be closed
+    either, it stays as the token lists it: the caller compares.
+    """
+    key = token.uses.unwrap(by, data, how, template)
+    wanted = {"sensitive": True, "extractable": False}
+    closing = {
+        name: value
+        for name, value in wanted.items()
+        if template.get(name) is value and (name in key.attributes) is not value
+    }
+    if not closing:
+        return key
+    try:
+        return token.objects.change(key, closing)
+    except DeviceError:
+        return key
 
 
 def key_wrap(facts: TokenFacts) -> Mechanism:

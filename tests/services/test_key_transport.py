@@ -7,15 +7,17 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
-from token_fake import FakeObjects
-from world import MemoryJournal
+from token_fake import FakeObjects, FakeUses
+from world import MemoryJournal, aes
 
 from hsmctl.domain.key import Key
+from hsmctl.domain.key_transport import is_software
 from hsmctl.domain.mechanism import Mechanism, MechanismInfo, Output, TokenFacts
 from hsmctl.domain.sync import Replica
-from hsmctl.errors import Conflict
+from hsmctl.errors import Conflict, DeviceError
 from hsmctl.ports import Token
-from hsmctl.services.key_transport import KeyTransport, as_offered, sealed, unsealed
+from hsmctl.ports_key import Template
+from hsmctl.services.key_transport import KeyTransport, as_offered, sealed, unsealed, unwrapped
 
 
 def facts(*offered: tuple[str, str]) -> TokenFacts:
@@ -96,3 +98,49 @@ def test_what_an_earlier_version_left_is_found_by_the_name_of_its_token() -> Non
     left_on(vault, transport)
     journal.written = [{**record, "place": "alpha"} for record in journal.written]
     assert transport.sweep(ALPHA, vault.token) == 1
+
+
+@pytest.mark.parametrize(
+    ("manufacturer", "model", "library", "software"),
+    [
+        ("SoftHSM project", "SoftHSM v2", "SoftHSM", True),
+        ("IBM", "Soft", "IBM", True),
+        ("Mozilla Foundation", "NSS 3", "Mozilla Foundation", True),
+        ("Marvell", "NITROX", "Amazon", False),
+        ("IBM", "EP11", "IBM", False),
+        ("Microsoft", "Managed", "Microsoft", False),
+    ],
+)
+def test_software_is_known_by_what_it_says_of_itself(
+    manufacturer: str, model: str, library: str, *, software: bool
+) -> None:
+    token = replace(facts(), manufacturer=manufacturer, model=model, library=library)
+    assert is_software(token) is software
+
+
+class OpenUses(FakeUses):
+    """Takes every key it unwraps for extractable and not sensitive, as openCryptoki does."""
+
+    def unwrap(self, by: Key, data: bytes, mechanism: Mechanism, template: Template) -> Key:
+        return super().unwrap(by, data, mechanism, {**template, "sensitive": False, "extractable": True})
+
+
+class FixedObjects(FakeObjects):
+    """Changes no attribute, as CloudHSM's library."""
+
+    def change(self, key: Key, template: Template) -> Key:
+        raise DeviceError("the token refused", ckr="CKR_FUNCTION_NOT_SUPPORTED")
+
+
+@pytest.mark.parametrize(("objects", "closed"), [(FakeObjects, True), (FixedObjects, False)])
+@pytest.mark.parametrize("extractable", [True, False])
+def test_what_a_token_leaves_open_is_closed_or_stays_as_it_is_listed(
+    objects: type[FakeObjects], *, closed: bool, extractable: bool
+) -> None:
+    keys: list[Key] = []
+    held = objects(keys, lambda: [keys])
+    token = cast("Token", SimpleNamespace(objects=held, uses=OpenUses(held)))
+    template: Template = {"class": 4, "key_type": 0x1F, "label": b"new", "sensitive": True, "extractable": extractable}
+    made = unwrapped(token, aes("kek"), b"wrapped", Mechanism(name="AES_KEY_WRAP"), template)
+    assert ("sensitive" in made.attributes, "extractable" in made.attributes) == (closed, extractable or not closed)
+    assert keys == [made]
