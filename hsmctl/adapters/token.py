@@ -8,34 +8,20 @@ conversation has a child process, or a connection, of its own.
 from __future__ import annotations
 
 import ssl
-import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hsmctl import __version__
 from hsmctl.adapters.address import Address, HostedAddress, ModuleAddress, NodeAddress, parse_address
 from hsmctl.adapters.token_key import AgentObjects, AgentSpeed, AgentUses
+from hsmctl.adapters.token_reply import keys_of
 from hsmctl.adapters.transport import AGENT, Channel, open_module, open_node
 from hsmctl.agent.frame import LIMIT, LOGIN_LIMIT, PROTOCOL, Malformed, read_frame, write_frame
-from hsmctl.agent.inventory import BITS
 from hsmctl.domain.ckr import RETRIED, explain
-from hsmctl.domain.key import (
-    CLASSES,
-    CURVES,
-    KEY_TYPES,
-    Identity,
-    Key,
-    KeySpec,
-    Material,
-    MaterialKind,
-    ObjectClass,
-    Proof,
-    ProofKind,
-)
+from hsmctl.domain.key import CLASSES, Identity, Key, KeySpec
 from hsmctl.domain.sync import Inventory, Replica
 from hsmctl.errors import Conflict, Denied, DeviceError, HsmctlError, PinRefused, Unreachable
 from hsmctl.ports import Clock, Login, Token
@@ -191,7 +177,7 @@ class _AgentToken:
             "attributes": spec.attributes,
         }
         with self._conversing():
-            return _keys(next(self._ask("generate", wanted)), self._vendor)
+            return keys_of(next(self._ask("generate", wanted)), self._vendor)
 
     def _answer(self, op: str, args: Mapping[str, object]) -> Mapping[str, Any]:
         """The one answer to a request; an HSM that is busy is asked again where nothing can have changed."""
@@ -208,7 +194,7 @@ class _AgentToken:
     def _listed(self, reply: Mapping[str, Any]) -> tuple[Key, ...]:
         """The keys of a reply."""
         with self._conversing():
-            return _keys(reply, self._vendor)
+            return keys_of(reply, self._vendor)
 
     def _list(self, op: str, args: Mapping[str, object]) -> Inventory:
         """A listing, whose replies are many."""
@@ -217,7 +203,7 @@ class _AgentToken:
         total: int | None = None
         with self._conversing():
             for part in self._ask(op, args):
-                keys += _keys(part, self._vendor)
+                keys += keys_of(part, self._vendor)
                 total = part.get("total")
         return Inventory(keys=tuple(keys), taken_at=taken_at, user=self._user, total=total, vendor=self._vendor)
 
@@ -289,76 +275,3 @@ def _translated(name: str) -> Iterator[None]:
         raise Unreachable(f"no answer from {name} in time", str(error), _HINT) from error
     except (OSError, Malformed) as error:
         raise Unreachable(f"no answer from {name}", str(error), _HINT) from error
-
-
-def _keys(reply: Mapping[str, Any], vendor: str) -> tuple[Key, ...]:
-    """The listed keys of a reply of a token of this make.
-
-    Raises:
-        Malformed: a field is missing or of the wrong kind.
-    """
-    try:
-        return tuple(_key(raw, vendor) for raw in reply["keys"])
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise Malformed(f"a key that is none: {error!r}") from error
-
-
-def _key(raw: Mapping[str, Any], vendor: str) -> Key:
-    """One listed key; what replicas list alike exists once, which makes comparing it quick and holding it cheap."""
-    material = raw["material"] or {}
-    key = _made(
-        (raw["class"], raw["id"], raw["label"]),
-        (raw["key_type"], raw["bits"], raw["ec_params"]),
-        (raw["attributes"], raw["unknown"]),
-        (material.get("kind"), material.get("digest"), vendor),
-    )
-    return key.answering(_proof(raw["proof"])) if "proof" in raw else key
-
-
-@lru_cache(maxsize=50_000)
-def _made(
-    name: tuple[int, str, str],
-    form: tuple[int | None, int | None, str | None],
-    flags: tuple[int, int],
-    material: tuple[str | None, str, str],
-) -> Key:
-    """The key of these fields of a listing."""
-    key_type, bits, params = form
-    attributes, unknown = flags
-    return Key(
-        identity=Identity(CLASSES.get(name[0], ObjectClass.OTHER), bytes.fromhex(name[1]), bytes.fromhex(name[2])),
-        key_type=_key_type(key_type),
-        bits=bits,
-        curve=params and CURVES.get(params, sys.intern(params)),
-        attributes=_attributes(attributes),
-        unknown=_attributes(unknown),
-        material=_material(material[0], *material[1:]) if material[0] else None,
-    )
-
-
-def _material(kind: str, digest: str, vendor: str) -> Material:
-    """A fingerprint; how check values come about is the vendor's own business."""
-    by = vendor if kind == MaterialKind.CHECK_VALUE else ""
-    return Material(MaterialKind(kind), bytes.fromhex(digest), by)
-
-
-def _proof(raw: Mapping[str, str]) -> Proof:
-    """What one object answered; ways and reasons are few, and exist once."""
-    how, reason = sys.intern(raw["how"]), sys.intern(raw["reason"])
-    return Proof(_PROOF_KINDS[raw["kind"]], bytes.fromhex(raw["value"]), how, reason)
-
-
-_PROOF_KINDS = {str(kind): kind for kind in ProofKind}
-"""By word; asking the enumeration takes longer."""
-
-
-@lru_cache(maxsize=256)
-def _key_type(number: int | None) -> str:
-    """CKK_* as it is shown."""
-    return "" if number is None else KEY_TYPES.get(number, f"0x{number:x}")
-
-
-@lru_cache(maxsize=4096)
-def _attributes(bits: int) -> frozenset[str]:
-    """A set of attributes, shared by all keys that have the same."""
-    return frozenset(name for name, bit in BITS.items() if bits & bit)

@@ -16,7 +16,7 @@ from pkcs11 import Session as PythonSession
 from pkcs11.types import EncryptMixin
 from softhsm_token import MODULE, PASSWORD, USER
 
-from hsmctl.adapters.token import _keys
+from hsmctl.adapters.token_reply import keys_of
 from hsmctl.adapters.verifier import CryptographyVerifier
 from hsmctl.agent.inventory import Module, Refused
 from hsmctl.agent.operations import CURVES
@@ -165,7 +165,7 @@ def row(*tokens: Token) -> Row:
     readings = []
     for number, token in enumerate(tokens):
         inventory = Inventory(
-            keys=_keys({"keys": token.raw(nonce)}, "SoftHSM"), taken_at=datetime(2026, 1, 1, tzinfo=UTC), user=USER
+            keys=keys_of({"keys": token.raw(nonce)}, "SoftHSM"), taken_at=datetime(2026, 1, 1, tzinfo=UTC), user=USER
         )
         readings.append(Reading(Replica(name=str(number)), Ok(inventory)))
     report = compare(proof.settle(readings, nonce, verifier.fits, verifier.certify))
