@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from hsmctl.adapters.history import SqliteHistory
     from hsmctl.domain.cluster import Cluster
     from hsmctl.domain.sync import Replica
-    from hsmctl.ports import Authority, ClientHosts, Clock, HardwareIdentity, Journal, Login, Tokens
+    from hsmctl.ports import Authority, Clock, HardwareIdentity, Journal, Login, Tokens
     from hsmctl.ports_cli import Consoles
     from hsmctl.ports_client import Clients
+    from hsmctl.ports_host import ClientHosts
     from hsmctl.ports_metrics import Exporter
     from hsmctl.services.activation import ActivationService
     from hsmctl.services.admin import Admins

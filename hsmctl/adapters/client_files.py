@@ -11,7 +11,8 @@ from typing import Any
 
 from hsmctl.domain.client import Configuration, ConfiguredCluster
 from hsmctl.errors import Conflict, Denied, HsmctlError, Unreachable
-from hsmctl.ports import ClientHost, Clock, Finished
+from hsmctl.ports import Clock
+from hsmctl.ports_host import ClientHost, Finished
 
 SECONDS = 30.0
 

@@ -27,8 +27,9 @@ from hsmctl.domain.quorum import QuorumToken
 from hsmctl.domain.sync import Replica
 from hsmctl.domain.user import UNACTIVATED, HsmInfo, HsmUser, Role, check_may_log_in, find
 from hsmctl.errors import Conflict, Denied, HsmctlError, PinRefused, Unreachable, UsageError
-from hsmctl.ports import ClientHost, Clock, Login
+from hsmctl.ports import Clock, Login
 from hsmctl.ports_cli import Factor
+from hsmctl.ports_host import ClientHost
 from hsmctl.secret import Secret
 from hsmctl.settings_entry import ClientEntry
 

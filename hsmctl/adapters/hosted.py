@@ -16,7 +16,7 @@ from typing import Protocol
 from hsmctl import __version__
 from hsmctl.adapters.address import HostedAddress
 from hsmctl.agent import ckr, frame, hosted, inventory, listing, proof, start
-from hsmctl.ports import ByteStream
+from hsmctl.ports_host import ByteStream
 
 _logger = logging.getLogger(__name__)
 COMMAND = ("python3", "-I", "-S", "-c", hosted.BOOT)

@@ -15,7 +15,7 @@ from hsmctl.adapters.ssh_route import SshRoutes
 from hsmctl.adapters.terminal import LocalTerminal
 from hsmctl.domain.probe import LOCAL, Answer, Closed, closed
 from hsmctl.errors import Conflict, Unreachable
-from hsmctl.ports import Finished
+from hsmctl.ports_host import Finished
 
 _CHUNK = 64 * 1024
 

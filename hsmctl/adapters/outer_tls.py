@@ -18,7 +18,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.x509.oid import NameOID
 
 from hsmctl.domain.probe import Answer
-from hsmctl.ports import ByteStream
+from hsmctl.ports_host import ByteStream
 
 _HANDSHAKE_RECORD = 22
 _CERTIFICATE = 11

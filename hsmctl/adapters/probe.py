@@ -17,7 +17,8 @@ from cryptography import x509
 from hsmctl.adapters.outer_tls import Shown, look_at
 from hsmctl.domain.probe import Answer, Closed, Method, ProbeResult, ProbeTarget, closed
 from hsmctl.errors import Unreachable, UsageError
-from hsmctl.ports import ByteStream, ClientHost, Clock
+from hsmctl.ports import Clock
+from hsmctl.ports_host import ByteStream, ClientHost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from hsmctl.adapters.ssh_transport import closing_at
 from hsmctl.adapters.terminal import SshTerminal
 from hsmctl.domain.probe import Closed
 from hsmctl.errors import Unreachable
-from hsmctl.ports import Finished
+from hsmctl.ports_host import Finished
 
 _CHUNK = 64 * 1024
 _OUTPUT_LIMIT = 16 * 1024 * 1024

@@ -13,7 +13,8 @@ from contextlib import ExitStack, closing
 from hsmctl.domain.evidence import Failed, Ok, Outcome
 from hsmctl.domain.probe import Method, ProbePair, ProbeResult, ProbeTarget
 from hsmctl.errors import HsmctlError
-from hsmctl.ports import ClientHost, ClientHosts, Clock, Prober
+from hsmctl.ports import Clock
+from hsmctl.ports_host import ClientHost, ClientHosts, Prober
 from hsmctl.services.fanout import each
 
 CONNECT_SECONDS = 30.0

@@ -9,7 +9,8 @@ from hsmctl.settings import Context, ContextKind
 
 if TYPE_CHECKING:
     from hsmctl.adapters.aws import Aws
-    from hsmctl.ports import ClientHosts, Clock
+    from hsmctl.ports import Clock
+    from hsmctl.ports_host import ClientHosts
     from hsmctl.services.net_collect import NetCollectService
     from hsmctl.services.probe import ProbeService
 

@@ -36,7 +36,7 @@ from hsmctl.adapters.probe import Patience, TlsProber
 from hsmctl.adapters.ssh_config import SshAddress
 from hsmctl.domain.probe import Answer, Closed, Method, ProbeResult, ProbeTarget
 from hsmctl.errors import Unreachable, UsageError
-from hsmctl.ports import ByteStream, ClientHost, Finished
+from hsmctl.ports_host import ByteStream, ClientHost, Finished
 
 PATIENT = Patience()
 QUICK = Patience(open=0.3, handshake=0.3)

@@ -22,7 +22,7 @@ from hsmctl.adapters.ssh_config import SshAddress
 from hsmctl.adapters.ssh_transport import SshTransport
 from hsmctl.domain.probe import LOCAL, Answer, Closed
 from hsmctl.errors import Conflict, Denied, ExitCode, Unreachable, UsageError
-from hsmctl.ports import ClientHost, Finished
+from hsmctl.ports_host import ClientHost, Finished
 
 PATIENCE = 10.0
 SECRET = b"a secret on standard input"

@@ -21,7 +21,7 @@ from world import ACCOUNT, World
 from hsmctl.adapters.clock import SystemClock
 from hsmctl.domain.probe import LOCAL, Answer, Method, ProbeResult, ProbeTarget
 from hsmctl.errors import Conflict, Denied, ExitCode, HsmctlError, Unreachable
-from hsmctl.ports import ByteStream, ClientHost, Finished
+from hsmctl.ports_host import ByteStream, ClientHost, Finished
 from hsmctl.services.probe import ProbeService
 from hsmctl.settings import Context
 from hsmctl.settings_entry import ClientEntry

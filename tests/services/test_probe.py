@@ -11,7 +11,7 @@ from hsmctl.adapters.clock import SystemClock
 from hsmctl.domain.evidence import Failed, Ok, Outcome
 from hsmctl.domain.probe import Answer, Closed, Method, ProbePair, ProbeResult, ProbeTarget
 from hsmctl.errors import Denied, Unreachable
-from hsmctl.ports import ByteStream, ClientHost, Finished
+from hsmctl.ports_host import ByteStream, ClientHost, Finished
 from hsmctl.services.probe import ProbeService
 
 CLIENTS = tuple(f"app{number}" for number in range(1, 9))
