@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from hsmctl.errors import Conflict
-from hsmctl.secret import Secret, Source, SourceKind, read_secret
+from hsmctl.secret import Answers, Secret, Source, SourceKind
 from hsmctl.settings import Context, ContextKind, Settings, check_may_write
 from hsmctl.settings_loader import with_lab_context
 
@@ -69,7 +69,10 @@ class Hsmctl:
     """Prompts for a secret; each front end has its own way."""
     break_glass: str = ""
     """Why a protected context may be changed in this run, as the operator said it."""
-    _secrets: dict[tuple[Source, str], Secret] = field(default_factory=dict, repr=False)
+    passwords: Answers = field(default_factory=Answers, repr=False)
+    """The passwords of those who look."""
+    answers: Answers = field(default_factory=Answers, repr=False)
+    """What was prompted for a change; who shows screens forgets it when the change has ended."""
 
     @property
     def context(self) -> Context:
@@ -136,7 +139,7 @@ class Hsmctl:
             cluster=self.cluster.show,
             authority=self.authority,
             hardware=self.hardware,
-            secret=self.secret,
+            ask=self.asked,
             certificates=lambda: self.keys.certificates,
             guard=self.check_may_write,
         )
@@ -457,14 +460,11 @@ class Hsmctl:
 
     def secret(self, source: Source, prompt: str = "password") -> Secret:
         """The secret from its source, read once a run."""
-        # The prompt names whose secret it is: two users that are both asked for never share an answer.
-        if (source, prompt) not in self._secrets:
-            self._secrets[source, prompt] = read_secret(source, lambda: self.ask(prompt))
-        return self._secrets[source, prompt]
+        return self.passwords.of(source, prompt, self.ask)
 
     def asked(self, prompt: str) -> Secret:
-        """A secret that is only ever prompted for, once a run."""
-        return self.secret(Source(SourceKind.PROMPT), prompt)
+        """A secret that is only ever prompted for, once a change."""
+        return self.answers.of(Source(SourceKind.PROMPT), prompt, self.ask)
 
     def _checker(self) -> Login | None:
         """The crypto user that checks keys, where the context names one and where its password is."""

@@ -63,6 +63,30 @@ class Secret:
         raise TypeError("a secret is not pickled")
 
 
+class Answers:
+    """Secrets by where they come from, so that none is asked for twice; they are kept until they are forgotten."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Source, str], Secret] = {}
+
+    def of(self, source: Source, prompt: str, ask: Callable[[str], Secret]) -> Secret:
+        """The secret from its source; the prompt names whose it is, so that two users never share an answer.
+
+        Raises:
+            HsmctlError: as `read_secret`.
+        """
+        if (source, prompt) not in self._known:
+            self._known[source, prompt] = read_secret(source, lambda: ask(prompt))
+        return self._known[source, prompt]
+
+    def forget(self) -> None:
+        """Ask anew from now on: what was answered was for a change that has ended, or was refused."""
+        self._known.clear()
+
+    def __repr__(self) -> str:
+        return f"Answers({len(self._known)})"
+
+
 _LIVE: WeakValueDictionary[int, Secret] = WeakValueDictionary()
 """Every secret of this process by object id, for `redact`; equal secrets are kept apart, each dies when it will."""
 

@@ -23,7 +23,7 @@ def asker(app: App[Any]) -> Callable[[str], Secret]:
         app.call_from_thread(app.push_screen, PasswordScreen(prompt), answer.set_result)
         given = answer.result()
         if given is None:
-            raise UsageError(prompt, "none was given", "c asks again")
+            raise UsageError(prompt, "none was given", "try again")
         return given
 
     return ask

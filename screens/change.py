@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from hsmctl.domain.operation import Operation
+from hsmctl.domain.operation import Operation, StepState
 from hsmctl.domain.plan import Plan
 from hsmctl.errors import HsmctlError
 
@@ -56,7 +56,8 @@ async def _resume(place: Place, operation: Operation) -> None:
     from .confirm import ConfirmScreen
 
     wanted = operation.confirmation if operation.destructive else ""
-    confirmed = await place.app.push_screen_wait(ConfirmScreen(operation.plan, wanted))
+    done = {each.number for each in operation.steps if each.state is StepState.DONE}
+    confirmed = await place.app.push_screen_wait(ConfirmScreen(operation.plan, wanted, done))
     if confirmed is not None and _still_armed(place):
         place.hsmctl_app.begin(place.survey.resume(operation))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from textwrap import wrap
@@ -9,12 +10,16 @@ from typing import Any, Generic, TypeVar
 
 from rich.cells import cell_len, set_cell_size
 
-from hsmctl.words import printable
+from hsmctl.words import printable, shortened
 
 from .glyph import Role, Span, Spans
 
 Item = TypeVar("Item")
 
+_ID = re.compile(r" *[a-z]+-[0-9a-z]{8,17}")
+"""An id of AWS, which is told by its end."""
+_TELLING = 8
+"""Cells in which an id's beginning and end still say something."""
 _LONGEST = 24
 """Characters of a word that is rather left out than cut; ids are shorter."""
 
@@ -102,6 +107,9 @@ def _cut(spans: Spans, room: int) -> Iterator[Span]:
     """The spans up to `room` cells, and an ellipsis; between two words where that loses no more than a word."""
     for text, role in spans:
         if cell_len(text) > room:
+            if _ID.fullmatch(text) and room > _TELLING:
+                yield shortened(text, room + 1), role
+                return
             kept = _between_words(text, set_cell_size(text, room))
             yield kept + "…" + " " * (room - cell_len(kept)), role
             return

@@ -6,7 +6,7 @@ What does not hold and may be waived takes a reason, which the journal keeps; an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from textwrap import wrap
 from typing import ClassVar
 
@@ -44,10 +44,13 @@ class ConfirmScreen(ModalScreen[Plan | None]):
         Binding("up", "app.focus_previous", "the line before", show=False),
     ]
 
-    def __init__(self, plan: Plan, confirmation: str = "") -> None:
-        """`confirmation` is what must be typed; without one, the plan's own where it cannot be undone."""
+    def __init__(self, plan: Plan, confirmation: str = "", done: Collection[int] = ()) -> None:
+        """`confirmation` is what must be typed; without one, the plan's own where it cannot be undone.
+
+        `done` are the numbers of the steps that are done already, where the plan was begun before.
+        """
         super().__init__()
-        self._plan = plan
+        self._plan, self._done = plan, done
         self._wanted = confirmation or (plan.confirmation if plan.destructive else "")
         possible = all(each.waiver for each in plan.unmet)
         self._reasons = {name: _reason() for name in _waivers(plan)} if possible else {}
@@ -98,7 +101,7 @@ class ConfirmScreen(ModalScreen[Plan | None]):
     def _judge(self) -> None:
         """Show what is waived by now, and light up the answer once nothing stands in its way."""
         plan = self.plan
-        self._told.update(content(lines(plan, min(_WINDOW, self.app.size.width) - _FRAME)))
+        self._told.update(content(lines(plan, min(_WINDOW, self.app.size.width) - _FRAME, self._done)))
         self._apply.disabled = bool(plan.unmet) or self._typed.value != self._wanted
 
     @on(Input.Submitted)
@@ -144,14 +147,14 @@ def _told(all_of: Iterable[Precondition]) -> Iterable[Precondition]:
     return {(each.what, each.why): each for each in all_of}.values()
 
 
-def lines(plan: Plan, width: int) -> Iterator[Spans]:
-    """The plan as it is read before it is confirmed, in lines of this width."""
+def lines(plan: Plan, width: int, done: Collection[int] = ()) -> Iterator[Spans]:
+    """The plan as it is read before it is confirmed, in lines of this width; the steps that are done say so."""
     own = [each for step in plan.steps for each in step.preconditions]
     for place, each in enumerate(_told((*plan.preconditions, *own))):
         yield from _precondition(each, "before" if place == 0 else "", width)
     yield ()
     for number, step in enumerate(plan.steps, 1):
-        yield _step(number, step)
+        yield _step(number, step) if number not in done else _done(number, step)
     for warning in plan.warnings:
         yield from _wrapped(("", Role.MUTED), sign(Mark.ATTENTION), warning, Role.WARN, width)
     if plan.cost:
@@ -185,6 +188,10 @@ def _step(number: int, step: Step) -> Spans:
     final = step.effect is Effect.DESTROY
     mark = (Mark.ATTENTION.glyph, Role.WARN) if final else (" ", Role.PLAIN)
     return mark, (f"{number:>5}  ", Role.MUTED), (step.says, Role.STRONG if final else Role.PLAIN), (usual, Role.MUTED)
+
+
+def _done(number: int, step: Step) -> Spans:
+    return sign(Mark.REPORTED), (f"{number:>5}  {step.says}", Role.MUTED), ("   done", Role.MUTED)
 
 
 def _wrapped(head: Span, mark: Span | None, text: str, its: Role, width: int) -> Iterator[Spans]:

@@ -29,7 +29,8 @@ def told(cluster: Cluster, estate: Estate, room: Size, *, crowded: bool) -> Sequ
     `crowded` says that there are more problems than are shown elsewhere.
     """
     name = (f" {cluster_name(cluster)}", Role.STRONG)
-    lines: list[Spans] = [(name, (f"  {cluster.cluster_id}  {cluster.hsm_type} {cluster.mode}", Role.MUTED))]
+    more = dict.fromkeys((cluster_name(cluster), cluster.cluster_id, f"{cluster.hsm_type} {cluster.mode}"))
+    lines: list[Spans] = [(name, ("".join(f"  {each}" for each in list(more)[1:]), Role.MUTED))]
     lines += long(estate.check(cluster), room.width) if cluster.state in RUNNING else next_step(cluster, room.width)
     if room.height > _ROOMY and crowded:
         for problem in problems(cluster, estate):

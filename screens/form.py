@@ -34,6 +34,8 @@ from .offload import answered, start
 
 FORM_SECONDS = 300.0
 """How long the window waits for a command, with the time to type a password; then the command goes on alone."""
+_LABEL = 18
+"""Cells of what a field is called, at least."""
 _SHOWN = 8
 """Completions that are shown at once."""
 _NO, _YES = "no", "yes"
@@ -124,7 +126,9 @@ class FormScreen(ModalScreen[Answer | Future[Answer] | None]):
             with VerticalScroll(can_focus=False):
                 for field in self._fields:
                     with Horizontal(classes="field"):
-                        yield Static(content([_label(field)]), classes="label", markup=False)
+                        label = Static(content([_label(field)]), classes="label", markup=False)
+                        label.styles.width = max(_LABEL, *(len(title(each)) + 3 for each in self._fields))
+                        yield label
                         yield self.controls[field.name]
             yield self._help
             yield self._line

@@ -239,7 +239,7 @@ class Place(Screen[None]):
 
     async def ask_line(self, beginning: str = "") -> None:
         """Open the command line with something typed already; it has the keyboard when this returns."""
-        if not self.query(CommandLine):
+        if all(line.handed for line in self.query(CommandLine)):
             line = CommandLine(
                 lambda line: completions(line, self.available_commands(), self.arguments),
                 self.hsmctl_app.remembered.lines,

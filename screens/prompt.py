@@ -124,7 +124,7 @@ class CommandLine(Vertical):
 
         `says` tells what the line would do, where that is clear.
         """
-        from textual.widgets import Input
+        from .line_input import LineInput
 
         super().__init__()
         self._says = says
@@ -133,7 +133,12 @@ class CommandLine(Vertical):
         self._recalled = len(history)
         self._beginning = beginning
         self._candidates = Static("", classes="candidates", markup=False)
-        self._input = Input(compact=True, select_on_focus=False)
+        self._input = LineInput(compact=True, select_on_focus=False)
+
+    @property
+    def handed(self) -> bool:
+        """Whether its line was handed over, and it is about to go."""
+        return self._input.handed
 
     def compose(self) -> ComposeResult:
         """What could be typed, and what is."""
@@ -157,6 +162,8 @@ class CommandLine(Vertical):
     def refuse(self, why: str) -> None:
         """Say why the line cannot be run; it can be corrected."""
         self._candidates.update(why)
+        self._input.handed = False
+        self.take_keyboard()
 
     def action_leave(self) -> None:
         """Want nothing."""

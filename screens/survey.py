@@ -172,6 +172,9 @@ class Survey:
         except HsmctlError as error:
             run = failed(run, error, clock.now())
             self._know(replace(self.estate, runs=_put(self.estate.runs, place, run)))
+        finally:
+            if not any(each.running for each in self.estate.runs):
+                self.hsmctl.answers.forget()
         return run
 
     def due(self) -> tuple[Cluster, ...]:

@@ -100,7 +100,8 @@ class SyncScreen(Place):
         """The whole evidence about the key under the cursor."""
         line = self.matrix.current
         if line is None or isinstance(line, Agreement):
-            return cluster_name(self.cluster), replicas(self.check, Size(width, 100))
+            told = replicas(self.check, Size(width, 100))
+            return (cluster_name(self.cluster), told) if told else None
         return title_of(line), evidence(line, self.check, width, whole=True)
 
     def action_open(self) -> None:

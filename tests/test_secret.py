@@ -15,7 +15,8 @@ from keyring.backend import KeyringBackend
 
 from hsmctl.errors import Denied, HsmctlError, Unreachable, UsageError
 from hsmctl.private import write_private
-from hsmctl.secret import Secret, Source, SourceKind, parse_source, read_secret, redact
+from hsmctl.secret import Answers, Secret, Source, SourceKind, parse_source, read_secret, redact
+from hsmctl.wiring.ceremony import passphrases
 
 VALUE = "correct horse"
 
@@ -205,3 +206,31 @@ def test_anything_else_is_refused_without_repeating_it(raw: object) -> None:
     with pytest.raises(UsageError) as caught:
         parse_source(raw, "context.p.password", Path("/etc"))
     assert VALUE not in str(caught.value) + caught.value.hint
+
+
+def test_what_was_asked_is_kept_until_it_is_forgotten() -> None:
+    asked: list[str] = []
+    answers, prompt = Answers(), Source(SourceKind.PROMPT)
+
+    def ask(what: str) -> Secret:
+        asked.append(what)
+        return Secret(f"answer {len(asked)}")
+
+    first = answers.of(prompt, "password of ann", ask)
+    assert answers.of(prompt, "password of ann", ask) == first
+    assert answers.of(prompt, "password of bob", ask) != first
+    answers.forget()
+    assert answers.of(prompt, "password of ann", ask) == Secret("answer 3")
+    assert "answer" not in repr(answers)
+
+
+def test_the_passphrase_of_a_key_yet_to_be_made_is_typed_twice(tmp_path: Path) -> None:
+    typed = ["right", "rigth", "right", "right", "right"]
+    read = passphrases(lambda _: Secret(typed.pop(0)))
+    new = {"ca": "new", "key": str(tmp_path / "ca.key")}
+    with pytest.raises(UsageError, match="the two differ"):
+        read(new)
+    assert read(new) == Secret("right")
+    (tmp_path / "ca.key").touch()
+    assert read(new) == Secret("right")
+    assert typed == []

@@ -65,7 +65,8 @@ def _named_authority(session: Session, typed: Mapping[str, object]) -> dict[str,
         extra["passphrase_file"] = told["ca_passphrase_file"]
     chosen = [name for name in ("ca_key", "ca_key_out", "signed_cert") if name in told]
     if len(chosen) > 1:
-        raise UsageError("which CA", f"{' and '.join(chosen)} exclude each other", "name one")
+        options = " and ".join(f"--{name.replace('_', '-')}" for name in chosen)
+        raise UsageError("which CA", f"{options} exclude each other", "name one")
     if "ca_token" in told:
         return _on_token(session, told)
     if "ca_key" in told and "ca_cert" in told:

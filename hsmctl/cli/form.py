@@ -65,6 +65,9 @@ def fill(facade: Hsmctl, form: Form, filled: Filled) -> Answer:
             code = int(command.invoke(context) or 0)
     except click.ClickException as error:
         raise complaint(error) from error
+    finally:
+        if not found:
+            facade.answers.forget()
     if found:
         return Answer(plan=found[0])
     out.seek(0)

@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hsmctl.errors import Conflict
+from hsmctl.errors import Conflict, UsageError
 from hsmctl.settings import Context
 
 if TYPE_CHECKING:
     from hsmctl.adapters.aws import Aws
     from hsmctl.domain.cluster import Cluster
     from hsmctl.ports import Authority, Clock, HardwareIdentity, Journal
-    from hsmctl.secret import Secret, Source
+    from hsmctl.secret import Secret
     from hsmctl.services.ceremony import CeremonyService
     from hsmctl.services.key_certificate import KeyCertificates
 
@@ -28,7 +28,7 @@ def ceremony_service(
     cluster: Callable[[str], Cluster],
     authority: Authority | None,
     hardware: HardwareIdentity | None,
-    secret: Callable[[Source, str], Secret],
+    ask: Callable[[str], Secret],
     certificates: Callable[[], KeyCertificates],
     guard: Callable[[], str | None],
 ) -> CeremonyService:
@@ -50,7 +50,7 @@ def ceremony_service(
         papers=X509Papers(),
         authorities=NamedAuthorities(
             context_authority=authority,
-            passphrase=_passphrases(secret),
+            passphrase=passphrases(ask),
             token=_token_authority(context, certificates, journal),
             clock=clock,
             state_folder=state_folder,
@@ -80,14 +80,18 @@ def _token_authority(
     return make
 
 
-def _passphrases(secret: Callable[[Source, str], Secret]) -> Callable[[Mapping[str, str]], Secret]:
-    """How the passphrase of a CA is had: from the file that is named, or by asking."""
-    from hsmctl.secret import Source, SourceKind
+def passphrases(ask: Callable[[str], Secret]) -> Callable[[Mapping[str, str]], Secret]:
+    """How the passphrase of a CA is had: from the file that is named, or by asking; twice for a key yet to be made."""
+    from hsmctl.secret import Source, SourceKind, read_secret
 
     def read(named: Mapping[str, str]) -> Secret:
-        file = named.get("passphrase_file")
-        source = Source(SourceKind.FILE, (file,)) if file else Source(SourceKind.PROMPT)
-        return secret(source, f"passphrase of {named['key']}")
+        file, prompt = named.get("passphrase_file"), f"passphrase of {named['key']}"
+        if file:
+            return read_secret(Source(SourceKind.FILE, (file,)), lambda: ask(prompt))
+        given = ask(prompt)
+        if named["ca"] == "new" and not Path(named["key"]).exists() and ask(f"{prompt}, again") != given:
+            raise UsageError(prompt, "the two differ", "try again")
+        return given
 
     return read
 

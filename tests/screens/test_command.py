@@ -126,6 +126,19 @@ async def test_keys_that_come_in_one_burst_are_all_for_the_line_that_the_first_o
         assert len(stage.app.screen_stack) == 1 + ("▸" in seen)
 
 
+@pytest.mark.parametrize(
+    ("typed", "seen"), [(":arm\rx", ("fleet ▸ operation", "ARMED")), (":arm\r:log\r", ("fleet ▸ log", "ARMED"))]
+)
+async def test_what_is_typed_right_after_a_line_was_entered_is_for_what_comes_then(
+    typed: str, seen: tuple[str, ...]
+) -> None:
+    async with opened() as stage:
+        for character in typed:
+            key = {"\r": "enter", ":": "colon"}.get(character, character)
+            stage.app.post_message(Key(key, character))
+        await stage.sees(*seen)
+
+
 async def test_the_keys_that_open_a_line_are_letters_within_one() -> None:
     async with opened() as stage:
         await stage.press("slash", *"state", "colon", "slash")

@@ -11,14 +11,15 @@ from hsmctl.screens.command import Command
 from hsmctl.screens.confirm import ConfirmScreen
 from hsmctl.screens.form import Choice, FormScreen
 from hsmctl.screens.key_command import KEYS
-from stage import Stage, opened
+from stage import Stage, opened, staged
 from textual.events import Key
 from textual.widgets import Input
 from world import World, aes
 
 from hsmctl.cli import form as forms
-from hsmctl.domain.form import Field, Form, Kind, command_line, words
+from hsmctl.domain.form import Answer, Field, Form, Kind, command_line, words
 from hsmctl.errors import Conflict, UsageError
+from hsmctl.secret import Secret
 
 
 @pytest.mark.parametrize("command", [command for command in KEYS if command.form], ids=lambda each: each.name)
@@ -47,6 +48,23 @@ def test_values_are_never_taken_for_options() -> None:
 def test_standard_input_is_nobodys() -> None:
     with pytest.raises(UsageError, match="standard input"):
         forms.fill(World().hsmctl(), forms.form(("key", "sign")), {"key": ["a"], "file": ["-"]})
+
+
+def test_what_was_typed_for_a_command_that_refuses_is_asked_again() -> None:
+    facade, asked = World().hsmctl(), list[str]()
+    facade.ask = lambda prompt: asked.append(prompt) or Secret("wrong")
+    for _ in range(2):
+        facade.asked("passphrase of ca.key")
+        with pytest.raises(UsageError):
+            forms.fill(facade, forms.form(("cluster", "init", "sign")), {"ca_key": ["a"], "ca_key_out": ["b"]})
+    assert asked == ["passphrase of ca.key"] * 2
+
+
+async def test_no_field_runs_into_what_it_is_called(tmp_path: Path) -> None:
+    async with staged(World().hsmctl(folder=tmp_path)) as stage:
+        form = forms.form(("cluster", "init", "sign"))
+        stage.app.push_screen(FormScreen(form, {}, lambda _: Answer(), typed={"ca_passphrase_file": ["secret"]}))
+        await stage.sees_line("ca-passphrase-file   secret")
 
 
 async def test_nothing_is_made_before_arming() -> None:

@@ -15,6 +15,7 @@ from timeline_world import event
 from world import CLUSTER, HSMS, World
 
 from hsmctl.domain.plan import Plan
+from hsmctl.secret import Secret
 
 
 async def test_nothing_changes_before_arming(tmp_path: Path) -> None:
@@ -42,6 +43,21 @@ async def test_an_hsm_is_added_through_the_plan_that_was_shown(tmp_path: Path) -
         await stage.sees_line("add 1 HSM to", "finished", "2/2")
         await stage.press("d")
         await stage.sees("needs   cloudhsm:CreateHsm")
+
+
+async def test_what_was_typed_for_one_change_is_not_used_for_the_next(tmp_path: Path) -> None:
+    facade = World().hsmctl(folder=tmp_path)
+    asked: list[str] = []
+    facade.ask = lambda prompt: asked.append(prompt) or Secret("correct horse")
+    async with staged(facade) as stage:
+        await _armed_at_cluster(stage)
+        for _ in range(2):
+            facade.asked("new password of ann")
+            await stage.enter("add")
+            await stage.sees("create an HSM")
+            await stage.press("right", "enter")
+            await stage.settle()
+    assert asked == ["new password of ann"] * 2
 
 
 async def test_cancel_and_escape_change_nothing(tmp_path: Path) -> None:

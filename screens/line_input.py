@@ -1,0 +1,28 @@
+"""What a line is typed into: once it is handed over, keys that came in the same burst go where they belong by then."""
+
+from __future__ import annotations
+
+from textual.events import Key
+from textual.widgets import Input
+
+
+class LineInput(Input):
+    """The input of the command line."""
+
+    handed = False
+    """Whether its line was handed over."""
+
+    async def _on_key(self, event: Key) -> None:
+        """Type, hand the line over with the keyboard, or pass on what is not for this line any more."""
+        if self.handed:
+            self.app.post_message(Key(event.key, event.character))
+        elif event.key == "enter":
+            # Here and not by the binding, which comes after keys that wait for this line already.
+            self.handed = True
+            self.screen.set_focus(None)
+            await self.action_submit()
+        else:
+            await super()._on_key(event)
+            return
+        event.stop()
+        event.prevent_default()
