@@ -48,6 +48,8 @@ _OWN = (
     _form("sign", "have the CSR signed by your CA", "cluster", "init", "sign"),
     _form("submit", "claim the cluster with what was signed", "cluster", "init", "submit"),
     _form("activate", "set the first admins", "cluster", "activate"),
+    _form("configure", "have a client host find the HSM", "client", "configure"),
+    _form("install_ca", "have a client host trust the cluster's CA", "client", "install-ca"),
     _form("run", "go through everything from here to the claim as one operation", "cluster", "init", "run"),
 )
 

@@ -65,7 +65,8 @@ RUNGS = (
         number=6,
         title="the first admins set",
         command="activate",
-        does="New passwords go into two sinks, are read back, set on the HSM and proved by a login.",
+        does="New passwords go into two sinks, are read back, set on the HSM and proved by a login. A client host that "
+        "has never seen the cluster learns of it first: :configure and :install_ca.",
         check="Until then whoever reaches the HSM can set the first password. Nobody can recover a lost one.",
     ),
 )

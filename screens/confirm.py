@@ -23,6 +23,7 @@ from hsmctl.mark import GRADES, Mark
 from hsmctl.words import counted, lasting
 
 from .glyph import ROLES, Role, Span, Spans, content, role, sign
+from .window import fit
 
 _WINDOW = 110
 """Cells the window is wide at most."""
@@ -42,6 +43,8 @@ class ConfirmScreen(ModalScreen[Plan | None]):
         Binding("left,right", "app.focus_next", "the other answer", show=False),
         Binding("down", "app.focus_next", "the next line", show=False),
         Binding("up", "app.focus_previous", "the line before", show=False),
+        Binding("pagedown", "page(1)", "the plan further down", show=False),
+        Binding("pageup", "page(-1)", "the plan further up", show=False),
     ]
 
     def __init__(self, plan: Plan, confirmation: str = "", done: Collection[int] = ()) -> None:
@@ -86,6 +89,17 @@ class ConfirmScreen(ModalScreen[Plan | None]):
     def on_resize(self) -> None:
         """Tell the plan in lines of the new width."""
         self._judge()
+        self.call_after_refresh(self._fit)
+
+    def action_page(self, by: int) -> None:
+        """Show more of the plan."""
+        told = self.query_one(VerticalScroll)
+        told.scroll_relative(y=by * max(1, told.size.height - 1), animate=False)
+
+    def _fit(self) -> None:
+        """Keep the answers in sight, and say how to see the rest of a plan that is longer than the window."""
+        words = "pgup pgdn the whole plan · esc leaves" if fit(self) else "esc leaves"
+        self.query_one(Vertical).border_subtitle = words
 
     @property
     def plan(self) -> Plan:
@@ -154,7 +168,7 @@ def lines(plan: Plan, width: int, done: Collection[int] = ()) -> Iterator[Spans]
         yield from _precondition(each, "before" if place == 0 else "", width)
     yield ()
     for number, step in enumerate(plan.steps, 1):
-        yield _step(number, step) if number not in done else _done(number, step)
+        yield from _step(number, step, width, done=number in done)
     for warning in plan.warnings:
         yield from _wrapped(("", Role.MUTED), sign(Mark.ATTENTION), warning, Role.WARN, width)
     if plan.cost:
@@ -183,15 +197,17 @@ def _precondition(each: Precondition, head: str, width: int) -> Iterator[Spans]:
         yield from _wrapped(("", Role.MUTED), None, f"  way out: {each.way_out}", Role.ACCENT, width)
 
 
-def _step(number: int, step: Step) -> Spans:
-    usual = f"   usually {lasting(step.usual)}" if step.usual else ""
-    final = step.effect is Effect.DESTROY
-    mark = (Mark.ATTENTION.glyph, Role.WARN) if final else (" ", Role.PLAIN)
-    return mark, (f"{number:>5}  ", Role.MUTED), (step.says, Role.STRONG if final else Role.PLAIN), (usual, Role.MUTED)
-
-
-def _done(number: int, step: Step) -> Spans:
-    return sign(Mark.REPORTED), (f"{number:>5}  {step.says}", Role.MUTED), ("   done", Role.MUTED)
+def _step(number: int, step: Step, width: int, *, done: bool) -> Iterator[Spans]:
+    """What is done, what cannot be undone with its sign; a step that is done says so."""
+    final = step.effect is Effect.DESTROY and not done
+    mark = sign(Mark.REPORTED) if done else sign(Mark.ATTENTION) if final else (" ", Role.PLAIN)
+    its = Role.MUTED if done else Role.STRONG if final else Role.PLAIN
+    after = "   done" if done else f"   usually {lasting(step.usual)}" if step.usual else ""
+    *lines, last = wrap(f"{step.says}{after}", max(20, width - _MARGIN), break_on_hyphens=False)
+    told, tail = last.removesuffix(after), after if last.endswith(after) else ""
+    for place, line in enumerate((*lines, told)):
+        head = (mark, (f"{number:>5}  ", Role.MUTED)) if place == 0 else ((" " * _MARGIN, Role.PLAIN),)
+        yield *head, (line, its), (tail if place == len(lines) else "", Role.MUTED)
 
 
 def _wrapped(head: Span, mark: Span | None, text: str, its: Role, width: int) -> Iterator[Spans]:

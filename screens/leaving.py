@@ -17,6 +17,7 @@ from hsmctl.words import counted
 
 from .glyph import ROLES, Role, Spans, content, sign
 from .running import Run
+from .window import fit
 
 
 class LeaveScreen(ModalScreen[bool]):
@@ -44,6 +45,10 @@ class LeaveScreen(ModalScreen[bool]):
             with Horizontal(id="answers"):
                 yield Button("Stay", id="cancel", compact=True)
                 yield Button("Leave", id="apply", compact=True, variant="error")
+
+    def on_resize(self) -> None:
+        """Keep the answers in sight."""
+        self.call_after_refresh(fit, self)
 
     def _lines(self) -> Iterator[Spans]:
         for run in self._runs:

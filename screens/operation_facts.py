@@ -81,7 +81,7 @@ class Line:
     def error(self) -> str:
         """What went wrong, or nothing."""
         if self.run is not None and self.run.error is not None:
-            return str(self.run.error)
+            return f"{self.run.error} · {self.run.error.hint}" if self.run.error.hint else str(self.run.error)
         return self.journaled.error if self.journaled and self.journaled.error else ""
 
     @property

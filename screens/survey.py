@@ -152,16 +152,20 @@ class Survey:
     async def resume(self, operation: Operation) -> Run:
         """Go on with an operation that was cut off, and that was confirmed anew. How it ended."""
         facade, plan = self.hsmctl, operation.plan
+        from hsmctl.domain.operation import StepState
+
+        done = sum(each.state is StepState.DONE for each in operation.steps)
         return await self._run(
             plan,
             lambda: facade.operations.resume(operation.operation_id, facade.playbook(plan.noun), confirmed=True),
+            done,
         )
 
-    async def _run(self, plan: Plan, events: Callable[[], Iterator[Event]]) -> Run:
+    async def _run(self, plan: Plan, events: Callable[[], Iterator[Event]], done: int = 0) -> Run:
         from .running import Run, after, failed
 
         clock = self.hsmctl.clock
-        run = Run(plan=plan, began=clock.now())
+        run = Run(plan=plan, began=clock.now(), done=done)
         place = len(self.estate.runs)
         self._know(replace(self.estate, runs=(*self.estate.runs, run)))
         try:

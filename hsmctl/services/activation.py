@@ -14,8 +14,8 @@ from datetime import timedelta
 
 from hsmctl.domain.cluster import Cluster, ClusterState
 from hsmctl.domain.operation import Found
-from hsmctl.domain.plan import Action, Effect, Plan, Step
-from hsmctl.errors import Conflict, UsageError
+from hsmctl.domain.plan import Action, Effect, Plan, Precondition, Step
+from hsmctl.errors import Conflict, HsmctlError, UsageError
 from hsmctl.ports_activation import Activation, SecretSink
 from hsmctl.secret import Secret
 from hsmctl.services.draft import Drafts
@@ -60,7 +60,8 @@ class ActivationService:
             _proving(name, second),
         )
         warnings = ("AWS cannot recover a lost admin password: keep the two sinks apart",)
-        return self.drafts.plan(f"activate {cluster.cluster_id}", cluster, steps, warnings=warnings)
+        seen = (self._answering(cluster),)
+        return self.drafts.plan(f"activate {cluster.cluster_id}", cluster, steps, seen, warnings=warnings)
 
     def runners(self) -> Mapping[Action, Runner]:
         """The runner of each step of an activation."""
@@ -88,6 +89,15 @@ class ActivationService:
             sink = self.sinks(word)
             if sink.read() is not None:
                 raise Conflict(sink.says, "something is there, and is never overwritten", "name another sink")
+
+    def _answering(self, cluster: Cluster) -> Precondition:
+        """That cloudhsm-cli reaches the HSM: passwords are put into their sinks before it is needed."""
+        what = "cloudhsm-cli on the client host reaches the HSM"
+        try:
+            self.activation.activated(cluster)
+        except HsmctlError as error:
+            return Precondition(what=what, holds=False, unknown=True, why=str(error), way_out=error.hint)
+        return Precondition(what=what, holds=True)
 
     def _writing(self, which: str, word: str) -> Step:
         return Step(

@@ -52,7 +52,7 @@ def test_standard_input_is_nobodys() -> None:
 
 def test_what_was_typed_for_a_command_that_refuses_is_asked_again() -> None:
     facade, asked = World().hsmctl(), list[str]()
-    facade.ask = lambda prompt: asked.append(prompt) or Secret("wrong")
+    facade.ask = lambda prompt: (asked.append(prompt), Secret("wrong"))[1]
     for _ in range(2):
         facade.asked("passphrase of ca.key")
         with pytest.raises(UsageError):

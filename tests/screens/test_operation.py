@@ -48,7 +48,7 @@ async def test_an_hsm_is_added_through_the_plan_that_was_shown(tmp_path: Path) -
 async def test_what_was_typed_for_one_change_is_not_used_for_the_next(tmp_path: Path) -> None:
     facade = World().hsmctl(folder=tmp_path)
     asked: list[str] = []
-    facade.ask = lambda prompt: asked.append(prompt) or Secret("correct horse")
+    facade.ask = lambda prompt: (asked.append(prompt), Secret("correct horse"))[1]
     async with staged(facade) as stage:
         await _armed_at_cluster(stage)
         for _ in range(2):
@@ -71,6 +71,18 @@ async def test_cancel_and_escape_change_nothing(tmp_path: Path) -> None:
             await stage.misses("create an HSM")
         assert len(world.plane.held[CLUSTER].hsms) == 3
         assert stage.app.survey.estate.runs == ()
+
+
+async def test_what_goes_on_again_begins_where_it_stood(tmp_path: Path) -> None:
+    world = with_operation(World(), CLUSTER)
+    facade = world.hsmctl(folder=tmp_path)
+    async with staged(facade, (100, 34)) as stage:
+        (operation,) = facade.operations.all()
+        stage.app.begin(stage.app.survey.resume(operation))
+        await stage.settle()
+        assert stage.app.survey.estate.runs[0].done >= 1
+        await stage.press("x")
+        await stage.sees_line("◍  1  create an HSM")
 
 
 async def test_an_operation_that_is_open_already_stands_in_the_way_and_is_named_before_anything_is_typed(

@@ -188,3 +188,15 @@ def test_a_password_is_long_random_and_fit_for_pkcs11() -> None:
     made = {new_password().reveal() for _ in range(50)}
     assert len(made) == 50
     assert all(len(each) == PASSWORD_LENGTH and each.isalnum() for each in made)
+
+
+def test_a_client_host_that_does_not_reach_the_hsm_is_known_before_a_password_is_made(tmp_path: Path) -> None:
+    _, facade, hsm = prepared(tmp_path)
+
+    def lost(_: Cluster) -> bool:
+        raise Unreachable("cloudhsm-cli", "it was never given an address", "hsmctl client configure HOST")
+
+    hsm.activated = lost  # type: ignore[method-assign]
+    with pytest.raises(Conflict, match="reaches the HSM"):
+        run(facade, tmp_path)
+    assert not (tmp_path / "admin").exists()
