@@ -57,7 +57,7 @@ async def test_what_was_typed_for_one_change_is_not_used_for_the_next(tmp_path: 
             await stage.sees("create an HSM")
             await stage.press("right", "enter")
             await stage.settle()
-    assert asked == ["new password of ann"] * 2
+    assert asked == ["password of crypto_user", "new password of ann", "new password of ann"]
 
 
 async def test_cancel_and_escape_change_nothing(tmp_path: Path) -> None:
