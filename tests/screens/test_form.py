@@ -52,7 +52,12 @@ def test_standard_input_is_nobodys() -> None:
 
 def test_what_was_typed_for_a_command_that_refuses_is_asked_again() -> None:
     facade, asked = World().hsmctl(), list[str]()
-    facade.ask = lambda prompt: (asked.append(prompt), Secret("wrong"))[1]
+
+    def ask(prompt: str) -> Secret:
+        asked.append(prompt)
+        return Secret("wrong")
+
+    facade.ask = ask
     for _ in range(2):
         facade.asked("passphrase of ca.key")
         with pytest.raises(UsageError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import Event
 
@@ -49,7 +50,7 @@ async def test_an_hsm_is_added_through_the_plan_that_was_shown(tmp_path: Path) -
 async def test_what_was_typed_for_one_change_is_not_used_for_the_next(tmp_path: Path) -> None:
     facade = World().hsmctl(folder=tmp_path)
     asked: list[str] = []
-    facade.ask = lambda prompt: (asked.append(prompt), Secret("correct horse"))[1]
+    facade.ask = partial(_answer, asked)
     async with staged(facade) as stage:
         await _armed_at_cluster(stage)
         for _ in range(2):
@@ -149,6 +150,12 @@ async def test_an_empty_list_teaches() -> None:
         await stage.press("x")
         await stage.sees("Nothing was changed from this machine", ":arm")
         assert isinstance(stage.app.screen, OperationScreen)
+
+
+def _answer(asked: list[str], prompt: str) -> Secret:
+    """Note what was asked."""
+    asked.append(prompt)
+    return Secret("correct horse")
 
 
 async def _armed_at_cluster(stage: Stage) -> None:
