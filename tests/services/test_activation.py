@@ -193,7 +193,7 @@ def test_a_password_is_long_random_and_fit_for_pkcs11() -> None:
 def test_a_client_host_that_does_not_reach_the_hsm_is_known_before_a_password_is_made(tmp_path: Path) -> None:
     _, facade, hsm = prepared(tmp_path)
 
-    def lost(_: Cluster) -> bool:
+    def lost(cluster: Cluster) -> bool:
         raise Unreachable("cloudhsm-cli", "it was never given an address", "hsmctl client configure HOST")
 
     hsm.activated = lost  # type: ignore[method-assign]
