@@ -6,21 +6,21 @@ user guide (life cycle, backups, quotas, HSM metrics, hsm1 to hsm2 migration), K
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
 from hsmctl.domain.backup import Freshness, checked
 from hsmctl.domain.cluster import Backup, Cluster
-from hsmctl.domain.coverage import KEY_METRIC, USER_METRIC, Evidence
-from hsmctl.domain.coverage import Severity as Coverage
-from hsmctl.domain.coverage_verdict import CoverageReport
+from hsmctl.domain.coverage import KEY_METRIC, USER_METRIC
 from hsmctl.domain.evidence import Failed, Grade, Ok, Outcome
 from hsmctl.domain.hold import Hold
 from hsmctl.domain.interlock import KeyStore, Samples
 from hsmctl.domain.limit import HSMS, SESSIONS, limits
 from hsmctl.domain.status_cluster import of_hsms, of_state, of_type, of_zones
+from hsmctl.domain.status_coverage import of_coverage
+from hsmctl.domain.status_facts import Facts, LastCheck, Paper, Reach
 from hsmctl.domain.status_finding import Finding, Severity, Topic, age
 from hsmctl.errors import Denied, ExitCode, HsmctlError
 
@@ -29,50 +29,6 @@ T = TypeVar("T")
 EXPIRES_SOON = timedelta(days=30)
 NEARLY, FULL = 80, 95
 """Percent of a limit from which on it is said, and from which on it is grave (80: user guide, hsm-metrics-cw)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Paper:
-    """A certificate and until when it is good."""
-
-    what: str
-    expires: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LastCheck:
-    """The last comparison of keys that was made from this machine."""
-
-    at: datetime
-    verdict: str
-    says: str
-    well: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reach:
-    """What AWS's configuration says of the ways from the context's clients."""
-
-    verdicts: Mapping[str, str]
-    """By client, the worst of its ways: reachable, degraded, unknown or blocked."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """Everything that was found out about one cluster; None is what was not asked."""
-
-    cluster: Cluster
-    at: datetime
-    unhealthy: Outcome[Samples] | None = None
-    sessions: Outcome[Samples] | None = None
-    coverage: Outcome[CoverageReport] | None = None
-    last_check: Outcome[LastCheck | None] | None = None
-    stores: Outcome[Sequence[KeyStore]] | None = None
-    backups: Outcome[Sequence[Backup]] | None = None
-    papers: Outcome[Sequence[Paper]] | None = None
-    reach: Outcome[Reach] | None = None
-    hold: Outcome[Hold | None] | None = None
-    open_operations: Outcome[Sequence[str]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +63,7 @@ def standing(facts: Facts, oldest_backup: timedelta) -> Standing:
         *of_hsms(facts.cluster),
         *of_zones(facts.cluster),
         *_asked(Topic.HSM, "health", facts.unhealthy, lambda seen: _health(facts.cluster, seen)),
-        *_asked(Topic.KEYS, "keys", facts.coverage, lambda report: _coverage(facts.cluster, report)),
+        *_asked(Topic.KEYS, "keys", facts.coverage, lambda report: of_coverage(facts.cluster, report)),
         *_asked(Topic.KEYS, "last check", facts.last_check, _checked),
         *_asked(Topic.KMS, "KMS stores", facts.stores, lambda stores: _stores(facts.cluster, stores)),
         *_asked(Topic.BACKUP, "backups", facts.backups, lambda seen: _backup(facts, seen, oldest_backup)),
@@ -157,64 +113,6 @@ def _health(cluster: Cluster, seen: Samples) -> Iterator[Finding]:
         at = min(seen[name][-1].at for name in active)
         says = f"HsmUnhealthy is 0 on {len(active)} of {len(active)}"
         yield Finding(topic=Topic.HSM, severity=Severity.OK, brief="healthy", says=says, about="health", at=at)
-
-
-def _coverage(cluster: Cluster, report: CoverageReport) -> Iterator[Finding]:
-    """What a cluster's own evidence says of keys and users; equal counts let agreement be inferred, no more."""
-    severities = {
-        Coverage.DRIFT: Severity.CRITICAL,
-        Coverage.ATTRIBUTES: Severity.WARNING,
-        Coverage.UNSEEN: Severity.UNKNOWN,
-        Coverage.NOTE: Severity.WARNING,
-    }
-    of_users = {"user", "quorum", "trust anchor"}
-    moving = set(report.evidence.moving)
-    for each in report.findings:
-        if each.name in moving:
-            continue  # its state says so already
-        topic = Topic.USERS if each.kind in of_users or each.name == USER_METRIC else Topic.KEYS
-        yield Finding(
-            topic=topic,
-            severity=severities[each.severity],
-            brief=f"{topic} differ" if each.severity is Coverage.DRIFT else str(each.kind),
-            says=f"{_COUNTED.get(each.name, f'{each.kind} {each.name}')}: {each.says}",
-            about=each.name,
-            grade=each.grade,
-            way_out=each.repair,
-        )
-    yield from _counted(cluster, report.evidence)
-
-
-_COUNTED = {KEY_METRIC: "token keys by count", USER_METRIC: "places for users by count"}
-"""What CloudWatch counts, in words: of users it says how many more an HSM takes."""
-
-
-def _counted(cluster: Cluster, evidence: Evidence) -> Iterator[Finding]:
-    """What equal counts say, and which HSM has published none."""
-    if not evidence.active or evidence.failures:
-        return
-    nouns = {KEY_METRIC: (Topic.KEYS, "token keys"), USER_METRIC: (Topic.USERS, "users")}
-    for metric, (topic, noun) in nouns.items():
-        counts = evidence.counts.get(metric, {})
-        silent = sorted(set(evidence.active) - set(counts))
-        if silent:
-            says = f"{', '.join(silent)} published no {metric} lately: its {noun} are not known"
-            yield Finding(
-                topic=topic, severity=Severity.UNKNOWN, brief="no metric", says=says, about=metric, grade=None
-            )
-        elif len(set(counts.values())) == 1:
-            number = next(iter(counts.values()))
-            held = limits(cluster.hsm_type).users - number if metric == USER_METRIC else number
-            says = f"{held:,} {noun} on each of {len(counts)} HSMs"
-            yield Finding(
-                topic=topic,
-                severity=Severity.OK,
-                brief=f"{held:,}",
-                says=says,
-                about=metric,
-                grade=Grade.INFERRED,
-                figure=held,
-            )
 
 
 def _checked(last: LastCheck | None) -> Iterator[Finding]:

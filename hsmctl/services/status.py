@@ -14,8 +14,9 @@ from hsmctl.domain.cluster import Cluster, ClusterState
 from hsmctl.domain.coverage import Source
 from hsmctl.domain.evidence import Failed, Outcome
 from hsmctl.domain.operation import Operation, OperationState
-from hsmctl.domain.status import Facts, LastCheck, Paper, Reach, Standing, standing, worst_first
+from hsmctl.domain.status import Standing, standing, worst_first
 from hsmctl.domain.status_cluster import RUNNING
+from hsmctl.domain.status_facts import Facts, LastCheck, Paper, Reach
 from hsmctl.errors import Conflict, HsmctlError
 from hsmctl.ports import Clock, ControlPlane, Identity
 from hsmctl.ports_ceremony import Papers

@@ -11,7 +11,7 @@ from hsmctl.settings import Context
 if TYPE_CHECKING:
     from hsmctl.domain.cluster import Cluster
     from hsmctl.domain.net_endpoint import Client
-    from hsmctl.domain.status import Reach
+    from hsmctl.domain.status_facts import Reach
     from hsmctl.ports_sync import History
     from hsmctl.services.evidence import EvidenceService
     from hsmctl.services.interlock import Interlocks
@@ -73,7 +73,7 @@ def _reach(context: Context, net: Callable[[], NetCollectService]) -> Callable[[
     def look(cluster: Cluster) -> Reach:
         from dataclasses import replace
 
-        from hsmctl.domain.status import Reach
+        from hsmctl.domain.status_facts import Reach
         from hsmctl.services.net import explain, load
         from hsmctl.services.net_ends import Ends
 

@@ -16,7 +16,8 @@ from hsmctl.domain.coverage_verdict import judge
 from hsmctl.domain.evidence import Failed, Ok
 from hsmctl.domain.hold import Hold
 from hsmctl.domain.interlock import KeyStore, Sample
-from hsmctl.domain.status import Facts, LastCheck, Paper, Reach, Standing, exit_code, standing, worst_first
+from hsmctl.domain.status import Standing, exit_code, standing, worst_first
+from hsmctl.domain.status_facts import Facts, LastCheck, Paper, Reach
 from hsmctl.domain.status_finding import Finding, Severity, Topic
 from hsmctl.errors import Denied, ExitCode, Unreachable
 

@@ -17,7 +17,8 @@ from hsmctl.adapters.exporter import PrometheusExporter
 from hsmctl.domain.cluster import Backup, BackupState
 from hsmctl.domain.evidence import Failed, Ok
 from hsmctl.domain.metrics import Collected, Family, Place, families
-from hsmctl.domain.status import Facts, Standing, standing
+from hsmctl.domain.status import Standing, standing
+from hsmctl.domain.status_facts import Facts
 from hsmctl.errors import Conflict, Denied, Unreachable, UsageError
 from hsmctl.services.metrics import MetricsService
 from hsmctl.services.status import Region
