@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from textwrap import wrap
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from rich.cells import cell_len, set_cell_size
 
@@ -24,8 +23,7 @@ _LONGEST = 24
 """Characters of a word that is rather left out than cut; ids are shorter."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column(Generic[Item]):
+class Column(NamedTuple, Generic[Item]):
     """One column: its head, how wide it is, and what it shows of an item."""
 
     heads: tuple[str, ...]

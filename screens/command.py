@@ -7,9 +7,8 @@ A declaration feeds the key binding, the line of keys, the palette, `:` with its
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from textual.binding import Binding, BindingType
 
@@ -81,8 +80,7 @@ def steady(place: Place) -> bool:
     return place.cluster is not None and place.cluster.state is ClusterState.ACTIVE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
+class Command(NamedTuple):
     """One command of the screens."""
 
     name: str

@@ -34,8 +34,9 @@ class Detail(Widget):
     Only one whose height follows its lines asks for another layout, and only when their number has changed.
     """
 
-    def __init__(self, *, id: str) -> None:
-        super().__init__(id=id)
+    def __init__(self, *, id: str, blank: bool = False) -> None:
+        """`blank` says that it has nothing to tell yet."""
+        super().__init__(id=id, classes="-blank" if blank else "")
         self._lines: Callable[[Size], Iterable[Spans]] = lambda _: ()
         self._given = 0
         """Lines it was laid out for."""
@@ -78,12 +79,12 @@ class Detail(Widget):
 
     def render(self) -> Content:
         """The lines."""
-        return content(self._made())
+        return content(self._made(self.size))
 
-    def _made(self) -> Sequence[Spans]:
+    def _made(self, size: Size) -> Sequence[Spans]:
         """The lines as they stand there."""
-        if self._shown is None or self._shown[0] != self.size:
-            self._shown = self.size, tuple(self._lines(self.size))
+        if self._shown is None or self._shown[0] != size:
+            self._shown = size, tuple(self._lines(size))
             self._rule(self._shown[1])
         return self._shown[1]
 
@@ -96,7 +97,8 @@ class Detail(Widget):
         """One line: Textual would make all of them anew for it, and does where a part of the text is selected."""
         if self.text_selection is not None:
             return super().render_line(y)
-        lines, width = self._made(), self.size.width
+        size = self.size
+        lines, width = self._made(size), size.width
         if y >= len(lines):
             return Strip.blank(width, self._style(Role.PLAIN))
         segments = [Segment(text, self._style(role)) for text, role in joined(fitted(lines[y], width))]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from hsmctl.domain.cluster import Cluster
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from .problem import Problem
     from .running import Run
 
+_NONE: Mapping[str, Any] = MappingProxyType({})
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Estate:
+
+class Estate(NamedTuple):
     """Everything known."""
 
     account: str
@@ -30,13 +31,13 @@ class Estate:
     reading: bool = False
     error: HsmctlError | None = None
     """Why the last question to AWS failed."""
-    checks: Mapping[str, Check] = field(default_factory=dict)
+    checks: Mapping[str, Check] = _NONE
     """By cluster id."""
-    holds: Mapping[str, Hold] = field(default_factory=dict)
+    holds: Mapping[str, Hold] = _NONE
     """By cluster id: where nothing may be removed, by somebody's word."""
     unheld: HsmctlError | None = None
     """Why holds could not be read, which is no permission."""
-    standings: Mapping[str, Standing] = field(default_factory=dict)
+    standings: Mapping[str, Standing] = _NONE
     """By cluster id: what `hsmctl status` finds about backups, key stores, users, reach, certificates and limits."""
     stood_at: datetime | None = None
     """When that was asked."""

@@ -5,8 +5,6 @@ Each opens the form of a command of the command line; what it takes, that declar
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from .command import Command
 
 
@@ -29,7 +27,7 @@ KEYS = (
     EXPORT,
     _form("wrap", "take this key out, wrapped by another"),
     _form("unwrap", "bring in a key that was wrapped"),
-    replace(_form("copy", "copy the marked keys, or this one, to an unrelated token"), name="copy_keys"),
+    _form("copy", "copy the marked keys, or this one, to an unrelated token")._replace(name="copy_keys"),
     SIGN,
     VERIFY,
     _form("mac", "compute the MAC of a file with this key", changes=False),

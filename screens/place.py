@@ -76,7 +76,7 @@ class Place(Screen[None]):
         self._survey = survey
         self.path = tuple(path)
         self.table = table
-        self.detail = Detail(id="detail")
+        self.detail = Detail(id="detail", blank=not survey.estate.answered)
         self._header = Header(survey.hsmctl.context)
         self._key_line = KeyLine()
 

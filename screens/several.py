@@ -6,7 +6,6 @@ What they know is shown as one estate; one that could not be read is a problem w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -112,8 +111,7 @@ class Several:
         self._whose = {cluster.cluster_id: survey for survey, cluster in reversed(pairs)}
         clusters = tuple(cluster for survey, cluster in pairs if self._whose[cluster.cluster_id] is survey)
         silent = not self.closed and all(estate.clusters is None for estate in known)
-        return replace(
-            known[0],
+        return known[0]._replace(
             clusters=None if silent else clusters,
             read_at=min(filter(None, (estate.read_at for estate in known)), default=None),
             reading=any(estate.reading for estate in known),

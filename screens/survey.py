@@ -64,12 +64,12 @@ class Survey:
         """Ask AWS who we are and what clusters there are, and this machine which of them are held."""
         if self.estate.reading:
             return
-        self._know(replace(self.estate, reading=True))
+        self._know(self.estate._replace(reading=True))
         try:
             await self._read_clusters()
             await self.read_holds()
         finally:
-            self._know(replace(self.estate, reading=False))
+            self._know(self.estate._replace(reading=False))
 
     async def stand(self, *, afresh: bool = False) -> None:
         """Ask every other source how the clusters stand, now and then: CloudWatch's answers cost money."""
@@ -81,12 +81,12 @@ class Survey:
         try:
             found = await call(partial(_stand, self.hsmctl), seconds=STAND_SECONDS + 10.0)
             standings = {each.cluster.cluster_id: each for each in found}
-            self._know(replace(self.estate, standings=standings, unstanding=None))
+            self._know(self.estate._replace(standings=standings, unstanding=None))
         except HsmctlError as error:
-            self._know(replace(self.estate, unstanding=error))
+            self._know(self.estate._replace(unstanding=error))
         finally:
             self._standing = False
-            self._know(replace(self.estate, stood_at=now))
+            self._know(self.estate._replace(stood_at=now))
 
     def _known(self) -> set[str]:
         return {cluster.cluster_id for cluster in self.estate.clusters or ()}
@@ -94,18 +94,18 @@ class Survey:
     async def _read_clusters(self) -> None:
         try:
             account, region, clusters = await call(self._describe)
-            known = replace(self.estate, account=account, region=region, clusters=clusters, error=None)
-            self._know(replace(known, read_at=self.hsmctl.clock.now()))
+            known = self.estate._replace(account=account, region=region, clusters=clusters, error=None)
+            self._know(known._replace(read_at=self.hsmctl.clock.now()))
         except HsmctlError as error:
-            self._know(replace(self.estate, error=error))
+            self._know(self.estate._replace(error=error))
 
     async def read_holds(self) -> None:
         """Read on which clusters nothing may be removed, from this machine."""
         try:
             found = await call(self.hsmctl.hold.all)
-            self._know(replace(self.estate, holds={hold.cluster_id: hold for hold in found}, unheld=None))
+            self._know(self.estate._replace(holds={hold.cluster_id: hold for hold in found}, unheld=None))
         except HsmctlError as error:
-            self._know(replace(self.estate, unheld=error))
+            self._know(self.estate._replace(unheld=error))
 
     @property
     def by_coverage(self) -> bool:
@@ -167,15 +167,15 @@ class Survey:
         clock = self.hsmctl.clock
         run = Run(plan=plan, began=clock.now(), done=done)
         place = len(self.estate.runs)
-        self._know(replace(self.estate, runs=(*self.estate.runs, run)))
+        self._know(self.estate._replace(runs=(*self.estate.runs, run)))
         try:
             async for batch in stream(events):
                 for event in batch:
                     run = after(run, event, clock.now())
-                self._know(replace(self.estate, runs=_put(self.estate.runs, place, run)))
+                self._know(self.estate._replace(runs=_put(self.estate.runs, place, run)))
         except HsmctlError as error:
             run = failed(run, error, clock.now())
-            self._know(replace(self.estate, runs=_put(self.estate.runs, place, run)))
+            self._know(self.estate._replace(runs=_put(self.estate.runs, place, run)))
         finally:
             if not any(each.running for each in self.estate.runs):
                 self.hsmctl.answers.forget()
@@ -234,7 +234,7 @@ class Survey:
         self._publish(estate)
 
     def _keep(self, cluster: Cluster, check: Check) -> None:
-        self._know(replace(self.estate, checks={**self.estate.checks, cluster.cluster_id: check}))
+        self._know(self.estate._replace(checks={**self.estate.checks, cluster.cluster_id: check}))
 
 
 def _stand(hsmctl: Hsmctl) -> tuple[Standing, ...]:
