@@ -8,7 +8,8 @@ from datetime import datetime
 
 import click
 
-from hsmctl.cli.plan import CHANGE, PLAN, StepRow, Wish, begin, changed, changes, confirm, narrated, shown, step_row
+from hsmctl.cli.plan import Wish, begin, changes, confirm, narrated
+from hsmctl.cli.plan_view import CHANGE, PLAN, StepRow, changed, shown, step_row
 from hsmctl.cli.session import Session
 from hsmctl.cli.table import Column, details, table
 from hsmctl.cli.verb import Noun, verb
