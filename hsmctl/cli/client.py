@@ -70,7 +70,7 @@ def list_clients(session: Session) -> int:
     "check", "hsmctl --lab client check", "hsmctl -c prod client check app1 app2 --deadline 30s -o nagios", checks=True
 )
 @click.argument("hosts", nargs=-1)
-@click.option("--cluster", metavar="ID", help="The cluster, where there are several.")
+@click.option("--cluster", metavar="ID", help="The cluster, by id or name, where there are several.")
 @click.option("--deadline", type=Seconds(), default="20s", show_default=True, help="Give up on who has not answered.")
 def check(session: Session, hosts: tuple[str, ...], cluster: str | None, deadline: float) -> int:
     """Compare each component's configuration with the cluster: addresses, CA, availability check, retries, modes.
@@ -100,7 +100,7 @@ def check(session: Session, hosts: tuple[str, ...], cluster: str | None, deadlin
 @click.argument("host")
 @click.option("--client-cert", metavar="PATH", help="On that host: the certificate that its client shows to HSMs.")
 @click.option("--client-key", metavar="PATH", help="On that host: its private key, without a passphrase.")
-@click.option("--cluster", metavar="ID", help="The cluster, where there are several.")
+@click.option("--cluster", metavar="ID", help="The cluster, by id or name, where there are several.")
 @changes
 def configure(
     session: Session, host: str, client_cert: str | None, client_key: str | None, cluster: str | None, wish: Wish
@@ -117,7 +117,7 @@ def configure(
 @verb("fix", "hsmctl -c prod client fix app1 --dry-run", "hsmctl -c prod client fix app1 --ca customerCA.crt")
 @click.argument("host")
 @click.option("--ca", metavar="FILE", default="", help="The customer CA; without it the context's customer_ca.")
-@click.option("--cluster", metavar="ID", help="The cluster, where there are several.")
+@click.option("--cluster", metavar="ID", help="The cluster, by id or name, where there are several.")
 @changes
 def fix(session: Session, host: str, ca: str, cluster: str | None, wish: Wish) -> int:
     """Mend what `client check` finds wrong with a host: addresses, CA file, retry mode, file modes.
@@ -133,7 +133,7 @@ def fix(session: Session, host: str, ca: str, cluster: str | None, wish: Wish) -
 )
 @click.argument("host")
 @click.option("--ca", metavar="FILE", default="", help="The customer CA; without it the context's customer_ca.")
-@click.option("--cluster", metavar="ID", help="The cluster, where there are several.")
+@click.option("--cluster", metavar="ID", help="The cluster, by id or name, where there are several.")
 @changes
 def install_ca(session: Session, host: str, ca: str, cluster: str | None, wish: Wish) -> int:
     """Put the customer CA where the host's configurations look for it, if it is the cluster's."""

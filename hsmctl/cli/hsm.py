@@ -58,7 +58,7 @@ def add_hsms(
     'hsmctl hsm remove 10.0.3.17 --cluster cluster-a2b3c4d5e6f --allow-outage "maintenance 4711" --dry-run',
 )
 @click.argument("hsms", nargs=-1, required=True)
-@click.option("--cluster", metavar="ID", help="The cluster; the only one there is if none is named.")
+@click.option("--cluster", metavar="ID", help="The cluster, by id or name; the only one there is if none is named.")
 @waives("--allow-outage", "--allow-single-az", "--allow-unequal", "--allow-old-backup")
 @changes
 def remove_hsms(session: Session, hsms: tuple[str, ...], cluster: str | None, waivers: Waivers, wish: Wish) -> int:
@@ -76,7 +76,7 @@ def remove_hsms(session: Session, hsms: tuple[str, ...], cluster: str | None, wa
     "hsmctl hsm replace hsm-aaaaaaaaaaa --keep-ip --dry-run",
 )
 @click.argument("hsm")
-@click.option("--cluster", metavar="ID", help="The cluster; the only one there is if none is named.")
+@click.option("--cluster", metavar="ID", help="The cluster, by id or name; the only one there is if none is named.")
 @click.option("--keep-ip", is_flag=True, help="Delete it first and give the new one its address; three must remain.")
 @waives("--allow-outage", "--allow-single-az", "--allow-unequal", "--allow-degraded")
 @changes

@@ -40,12 +40,12 @@ class Policy:
 @click.argument("role", type=click.Choice([role.value for role in Role]))
 @click.option("--account", metavar="ID", default="*", help="Only resources of this account.")
 @click.option("--in", "region", metavar="REGION", default="*", help="Only resources of this region.")
-@click.option("--only", "cluster", metavar="CLUSTER", default="*", help="Only this cluster, where IAM can tell.")
+@click.option("--only", metavar="CLUSTER", default="*", help="Only this cluster, where IAM can tell.")
 @click.option("--tag", default="hsmctl", show_default=True, help="The tag that lets backups be touched, clusters made.")
 @click.option("--partition", default="aws", show_default=True, help="aws, aws-us-gov or aws-cn.")
-def show_policy(session: Session, role: str, account: str, region: str, cluster: str, tag: str, partition: str) -> int:
+def show_policy(session: Session, role: str, account: str, region: str, only: str, tag: str, partition: str) -> int:
     """Print the least that a role needs, as a policy that IAM takes as it is; asks nobody."""
-    scope = Scope(partition=partition, region=region, account=account, cluster=cluster, tag=tag)
+    scope = Scope(partition=partition, region=region, account=account, cluster=only, tag=tag)
     statements = tuple(map(_row, policy(Role(role), scope)))
     return session.show_local(POLICY, Policy(role=role, statements=statements))
 

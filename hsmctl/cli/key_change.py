@@ -124,7 +124,7 @@ def rename_key(session: Session, place: Place, wish: Wish, key: str, label: str)
 @click.option("--filter", "terms", metavar="TERMS", default="", help=_FILTER)
 @click.option("--from", "source", metavar="TOKEN", required=True, help="The token or HSM that has it.")
 @click.option("--to", "target", metavar="TOKEN", required=True, help="The token or HSM that gets it.")
-@click.option("--cluster", metavar="ID", help="The cluster, where one end is an HSM.")
+@click.option("--cluster", metavar="ID", help="The cluster, by id or name, where one end is an HSM.")
 @changes
 def copy_keys(
     session: Session,

@@ -140,7 +140,7 @@ def at_token(function: Callable[..., int]) -> Callable[..., int]:
         click.option(
             "--on", metavar="HSM", help="Work on this HSM or token, by name or URI; else the first that answers."
         ),
-        click.option("--cluster", metavar="ID", help="The cluster, where the context has several."),
+        click.option("--cluster", metavar="ID", help="The cluster, by id or name, where the context has several."),
     ):
         option(call)
     return call

@@ -69,11 +69,13 @@ def explain(
     hsm: str | None,
     ports: tuple[int, ...] | None,
     family: str | None,
-    file: Path | None,
+    from_snapshot: Path | None,
     fresh: bool,
 ) -> int:
     """Say which clients reach which HSMs, there and back, and why the others do not."""
-    question = ask.Question(cluster=cluster, words=words, hsm=hsm, ports=ports, family=family, file=file, fresh=fresh)
+    question = ask.Question(
+        cluster=cluster, words=words, hsm=hsm, ports=ports, family=family, file=from_snapshot, fresh=fresh
+    )
     found = ask.asked(session, question)
     report = explained(found.inquiry)
     return found.show(session, EXPLAIN, document(report, found.names), report.exit_code)

@@ -83,12 +83,12 @@ def exposure(
     cluster: str | None,
     words: tuple[str, ...],
     ports: tuple[int, ...] | None,
-    file: Path | None,
+    from_snapshot: Path | None,
     fresh: bool,
 ) -> int:
     """Say who reaches the HSMs and is no registered client; with a file, none of the file's clients."""
-    question = ask.Question(cluster=cluster, words=words, ports=ports, file=file, fresh=fresh)
-    found, members_known = _from_file(question) if file else _from_aws(session, question)
+    question = ask.Question(cluster=cluster, words=words, ports=ports, file=from_snapshot, fresh=fresh)
+    found, members_known = _from_file(question) if from_snapshot else _from_aws(session, question)
     inquiry = found.inquiry
     registered = Registered(clients=inquiry.clients, hsms=inquiry.hsms)
     result = exposed(inquiry.snapshot, registered, ports or tuple(PORTS), members_known=members_known)

@@ -56,13 +56,13 @@ def probe(
     ports: tuple[int, ...] | None,
     method: str,
     deadline: float,
-    file: Path | None,
+    from_snapshot: Path | None,
     fresh: bool,
 ) -> int:
     """Try from client hosts whether the HSMs answer; only the HSMs' own ports are touched, and nobody logs in."""
-    question = ask.Question(cluster=cluster, words=words, ports=ports or (PORTS[0],), file=file, fresh=fresh)
+    question = ask.Question(cluster=cluster, words=words, ports=ports or (PORTS[0],), file=from_snapshot, fresh=fresh)
     clients = _clients(session, words, local=local)
-    estate, static, warnings = _from_file(session, question) if file else _from_aws(session, question, clients)
+    estate, static, warnings = _from_file(session, question) if from_snapshot else _from_aws(session, question, clients)
     targets = probe_targets(estate, question.ports or ())
     if not targets:
         raise Conflict("nothing to probe", "no HSM has an address", "hsmctl hsm list")

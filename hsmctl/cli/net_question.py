@@ -51,7 +51,7 @@ client_option = click.option(
     help="A registered client, instance, interface or address.",
 )
 snapshot_option = click.option(
-    "--from-snapshot", "file", metavar="FILE", type=click.Path(path_type=Path), help="Ask this file and not AWS."
+    "--from-snapshot", metavar="FILE", type=click.Path(path_type=Path), help="Ask this file and not AWS."
 )
 port_option = click.option("--port", "ports", type=Ports(), metavar="PORTS", help="2223, or 2223-2225.")
 family_option = click.option("--family", type=click.Choice(["4", "6", "both"]), help="IPv4, IPv6 or both.")

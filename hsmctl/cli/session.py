@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from hsmctl.domain.sync import Replica
 
 T = TypeVar("T")
+_NAMING = 30.0
+"""Seconds after which AWS is no longer waited for, where nobody says."""
 ALL = "all"
 """Stands for every region."""
 Connect = Callable[[Settings, Callable[[str], Secret]], "Hsmctl"]
@@ -161,6 +163,37 @@ class Session:
         origin = Origin(environment=environment or chosen, account=None, region=None)
         return self.out.answer(view, document, origin, self.unbound.clock.now(), warnings, code)
 
+    def cluster_id(self, text: str, seconds: float | None = None) -> str:
+        """The id of the cluster that was typed, by its id or its name; AWS is asked only for a name.
+
+        Raises:
+            Conflict: no cluster is called so, or more than one.
+            Unreachable: AWS did not answer within so many seconds.
+        """
+        from hsmctl.domain.cluster import called, is_id
+
+        if is_id(text):
+            return text
+        from hsmctl.services.fanout import within
+
+        facade, clock = self.hsmctl, self.hsmctl.clock
+        deadline = clock.monotonic() + (seconds or _NAMING)
+        return called(text, within(facade.cluster.list, "AWS", clock=clock, deadline=deadline)).cluster_id
+
+    def place(self, name: str) -> str:
+        """The id of the lab's cluster that has this name; any other name of a replica as it is."""
+        context = self.hsmctl.context
+        tokens = (entry.name for entry in context.tokens)
+        if (
+            context.kind is not ContextKind.LAB
+            or name.startswith(("hsm-", "cluster-"))
+            or "=" in name
+            or name in tokens
+        ):
+            return name
+        found = [cluster.cluster_id for cluster in self.hsmctl.cluster.list() if cluster.name == name]
+        return found[0] if len(found) == 1 else name
+
     def replicas(self, cluster_id: str | None, names: Sequence[str] = ()) -> tuple[Replica, ...]:
         """Where the keys of the cluster, or of the context's tokens, can be asked; only `names` if there are any.
 
@@ -178,7 +211,7 @@ class Session:
 
     def _named(self, cluster_id: str | None, names: Sequence[str]) -> tuple[Replica, ...]:
         """The replicas of these names, each once; AWS is asked only where one may be an HSM or a cluster."""
-        facade, others = self.hsmctl, [name for name in names if "=" not in name]
+        facade, others = self.hsmctl, [self.place(name) for name in names if "=" not in name]
         known = list(facade.token_replicas() if facade.context.tokens else ())
         missing = set(others) - {replica.name for replica in known}
         if missing and facade.context.kind is ContextKind.LAB:

@@ -98,7 +98,7 @@ def diff_sync(session: Session, first: str, second: str, deadline: float) -> int
     Clusters are compared in more than keys: type, mode, backups and CA as AWS tells them, users, quorum values and
     trust anchors as a client host does. What nobody told is unknown, and makes the answer incomplete.
     """
-    names = (first, second)
+    names = (session.place(first), session.place(second))
     report = checked(session, None, names, deadline, spent=session.lived())
     sides = tuple([each for each in report.readings if _of_side(each, name)] for name in names)
     found = difference(names, (sides[0], sides[1]))

@@ -21,7 +21,7 @@ from hsmctl.errors import UsageError
 @click.option("--set", "setting", metavar="NAME=VALUE", help="Set this attribute to the value that is right.")
 @click.option("--share", metavar="USER", help="Share the key with this user on every HSM.")
 @click.option("--unshare", metavar="USER", help="Share it with this user on none.")
-@click.option("--cluster", metavar="ID", help="The cluster, where there are several.")
+@click.option("--cluster", metavar="ID", help="The cluster, by id or name, where there are several.")
 @click.option("--client", metavar="NAME", help="Through this client host; without it the first that answers.")
 @changes
 def repair_key(

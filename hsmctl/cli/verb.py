@@ -116,6 +116,7 @@ def verb(
         def call(*values: P.args, **named: P.kwargs) -> int:
             session = click.get_current_context().ensure_object(Session)
             session.begin(may_check=checks)
+            _name_cluster(session, named)
             return function(session, *values, **named)
 
         command = click.command(name, cls=Verb)(call)
@@ -126,6 +127,13 @@ def verb(
         return command
 
     return declare
+
+
+def _name_cluster(session: Session, named: dict[str, Any]) -> None:
+    """Put the id of a cluster where its name was typed; a snapshot has clusters by their ids."""
+    text = named.get("cluster")
+    if isinstance(text, str) and not named.get("from_snapshot"):
+        named["cluster"] = session.cluster_id(text, named.get("deadline"))
 
 
 def typed(name: str) -> bool:

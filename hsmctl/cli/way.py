@@ -61,7 +61,7 @@ def through(*, approved: bool = True, admin: bool = True) -> Callable[[Callable[
 
 
 _PLACE = (
-    click.option("--cluster", metavar="ID", help="The cluster, where there are several."),
+    click.option("--cluster", metavar="ID", help="The cluster, by id or name, where there are several."),
     click.option("--client", metavar="NAME", help="Through this client host; without it the first that answers."),
 )
 _ADMIN = (click.option("--admin", metavar="NAME", default="admin", show_default=True, help="Who logs in."),)

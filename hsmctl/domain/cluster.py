@@ -6,7 +6,7 @@ version does not know are kept as they are: a newer service must never break a l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -114,6 +114,11 @@ class Cluster:
     """Until when a change of the HSM type can be taken back."""
 
     @property
+    def name(self) -> str:
+        """What people call it: its tag Name, which AWS does not keep unique; empty without one."""
+        return self.tags.get("Name", "")
+
+    @property
     def active_hsms(self) -> tuple[Hsm, ...]:
         """The HSMs in state ACTIVE."""
         return tuple(hsm for hsm in self.hsms if hsm.state is HsmState.ACTIVE)
@@ -186,6 +191,27 @@ def check_may_initialize(cluster: Cluster) -> None:
             "the request appears when the first HSM is ACTIVE",
             f"hsmctl hsm list {cluster.cluster_id}",
         )
+
+
+def is_id(text: str) -> bool:
+    """Whether this is written as the id of a cluster, and not as a name."""
+    return text.startswith("cluster-")
+
+
+def called(text: str, clusters: Sequence[Cluster]) -> Cluster:
+    """The one cluster of this id or name.
+
+    Raises:
+        Conflict: none is called so, or more than one.
+    """
+    found = [cluster for cluster in clusters if text in (cluster.cluster_id, cluster.name)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        ids = ", ".join(cluster.cluster_id for cluster in found)
+        raise Conflict(f"{len(found)} clusters are called {text}", ids, "name one by its id")
+    known = ", ".join(f"{each.cluster_id} ({each.name})" if each.name else each.cluster_id for each in clusters)
+    raise Conflict(f"no cluster {text}", f"there are {known}" if known else "there is none", "hsmctl cluster list")
 
 
 def legal_now(cluster: Cluster) -> str:

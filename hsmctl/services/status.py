@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from hsmctl.domain.cluster import Cluster, ClusterState
+from hsmctl.domain.cluster import Cluster, ClusterState, called, is_id
 from hsmctl.domain.coverage import Source
 from hsmctl.domain.evidence import Failed, Outcome
 from hsmctl.domain.operation import Operation, OperationState
@@ -111,6 +111,9 @@ class StatusService:
 
     def _clusters(self, ids: Sequence[str]) -> list[Cluster]:
         self.identity.caller()  # a verdict about another account's clusters would be none
+        if not all(map(is_id, ids)):
+            known = self.plane.clusters()
+            ids = [called(each, known).cluster_id for each in ids]
         found = [
             each for each in self.plane.clusters(ids or self.wanted) if each.state is not ClusterState.DELETED or ids
         ]
