@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
@@ -161,7 +162,7 @@ class CommandLine(Vertical):
 
     def refuse(self, why: str) -> None:
         """Say why the line cannot be run; it can be corrected."""
-        self._candidates.update(why)
+        self._candidates.update(Content.styled(why, "$text-warning"))
         self._input.handed = False
         self.take_keyboard()
 

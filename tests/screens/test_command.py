@@ -98,7 +98,9 @@ async def test_the_help_stands_in_two_columns_once_there_is_room() -> None:
 
 async def test_the_palette_finds_a_command_by_what_it_does() -> None:
     async with opened() as stage:
-        await stage.press("ctrl+p", *"which", "enter")
+        await stage.press("ctrl+p")
+        await stage.sees_line("s ", "sync", "show which replica holds which key")
+        await stage.press(*"which", "enter")
         await stage.sees("fleet ▸ lab ▸ sync")
 
 
@@ -215,4 +217,4 @@ async def _effect(stage: Stage, noun: str, command: Command, way: str) -> object
 async def _palette(place: Place) -> list[tuple[str, partial[Awaitable[None]]]]:
     """What the palette offers at a place: names and what runs them."""
     hits = [hit async for hit in Commands(place).discover() if isinstance(hit, DiscoveryHit)]
-    return [(str(hit.display).split()[0], cast("partial[Awaitable[None]]", hit.command)) for hit in hits]
+    return [(str(hit.text), cast("partial[Awaitable[None]]", hit.command)) for hit in hits]
