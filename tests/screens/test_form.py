@@ -72,6 +72,19 @@ async def test_no_field_runs_into_what_it_is_called(tmp_path: Path) -> None:
         await stage.sees_line("ca-passphrase-file   secret")
 
 
+async def test_the_word_that_is_chosen_can_be_read_in_every_theme(tmp_path: Path) -> None:
+    async with staged(World().hsmctl(folder=tmp_path)) as stage:
+        stage.app.push_screen(FormScreen(forms.form(("key", "generate")), {}, lambda _: Answer()))
+        await stage.pilot.pause()
+        choice = stage.app.screen.query(Choice).first()
+        choice.focus()
+        for theme in ("hsmctl", "hsmctl-contrast", "textual-light"):
+            stage.app.theme = theme
+            await stage.pilot.pause()
+            _, _, background, colour = choice.colors
+            assert abs(background.brightness - colour.brightness) > 0.4, theme
+
+
 async def test_nothing_is_made_before_arming() -> None:
     async with opened() as stage:
         await stage.press("K")
