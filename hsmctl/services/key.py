@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from hsmctl.domain.evidence import Ok
+from hsmctl.domain.ckr import LOST
+from hsmctl.domain.evidence import Failed, Ok, Outcome
 from hsmctl.domain.key import Key, KeySpec, check_spec, text
 from hsmctl.domain.key_offer import GENERATES, MAKES
 from hsmctl.domain.sync import Inventory, Replica
-from hsmctl.errors import Conflict, Denied, HsmctlError, Unreachable
+from hsmctl.errors import Conflict, Denied, DeviceError, HsmctlError, Unreachable
 from hsmctl.ports import Clock, Journal, Login, Tokens
-from hsmctl.services.key_door import offered
+from hsmctl.services.key_door import gone, offered, say_lost, share
 from hsmctl.services.sync import SyncService
 
 
@@ -49,20 +50,37 @@ class KeyService:
     def list(self, replicas: Sequence[Replica], *, seconds: float) -> Listing:
         """What the first replica that answers shows; to PKCS#11 a cluster is one token.
 
+        Each replica gets its share of the time, so that a frozen one does not use it up.
+
         Raises:
             Denied: one refused the login; the PIN is not tried on another.
             HsmctlError: none answered; the error is the last one's.
         """
         error: Exception = Conflict("no HSM to ask", "the cluster has none that is ACTIVE", "hsmctl hsm list")
         deadline = self.clock.monotonic() + seconds
-        for replica in replicas:
-            reading = next(self.sync.readings([replica], seconds=deadline - self.clock.monotonic()))
-            if isinstance(reading.outcome, Ok):
-                return Listing(replica=replica, inventory=reading.outcome.value)
-            error = reading.outcome.error
+        for place, replica in enumerate(replicas):
+            outcome = self._read(replica, self.clock.monotonic() + share(deadline, self.clock, len(replicas) - place))
+            if isinstance(outcome, Ok):
+                return Listing(replica=replica, inventory=outcome.value)
+            error = outcome.error
             if isinstance(error, Denied):
                 break
         raise error
+
+    def _read(self, replica: Replica, deadline: float) -> Outcome[Inventory]:
+        """What a replica shows; a lost session is opened once more, and said."""
+        outcome = self._once(replica, deadline)
+        error = _lost(outcome)
+        if error is None:
+            return outcome
+        say_lost(replica, error)
+        outcome = self._once(replica, deadline)
+        error = _lost(outcome)
+        return outcome if error is None else Failed(gone(replica, error))
+
+    def _once(self, replica: Replica, deadline: float) -> Outcome[Inventory]:
+        (reading,) = self.sync.readings([replica], seconds=max(0.0, deadline - self.clock.monotonic()))
+        return reading.outcome
 
     def generate(
         self, replicas: Sequence[Replica], spec: KeySpec, *, seconds: float, allow_duplicate: bool = False
@@ -131,6 +149,12 @@ class KeyService:
                     missing_on=tuple(name for name in names if name not in seen),
                 )
             self.clock.sleep(0.2)
+
+
+def _lost(outcome: Outcome[Inventory]) -> DeviceError | None:
+    """Why there is nothing, where the session was lost."""
+    error = outcome.error if isinstance(outcome, Failed) else None
+    return error if isinstance(error, DeviceError) and error.ckr in LOST else None
 
 
 def _check_new(spec: KeySpec, inventory: Inventory, replica: Replica) -> None:

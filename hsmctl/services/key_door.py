@@ -45,10 +45,9 @@ class KeyDoor:
         end = self.clock.monotonic() + seconds
         asked = [replica for replica in replicas if not replica.absent]
         for place, replica in enumerate(asked):
-            now = self.clock.monotonic()
-            share = now + max(0.0, end - now) / (len(asked) - place)
+            until = self.clock.monotonic() + share(end, self.clock, len(asked) - place)
             try:
-                return self._twice(replica, share, work)
+                return self._twice(replica, until, work)
             except Unreachable as unreachable:
                 error = unreachable
         raise error
@@ -86,9 +85,30 @@ class KeyDoor:
         except DeviceError as error:
             if error.ckr not in LOST:
                 raise
-            _logger.warning("%s lost the session (%s): opened again, once", replica.name, error.ckr)
-        with self.tokens.open(replica, login, deadline) as token:
-            return work(replica, token)
+            say_lost(replica, error)
+        try:
+            with self.tokens.open(replica, login, deadline) as token:
+                return work(replica, token)
+        except DeviceError as error:
+            if error.ckr not in LOST:
+                raise
+            raise gone(replica, error) from error
+
+
+def share(deadline: float, clock: Clock, replicas: int) -> float:
+    """The seconds that each of so many replicas may take until the deadline."""
+    return max(0.0, deadline - clock.monotonic()) / replicas
+
+
+def say_lost(replica: Replica, error: DeviceError) -> None:
+    """Say that a session was lost and is opened again."""
+    _logger.warning("%s lost the session (%s): opened again, once", replica.name, error.ckr)
+
+
+def gone(replica: Replica, error: DeviceError) -> Unreachable:
+    """What it is that a session was lost, and so was the one that was opened after it: the token is not there."""
+    why = f"it lost the session, and the next one, too ({error.ckr})"
+    return Unreachable(f"no answer from {replica.name}", why, "hsmctl token list; hsmctl explain " + error.ckr)
 
 
 @contextmanager

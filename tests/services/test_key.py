@@ -1,7 +1,9 @@
-"""Proves that a check reads every replica in its column and that a new key is looked for everywhere."""
+"""Proves that a check reads every replica in its column, a new key is looked for everywhere, and a list falls back."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -9,8 +11,10 @@ import world
 
 from hsmctl.domain.cluster import HsmState
 from hsmctl.domain.key import KeyKind, KeySpec
-from hsmctl.domain.sync import Cell, Verdict
-from hsmctl.errors import Conflict, Denied, Unreachable
+from hsmctl.domain.sync import Cell, Replica, Verdict
+from hsmctl.errors import Conflict, Denied, DeviceError, HsmctlError, Unreachable
+from hsmctl.ports import Login
+from hsmctl.services.key import Listing
 
 SPEC = KeySpec(kind=KeyKind.EC, size="P-256", label=b"jwt-sign", key_id=b"\x99")
 
@@ -110,3 +114,52 @@ def test_a_label_or_id_that_is_taken_is_refused(spec: KeySpec) -> None:
     with pytest.raises(Conflict, match="is taken"):
         hsmctl.key.generate(hsmctl.replicas(hsmctl.cluster.only(None)), spec, seconds=3)
     assert len(here.tokens.held[world.HSMS[0]]) == len(here.keys)
+
+
+class Losing(world.FakeTokens):
+    """Loses as many sessions as it was told, of whatever replica, and keeps until when each was waited for."""
+
+    def __init__(self, losses: int, error: HsmctlError) -> None:
+        super().__init__(dict.fromkeys(world.HSMS, world.seed_keys()))
+        self.losses, self.error = losses, error
+        self.opened: list[tuple[str, float]] = []
+
+    @contextmanager
+    def open(self, replica: Replica, login: Login, deadline: float) -> Iterator[world.FakeToken]:
+        self.opened.append((replica.name, deadline))
+        if len(self.opened) <= self.losses:
+            raise self.error
+        with super().open(replica, login, deadline) as token:
+            yield token
+
+
+def listed(tokens: Losing, *, seconds: float = 30) -> Listing:
+    here = world.World()
+    here.tokens = tokens
+    hsmctl = here.hsmctl()
+    return hsmctl.key.list(hsmctl.replicas(hsmctl.cluster.only(None)), seconds=seconds)
+
+
+def test_a_lost_session_is_opened_once_more_and_a_token_that_is_gone_is_not_reached() -> None:
+    lost = DeviceError("hsm-a refused", "C_GetAttributeValue failed", ckr="CKR_DEVICE_REMOVED")
+    first, second, _ = world.HSMS
+    assert listed(once := Losing(1, lost)).replica.name == first
+    assert [name for name, _ in once.opened] == [first, first]
+    assert listed(twice := Losing(2, lost)).replica.name == second
+    assert [name for name, _ in twice.opened] == [first, first, second]
+    with pytest.raises(Unreachable, match=r"the next one, too \(CKR_DEVICE_REMOVED"):
+        listed(Losing(100, lost))
+
+
+def test_what_a_token_refuses_is_asked_for_once() -> None:
+    refusing = Losing(100, DeviceError("refused", ckr="CKR_DEVICE_ERROR"))
+    with pytest.raises(DeviceError):
+        listed(refusing)
+    assert [name for name, _ in refusing.opened] == list(world.HSMS)
+
+
+def test_a_frozen_hsm_leaves_the_others_their_share_of_the_time() -> None:
+    frozen = Losing(2, Unreachable("hsm-a", "no answer in time"))
+    assert listed(frozen, seconds=30).replica.name == world.HSMS[2]
+    now = world.FakeClock().monotonic()
+    assert [until - now for _, until in frozen.opened] == pytest.approx([10, 15, 30])
