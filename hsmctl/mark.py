@@ -75,3 +75,19 @@ REACHES: Mapping[str, Mark] = {
     "blocked": Mark.BAD,
 }
 """The sign of a way from a client to an HSM by the words of `domain.net_finding.Verdict`: AWS's word, until probed."""
+
+OPERATIONS: Mapping[str, Mark] = {
+    "open": Mark.ATTENTION,
+    "finished": Mark.REPORTED,
+    "refused": Mark.BAD,
+    "abandoned": Mark.UNPROVEN,
+}
+"""The sign of an operation by the words of `domain.operation.OperationState`; what was given up, nobody knows of."""
+
+STEPS: Mapping[str, Mark | None] = {
+    "planned": None,
+    "uncertain": Mark.ATTENTION,
+    "failed": Mark.BAD,
+    "done": Mark.REPORTED,
+}
+"""The sign of a step by the words of `domain.operation.StepState`; what is to come has none."""

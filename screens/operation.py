@@ -156,14 +156,16 @@ class OperationScreen(Place):
 
     def _lines(self) -> list[Line]:
         account, journaled = self.survey.estate.account, {each.operation_id: each for each in self._journaled}
+        # What was gone on with here ran more than once: the last run is what became of it.
+        runs = {run.operation_id or f"{run.began.isoformat()} {run.plan.title}": run for run in self.survey.estate.runs}
         lines = [
             Line(
-                operation_id=run.operation_id or f"{run.began.isoformat()} {run.plan.title}",
+                operation_id=name,
                 plan=run.plan,
                 run=run,
                 journaled=journaled.pop(run.operation_id, None),
             )
-            for run in self.survey.estate.runs
+            for name, run in runs.items()
         ]
         # The journal is one for all contexts: another account's operations are none of this place's business.
         ours = [each for each in journaled.values() if not account or each.plan.account in ("", account)]

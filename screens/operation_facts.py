@@ -8,26 +8,13 @@ from datetime import datetime
 
 from hsmctl.domain.operation import Operation, OperationState, StepState
 from hsmctl.domain.plan import Plan
-from hsmctl.mark import Mark
+from hsmctl.mark import OPERATIONS, STEPS, Mark
 from hsmctl.words import age, instant, lasting
 
 from .detail import noted
 from .facts import Fact
 from .glyph import Role, Span, Spans, role, sign
 from .running import Run
-
-_STATES = {
-    OperationState.OPEN: Mark.ATTENTION,
-    OperationState.FINISHED: Mark.REPORTED,
-    OperationState.REFUSED: Mark.BAD,
-    OperationState.ABANDONED: Mark.UNPROVEN,
-}
-_STEPS = {
-    StepState.DONE: Mark.REPORTED,
-    StepState.FAILED: Mark.BAD,
-    StepState.UNCERTAIN: Mark.ATTENTION,
-    StepState.PLANNED: None,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +47,7 @@ class Line:
         if self.running:
             return Mark.PENDING
         if self.journaled is not None:
-            return _STATES[self.journaled.state]
+            return OPERATIONS[self.journaled.state]
         return Mark.BAD if self.run is not None and self.run.error else Mark.REPORTED
 
     @property
@@ -119,7 +106,7 @@ def steps(line: Line, now: datetime) -> Iterator[Spans]:
     for number, step in enumerate(line.plan.steps, 1):
         state = line.step(number)
         at_it = line.running and state is StepState.UNCERTAIN
-        mark = Mark.PENDING if at_it else _STEPS[state]
+        mark = Mark.PENDING if at_it else STEPS[state]
         since = f"   {age(now, line.run.step_began)}" if at_it and line.run and line.run.step_began else ""
         usual = f"   usually {lasting(step.usual)}" if step.usual and state is not StepState.DONE else ""
         yield (

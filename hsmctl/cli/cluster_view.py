@@ -117,7 +117,9 @@ def worst_first(rows: Iterable[ClusterRow]) -> tuple[ClusterRow, ...]:
 
 
 def _mark(row: ClusterRow) -> Mark:
-    """The sign of a cluster's state; ACTIVE with an HSM that is not is no longer whole."""
+    """The sign of a cluster's state; without an active HSM it does nothing, and with one that is not it is not whole."""
+    if row.state in (ClusterState.ACTIVE, ClusterState.DEGRADED) and not row.hsms_active:
+        return Mark.BAD
     if row.state == ClusterState.ACTIVE and row.hsms_active < row.hsms_total:
         return Mark.PARTIAL
     return _MARKS.get(row.state, Mark.PENDING)

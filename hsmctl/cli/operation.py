@@ -15,21 +15,8 @@ from hsmctl.cli.table import Column, details, table
 from hsmctl.cli.verb import Noun, verb
 from hsmctl.cli.view import Page, View
 from hsmctl.domain.operation import Operation, OperationState, StepRecord, StepState
-from hsmctl.mark import Mark
+from hsmctl.mark import OPERATIONS, STEPS, Mark
 from hsmctl.words import age, clipped, instant
-
-_MARKS: Mapping[str, Mark] = {
-    OperationState.OPEN: Mark.ATTENTION,
-    OperationState.FINISHED: Mark.REPORTED,
-    OperationState.REFUSED: Mark.BAD,
-    OperationState.ABANDONED: Mark.BAD,
-}
-_STEP_MARKS: Mapping[str, Mark] = {
-    StepState.DONE: Mark.REPORTED,
-    StepState.FAILED: Mark.BAD,
-    StepState.UNCERTAIN: Mark.ATTENTION,
-    StepState.PLANNED: Mark.PENDING,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +162,7 @@ def _state(row: OperationRow) -> str:
 
 
 def _mark(row: OperationRow) -> Mark:
-    return Mark.PENDING if row.pid else _MARKS[row.state]
+    return Mark.PENDING if row.pid else OPERATIONS[row.state]
 
 
 def _list_lines(rows: tuple[OperationRow, ...], page: Page) -> list[str]:
@@ -215,7 +202,8 @@ def _show_lines(shown: OperationShown, page: Page) -> Iterator[str]:
 def _step_lines(shown: OperationShown) -> Iterator[str]:
     for each in shown.steps:
         words = "" if each.state in (StepState.DONE, StepState.PLANNED) else f" ({each.state})"
-        yield f"{_STEP_MARKS[each.state].glyph} {each.step.number} {clipped(each.step.says)}{words}"
+        mark = STEPS[each.state]
+        yield f"{mark.glyph if mark else ' '} {each.step.number} {clipped(each.step.says)}{words}"
         if each.error:
             yield f"    {each.error}"
         for name, value in each.found.items():

@@ -17,7 +17,7 @@ import click
 from hsmctl.cli.session import Session, names_in
 from hsmctl.cli.verb import verb
 from hsmctl.errors import Conflict, Denied, ExitCode, UsageError
-from hsmctl.private import private_folder, write_private
+from hsmctl.private import private_folder, write_whole
 
 if TYPE_CHECKING:
     from hsmctl.bootstrap import Hsmctl
@@ -78,10 +78,15 @@ def noun(
     if line is not None and file is not None:
         if file.exists():
             raise Conflict(str(file), "it exists", "name another file")
+        if not file.parent.is_dir():
+            raise UsageError(str(file), "its folder does not exist", f"mkdir -p {file.parent}")
         drawn: str = screens.screenshot(
             session.hsmctl, ui, line, size=size, keys=names_in(keys), forms=forms, elsewhere=elsewhere, **places
         )
-        write_private(file, drawn.encode())
+        try:
+            write_whole(file, drawn.encode(), 0o600)
+        except OSError as error:
+            raise UsageError(str(file), error.strerror or str(error), "name another file") from error
         return ExitCode.OK
     if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout)):
         raise UsageError("ui", "it needs a terminal", "hsmctl sync check does the same check without one")

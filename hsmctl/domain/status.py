@@ -228,7 +228,8 @@ def _capacity(facts: Facts) -> Iterator[Finding]:
     """How full the cluster is, in percent of what its type takes; none of these limits can be raised."""
     cluster, most = facts.cluster, limits(facts.cluster.hsm_type)
     if cluster.hsms:
-        yield _filled("HSMs", len(cluster.hsms), HSMS)
+        full = ": none can be added any more" if len(cluster.hsms) >= HSMS else ""
+        yield _filled("HSMs", len(cluster.hsms), HSMS, after=full)
     if not isinstance(facts.coverage, Ok):
         return
     counts = facts.coverage.value.evidence.counts
@@ -238,10 +239,10 @@ def _capacity(facts: Facts) -> Iterator[Finding]:
         yield _filled("users", most.users - min(free.values()), most.users)
 
 
-def _filled(what: str, used: int, most: int, where: str = "") -> Finding:
+def _filled(what: str, used: int, most: int, where: str = "", after: str = "") -> Finding:
     percent = 100 * used // most
     severity = Severity.CRITICAL if percent >= FULL else Severity.WARNING if percent >= NEARLY else Severity.OK
-    says = f"{used:,} of {most:,} {what}{where} ({percent} %)"
+    says = f"{used:,} of {most:,} {what}{where} ({percent} %){after}"
     return Finding(
         topic=Topic.CAPACITY, severity=severity, brief=f"{percent} % {what}", says=says, about=what, figure=used / most
     )

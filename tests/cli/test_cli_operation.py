@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -94,11 +95,24 @@ def test_operations_are_listed_shown_and_abandoned(tmp_path: Path) -> None:
     assert "no operations are open" in hsmctl(world, "operation", "list", folder=tmp_path).err
     rows = hsmctl(world, "operation", "list", "--all", "-o", "json", folder=tmp_path).document["data"]
     assert [(row["target"], row["state"]) for row in rows] == [(OTHER, OperationState.ABANDONED)]
+    assert hsmctl(world, "operation", "list", "--all", folder=tmp_path).out.splitlines()[1].startswith("?")
+
+
+def test_what_is_to_come_has_no_sign(tmp_path: Path) -> None:
+    world = with_operation(World())
+    del world.journal.written[3:]
+    shown = hsmctl(world, "operation", "show", BEGUN, folder=tmp_path).out
+    assert "◍ 1 create an HSM" in shown
+    assert "\n  2 wait until it is ACTIVE\n" in shown
+
+
+def test_a_cluster_without_a_working_hsm_is_signed_as_status_signs_it() -> None:
+    world = World()
+    world.plane.held[CLUSTER] = replace(world.plane.held[CLUSTER], hsms=())
+    assert hsmctl(world, "cluster", "list").out.splitlines()[1].startswith("✖")
 
 
 def test_a_protected_context_is_changed_only_with_a_reason_that_is_kept(tmp_path: Path) -> None:
-    from dataclasses import replace
-
     world, protected = World(), replace(lab_context(), protect=True)
     assert hsmctl(world, "hsm", "add", context=protected, folder=tmp_path).code == ExitCode.DENIED
     assert hsmctl(world, "hsm", "add", "--dry-run", context=protected, folder=tmp_path).code == ExitCode.OK

@@ -88,6 +88,7 @@ def test_a_fact_that_could_not_be_read_is_unknown_and_never_well(name: str) -> N
 OLD = replace(three_hsms(), hsm_type="hsm1.medium")
 ALONE = replace(three_hsms(), hsms=three_hsms().hsms[:1])
 SICK = replace(three_hsms().hsms[0], state=HsmState.DEGRADED, message="fan")
+FULL = replace(three_hsms(), hsms=(three_hsms().hsms * 10)[:28])
 CROWDED = replace(three_hsms(), hsms=tuple(replace(hsm, zone="eu-central-1a") for hsm in three_hsms().hsms))
 
 
@@ -110,6 +111,7 @@ CROWDED = replace(three_hsms(), hsms=tuple(replace(hsm, zone="eu-central-1a") fo
         ({"coverage": Ok(judge(counted(free=(1_000, 999, 1_000))))}, "users", "warning", "by count: 999 on"),
         ({"coverage": Ok(judge(counted((14_000,) * 3)))}, "capacity", "warning", "14,000 of 16,666 keys (84 %)"),
         ({"coverage": Ok(judge(counted(free=(20,) * 3)))}, "capacity", "critical", "1,004 of 1,024 users (98 %)"),
+        ({"cluster": FULL}, "capacity", "critical", "28 of 28 HSMs (100 %): none can be added any more"),
         ({"sessions": Ok(samples(3, 2_000, None))}, "capacity", "critical", "sessions on hsm-bbbbbbbbbbb (97 %)"),
         (
             {"backups": Ok((backup(30),))},

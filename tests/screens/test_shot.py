@@ -32,6 +32,8 @@ async def test_nothing_is_called_so() -> None:
         (["--screenshot", "fleet"], ExitCode.USAGE, "go together"),
         (["--screenshot", "fleet", "-o", "FILE", "--size", "9x9"], ExitCode.USAGE, "no size such as 120x40"),
         (["--screenshot", "fleet", "-o", "THERE"], ExitCode.CONFLICT, "it exists"),
+        (["--screenshot", "fleet", "-o", "/no/such/folder/x.svg"], ExitCode.USAGE, "its folder does not exist"),
+        (["--screenshot", "fleet", "-o", "/dev/null/x.svg"], ExitCode.USAGE, "its folder does not exist"),
     ],
 )
 def test_what_makes_no_sense_is_refused(tmp_path: Path, arguments: list[str], code: ExitCode, says: str) -> None:
