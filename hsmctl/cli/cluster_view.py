@@ -117,7 +117,7 @@ def worst_first(rows: Iterable[ClusterRow]) -> tuple[ClusterRow, ...]:
 
 
 def _mark(row: ClusterRow) -> Mark:
-    """The sign of a cluster's state; without an active HSM it does nothing, and with one that is not it is not whole."""
+    """The sign of a cluster's state; with no active HSM nothing works, with one that is not active it is not whole."""
     if row.state in (ClusterState.ACTIVE, ClusterState.DEGRADED) and not row.hsms_active:
         return Mark.BAD
     if row.state == ClusterState.ACTIVE and row.hsms_active < row.hsms_total:

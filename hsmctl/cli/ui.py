@@ -6,8 +6,9 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -76,18 +77,8 @@ def noun(
     # By name only: the packaging seam is what keeps commands free of Textual.
     screens: Any = import_module("hsmctl.screens")
     if line is not None and file is not None:
-        if file.exists():
-            raise Conflict(str(file), "it exists", "name another file")
-        if not file.parent.is_dir():
-            raise UsageError(str(file), "its folder does not exist", f"mkdir -p {file.parent}")
-        drawn: str = screens.screenshot(
-            session.hsmctl, ui, line, size=size, keys=names_in(keys), forms=forms, elsewhere=elsewhere, **places
-        )
-        try:
-            write_whole(file, drawn.encode(), 0o600)
-        except OSError as error:
-            raise UsageError(str(file), error.strerror or str(error), "name another file") from error
-        return ExitCode.OK
+        picture = partial(screens.screenshot, session.hsmctl, ui, line, size=size, keys=names_in(keys))
+        return _draw(session, file, partial(picture, forms=forms, elsewhere=elsewhere, **places))
     if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout)):
         raise UsageError("ui", "it needs a terminal", "hsmctl sync check does the same check without one")
     facade = session.hsmctl
@@ -96,6 +87,27 @@ def noun(
         if callable(signal.getsignal(signal.SIGINT)):
             signal.signal(signal.SIGINT, signal.default_int_handler)  # the one that asyncio replaces by its own
         return int(screens.run(facade, ui, elsewhere, forms, **places))
+
+
+def _draw(session: Session, file: Path, picture: Callable[[], str]) -> int:
+    """Write a picture into a new file.
+
+    Raises:
+        Conflict: the file exists.
+        UsageError: its folder does not, or it cannot be written.
+    """
+    if file.exists():
+        raise Conflict(str(file), "it exists", "name another file")
+    if not file.parent.is_dir():
+        raise UsageError(str(file), "its folder does not exist", f"mkdir -p {file.parent}")
+    with _log(session.hsmctl.settings.state_folder) as stream:
+        session.log_to(stream)
+        drawn = picture()
+    try:
+        write_whole(file, drawn.encode(), 0o600)
+    except OSError as error:
+        raise UsageError(str(file), error.strerror or str(error), "name another file") from error
+    return ExitCode.OK
 
 
 class _Elsewhere:

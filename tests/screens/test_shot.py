@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from hsmctl.screens.shot import drawn
 from transcript import hsmctl
 from world import World
 
+from hsmctl.domain.cluster import Cluster
 from hsmctl.errors import ExitCode, UsageError
 
 
@@ -43,3 +46,17 @@ def test_what_makes_no_sense_is_refused(tmp_path: Path, arguments: list[str], co
     assert ran.code == code
     assert says in ran.err
     assert (tmp_path / "there.svg").read_text() == "mine"
+
+
+def test_what_libraries_complain_of_goes_to_the_log(tmp_path: Path) -> None:
+    world = World()
+    clusters = world.plane.clusters
+
+    def noisy(ids: Sequence[str] = ()) -> tuple[Cluster, ...]:
+        logging.getLogger("urllib3.connectionpool").warning("Connection pool is full")
+        return clusters(ids)
+
+    world.plane.clusters = noisy  # type: ignore[method-assign]
+    ran = hsmctl(world, "ui", "--screenshot", "fleet", "-o", str(tmp_path / "fleet.svg"), folder=tmp_path)
+    assert (ran.code, ran.err) == (ExitCode.OK, "")
+    assert "Connection pool is full" in (tmp_path / "ui.log").read_text()
