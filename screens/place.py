@@ -75,6 +75,8 @@ class Place(Screen[None]):
         super().__init__(classes=" ".join(_fitting(self.app.size)))
         self._survey = survey
         self.path = tuple(path)
+        self._later: tuple[str, str] | None = None
+        """The noun and the name of where one goes once it is known which clusters there are."""
         self.table = table
         self.detail = Detail(id="detail", blank=not survey.estate.answered)
         self._header = Header(survey.hsmctl.context)
@@ -159,9 +161,13 @@ class Place(Screen[None]):
         self.hear(self.survey.estate)
 
     def hear(self, _: Estate) -> None:
-        """Show news, however it came."""
+        """Show news, however it came; what waited for it is gone to, unless one has gone elsewhere."""
         self.show()
         self.tick()
+        if self._later and not self._asking:
+            later, self._later = self._later, None
+            if self.is_current:
+                self.action_go(*later)
 
     def tick(self) -> None:
         """Keep the ages true."""
@@ -198,11 +204,14 @@ class Place(Screen[None]):
         return candidates(self, takes)
 
     def action_go(self, noun: str, name: str = "") -> None:
-        """Go to a place, about the named cluster or the one at hand."""
+        """Go to a place, about the named cluster or the one at hand; while nothing is known of clusters, soon."""
         known = self.survey.estate, self.hsmctl_app.several.estate
         named = (found for estate in known if (found := estate.cluster(name)))
         cluster = next(named, None) if name else self.cluster or self._only_cluster()
-        if name and cluster is None:
+        if cluster is None and self._asking and (name or self._about_cluster(noun)):
+            self._later = (noun, name)
+            self.notify(f"{noun} opens once AWS has said which clusters there are", markup=False)
+        elif name and cluster is None:
             self.complain(f"no cluster is called {name}")
         else:
             self.hsmctl_app.go(noun, cluster)
@@ -342,6 +351,14 @@ class Place(Screen[None]):
         if drop:
             self.query(FilterLine).remove()
             self.sift("")
+
+    @property
+    def _asking(self) -> bool:
+        """Whether it is not known yet which clusters there are."""
+        return self.estate.clusters is None and self.estate.error is None
+
+    def _about_cluster(self, noun: str) -> bool:
+        return any(command.name == noun and command.takes is Takes.CLUSTER for command in self.commands)
 
     def _only_cluster(self) -> Cluster | None:
         clusters = self.estate.clusters or ()

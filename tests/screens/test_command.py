@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from functools import partial
 from itertools import chain
+from threading import Event
 from typing import cast
 
 import pytest
@@ -28,7 +29,7 @@ from textual.binding import Binding
 from textual.command import DiscoveryHit
 from textual.events import Key
 from textual.widgets import Input
-from world import CLUSTER
+from world import CLUSTER, World
 
 PLACES = (
     FleetScreen,
@@ -218,3 +219,17 @@ async def _palette(place: Place) -> list[tuple[str, partial[Awaitable[None]]]]:
     """What the palette offers at a place: names and what runs them."""
     hits = [hit async for hit in Commands(place).discover() if isinstance(hit, DiscoveryHit)]
     return [(str(hit.text), cast("partial[Awaitable[None]]", hit.command)) for hit in hits]
+
+
+@pytest.mark.parametrize(
+    ("line", "seen"), [("ceremony lab", "ceremony"), ("sync", "sync"), ("keys nobody", "no cluster is called nobody")]
+)
+async def test_a_place_asked_for_before_anything_is_known_opens_once_it_is(line: str, seen: str) -> None:
+    world, go = World(), Event()
+    clusters = world.plane.clusters
+    world.plane.clusters = lambda ids=(): (go.wait(10), clusters(ids))[1]  # type: ignore[method-assign,misc]
+    async with opened(world, settled=False) as stage:
+        await stage.enter(line)
+        await stage.sees("once AWS has said which clusters there are")
+        go.set()
+        await stage.sees(seen if " " in seen else f"fleet ▸ lab ▸ {seen}")
