@@ -22,7 +22,6 @@ class LineInput(Input):
             self.screen.set_focus(None)
             await self.action_submit()
         else:
-            await super()._on_key(event)
-            return
+            return  # and have Input's own method type it
         event.stop()
         event.prevent_default()

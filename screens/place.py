@@ -154,7 +154,7 @@ class Place(Screen[None]):
 
     def on_mount(self) -> None:
         """Take the keyboard, show what is known already as it was arranged, and listen for news."""
-        self.table.focus()
+        self._take_keyboard()
         arrange.as_remembered(self)
         self.hsmctl_app.changed.subscribe(self, self.hear)
         self.set_interval(1.0, self.tick)
@@ -164,7 +164,7 @@ class Place(Screen[None]):
         """Show news, however it came; what waited for it is gone to, unless one has gone elsewhere."""
         self.show()
         self.tick()
-        if self._later and not self._asking:
+        if self._later and not self._unknown:
             later, self._later = self._later, None
             if self.is_current:
                 self.action_go(*later)
@@ -208,7 +208,7 @@ class Place(Screen[None]):
         known = self.survey.estate, self.hsmctl_app.several.estate
         named = (found for estate in known if (found := estate.cluster(name)))
         cluster = next(named, None) if name else self.cluster or self._only_cluster()
-        if cluster is None and self._asking and (name or self._about_cluster(noun)):
+        if cluster is None and self._unknown and (name or self._about_cluster(noun)):
             self._later = (noun, name)
             self.notify(f"{noun} opens once AWS has said which clusters there are", markup=False)
         elif name and cluster is None:
@@ -331,7 +331,7 @@ class Place(Screen[None]):
             event.asked.refuse(refusal(name, self))
             return
         await event.asked.remove()
-        self.table.focus()
+        self._take_keyboard()
         if command:
             remembered = self.hsmctl_app.remembered
             self.hsmctl_app.remember(replace(remembered, lines=remembered.with_line(event.line)))
@@ -347,18 +347,23 @@ class Place(Screen[None]):
         return any(line.has_focus_within for line in self.query("FilterLine, CommandLine"))
 
     def _leave_filter(self, *, drop: bool) -> None:
-        self.table.focus()
+        self.set_focus(self.table)
         if drop:
             self.query(FilterLine).remove()
             self.sift("")
 
     @property
-    def _asking(self) -> bool:
+    def _unknown(self) -> bool:
         """Whether it is not known yet which clusters there are."""
         return self.estate.clusters is None and self.estate.error is None
 
     def _about_cluster(self, noun: str) -> bool:
         return any(command.name == noun and command.takes is Takes.CLUSTER for command in self.commands)
+
+    def _take_keyboard(self) -> None:
+        """Have the keys for the table, unless a line was opened by now: keys come faster than places are drawn."""
+        if not self._typing:
+            self.set_focus(self.table)
 
     def _only_cluster(self) -> Cluster | None:
         clusters = self.estate.clusters or ()

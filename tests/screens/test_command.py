@@ -142,6 +142,18 @@ async def test_what_is_typed_right_after_a_line_was_entered_is_for_what_comes_th
         await stage.sees(*seen)
 
 
+async def test_a_line_opened_before_its_place_is_drawn_keeps_the_keyboard() -> None:
+    async with opened() as stage:
+        stage.app.push_screen(place := LogScreen(stage.app.survey))
+        for character in ":arm":
+            stage.app.post_message(Key({":": "colon"}.get(character, character), character))
+        await stage.sees(":arm")
+        place.on_mount()
+        await stage.pilot.pause()
+        await stage.pilot.press("enter")
+        await stage.sees_line("ARMED")
+
+
 async def test_the_keys_that_open_a_line_are_letters_within_one() -> None:
     async with opened() as stage:
         await stage.press("slash", *"state", "colon", "slash")
@@ -227,7 +239,7 @@ async def _palette(place: Place) -> list[tuple[str, partial[Awaitable[None]]]]:
 async def test_a_place_asked_for_before_anything_is_known_opens_once_it_is(line: str, seen: str) -> None:
     world, go = World(), Event()
     clusters = world.plane.clusters
-    world.plane.clusters = lambda ids=(): (go.wait(10), clusters(ids))[1]  # type: ignore[method-assign,misc]
+    world.plane.clusters = lambda ids=(): (go.wait(10), clusters(ids))[1]  # type: ignore[method-assign]
     async with opened(world, settled=False) as stage:
         await stage.enter(line)
         await stage.sees("once AWS has said which clusters there are")
