@@ -6,6 +6,7 @@ process, lands on the same step.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
@@ -126,7 +127,7 @@ class CeremonyScreen(Place):
             return of_error(self._error) if self._error else None
         rung = self.steps.current or RUNGS[0]
         log: list[Spans] = [((line, Role.MUTED),) for line in self._known.transcript]
-        return rung.title, [*evidence(rung, self._known.ceremony, width), (), *log]
+        return rung.title, [*self._evidence(rung, width), (), *log]
 
     def preset(self, form: Form) -> Filled | None:
         """The cluster; the first HSM is one."""
@@ -203,11 +204,15 @@ class CeremonyScreen(Place):
         lines += unfinished(self._known.cut_off, width)
         return lines
 
+    def _evidence(self, rung: Rung, width: int) -> Iterator[Spans]:
+        known = self._known
+        return evidence(rung, known.ceremony, width, done=rung.number < self._now) if known else iter(())
+
     def _detail(self, room: Size) -> list[Spans]:
         rung = self.steps.current
         if rung is None or self._known is None:
             return []
-        lines = list(evidence(rung, self._known.ceremony, room.width))
+        lines = list(self._evidence(rung, room.width))
         if rung.number == self._now:
             lines += [(), *self._next(rung, self._known.standing, room.width)]
         lines += [(), *chains(self.cluster)]

@@ -135,11 +135,12 @@ def says(rung: Rung, standing: Standing, ceremony: Ceremony) -> str:
     return (told.get(rung.command, "") if known else "not by this machine") if done else ""
 
 
-def evidence(rung: Rung, ceremony: Ceremony, width: int) -> Iterator[Spans]:
-    """What a step does, what to check, and what is there to be compared."""
+def evidence(rung: Rung, ceremony: Ceremony, width: int, *, done: bool) -> Iterator[Spans]:
+    """What a step does, what to check unless it is done, and what is there to be compared."""
     yield ((f" STEP {rung.number}  {rung.title}", Role.STRONG),)
     yield from noted((" ", Role.PLAIN), rung.does, width)
-    yield from noted(sign(Mark.ATTENTION), rung.check, width)
+    if not done:
+        yield from noted(sign(Mark.ATTENTION), rung.check, width)
     prints = {
         "csr": (("CSR", ceremony.csr_sha256),),
         "sign": (("certificate", ceremony.signed_sha256), ("trust anchor", ceremony.anchor_sha256)),

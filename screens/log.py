@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
@@ -19,7 +19,7 @@ from hsmctl.words import age, instant
 from .column import Column
 from .command import DESCRIBE, FILTER, HELP, LINE, OPEN, OPERATION, Command
 from .detail import facts
-from .facts import failure
+from .facts import Fact, failure
 from .glyph import Role, Spans, role, sign
 from .lines import Lines
 from .offload import call
@@ -156,7 +156,7 @@ class LogScreen(Place):
         record = self.records.current
         if record is None:
             return None
-        told = [(name.replace("_", " "), _whole(value)) for name, value in record.fields.items()]
+        told = [fact for name, value in record.fields.items() for fact in _facts(name, value)]
         return f"record {record.number}: {record.kind}", facts(told, width)
 
     @on(Lines.Moved)
@@ -169,11 +169,7 @@ class LogScreen(Place):
             return []
         told = [("time", instant(record.at)), ("by", record.caller), ("operation", record.operation)]
         told += [("from", str(record.fields.get("source") or ""))]
-        told += [
-            (name.replace("_", " "), _whole(value))
-            for name, value in record.fields.items()
-            if name not in _CHAIN and value not in (None, "", {}, [])
-        ]
+        told += [fact for name, value in record.fields.items() if name not in _CHAIN for fact in _facts(name, value)]
         steps = [_step(number, says, record) for number, says in enumerate(record.steps, 1)]
         return [*facts(told, room.width), (), *steps][: room.height]
 
@@ -230,5 +226,12 @@ def _short(value: object) -> bool:
     return isinstance(value, str | int | float) and value != "" and len(str(value)) < 80 and "\n" not in str(value)
 
 
-def _whole(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+def _facts(name: str, value: object) -> Iterator[Fact]:
+    """A field of a record; what lies in it by its own name, a list of plain things in words."""
+    if isinstance(value, Mapping):
+        for inner, each in value.items():
+            yield from _facts(str(inner), each)
+    elif isinstance(value, Sequence) and all(isinstance(each, str | int) for each in value):
+        yield name.replace("_", " "), value if isinstance(value, str) else ", ".join(map(str, value))
+    elif value is not None:
+        yield name.replace("_", " "), json.dumps(value, ensure_ascii=False, default=str)

@@ -61,6 +61,7 @@ async def test_unverified_hardware_stays_unverified() -> None:
         await stage.press("I")
         await stage.sees_line("! 3  the hardware verified", "UNVERIFIED: a test")
         await stage.sees_line("ACTIVE: claimed and activated")
+        await stage.misses("Nobody can recover a lost one")
 
 
 async def test_without_an_hsm_the_first_one_is_what_comes_next() -> None:

@@ -180,5 +180,6 @@ async def test_a_record_of_a_step_says_what_the_step_is_and_leads_to_its_operati
         await stage.settle()
         await stage.enter("log")
         await stage.sees_line("step-done", "1 create an HSM in eu-central-1b")
+        await stage.misses("{")
         await stage.press("enter")
         await stage.sees_line("add 1 HSM to", "finished")
