@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 _AGES = ((86_400, "d"), (3_600, "h"), (60, "min"))
@@ -46,6 +47,11 @@ def clipped(line: str) -> str:
     if len(line) <= _WORD:
         return line
     return " ".join(shortened(word, _WORD) for word in line.split(" "))
+
+
+def whoever(users: Sequence[str]) -> str:
+    """The users who looked, in words; a token of its own has one user without a name."""
+    return " and ".join(user or "the token's user" for user in users) or "nobody"
 
 
 def printable(text: str) -> str:

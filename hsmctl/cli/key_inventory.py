@@ -20,6 +20,7 @@ from hsmctl.cli.verb import verb
 from hsmctl.cli.view import Page, View
 from hsmctl.mark import Mark
 from hsmctl.services.key import Listing
+from hsmctl.words import whoever
 
 _CSV = ("label", "object_class", "algorithm", "key_id", "attributes", "fingerprint", "uri")
 
@@ -94,7 +95,7 @@ def _lines(found: KeyInventory, page: Page) -> Iterator[str]:
 
 def _seen(found: KeyInventory) -> str:
     of = f" of {found.total:,}" if found.total is not None else ""
-    return f"{len(found.keys):,}{of} objects seen as {found.user} on {found.replica}"
+    return f"{len(found.keys):,}{of} objects seen as {whoever([found.user])} on {found.replica}"
 
 
 def _csv(found: KeyInventory) -> str:

@@ -22,7 +22,7 @@ from hsmctl.domain.uri import uri_of
 from hsmctl.errors import ExitCode
 from hsmctl.mark import Mark
 from hsmctl.services.key import Listing
-from hsmctl.words import brief, counted
+from hsmctl.words import brief, counted, whoever
 
 _MARKS = {Severity.HIGH: Mark.BAD, Severity.MEDIUM: Mark.ATTENTION, Severity.LOW: Mark.ATTRIBUTES}
 _LEVELS = {Severity.HIGH: Level.CRITICAL, Severity.MEDIUM: Level.WARNING, Severity.LOW: Level.OK}
@@ -210,7 +210,7 @@ def _lint_lines(found: KeyLint, page: Page) -> Iterator[str]:
         yield f"{Mark.REPORTED.glyph} kept: {', '.join(kept)}"
     for rule in found.rules:
         if rule.why_not:
-            yield f"– {rule.rule} says nothing here: {rule.why_not}"
+            yield from wrapped("–", f"{rule.rule} says nothing here: {rule.why_not}".split(), page.width, 2)
     yield from wrapped(_mark(found).glyph, _said(found).split(), page.width, 2)
 
 
@@ -225,7 +225,7 @@ def _broken_lines(rule: RuleRow, broken: Sequence[LintRow], page: Page) -> Itera
         names = names if page.wide else [*map(brief, names)]
         few = names if page.wide else names[:_NAMED]
         more = [f"and {len(names) - len(few):,} more (-o wide)"] if len(names) > len(few) else []
-        says = [f"{names[0]} {saw}"] if len(names) == 1 else [f"{len(names):,} keys, each {saw}:", *few, *more]
+        says = [names[0], *saw.split()] if len(names) == 1 else [f"{len(names):,} keys, each {saw}:", *few, *more]
         yield from wrapped(" ", says, page.width, 2)
     yield from wrapped("  why", f"{broken[0].why} ({broken[0].basis})".split(), page.width, 8)
     for step in dict.fromkeys(_step(rule, rows) for rows in alike.values()):
@@ -256,7 +256,7 @@ def _said(found: KeyLint) -> str:
     rules = ", ".join(dict.fromkeys(shown.rule for shown in found.findings))
     open_ = ", ".join(dict.fromkeys(each.rule for each in found.unjudged))
     of = f" of {found.total:,}" if found.total is not None else ""
-    seen = f"in {found.keys:,}{of} objects seen as {found.user} on {found.replica}"
+    seen = f"in {found.keys:,}{of} objects seen as {whoever([found.user])} on {found.replica}"
     what = f"{counted(len(found.findings), 'finding')} ({bad}; {rules})" if found.findings else "nothing found"
     return f"{what} {seen}{f'; not judged everywhere: {open_}' if open_ else ''}"
 

@@ -19,6 +19,7 @@ from hsmctl.domain.filter import Filter, searchable
 from hsmctl.domain.key import Key
 from hsmctl.domain.key_name import KeyName
 from hsmctl.errors import ExitCode, UsageError
+from hsmctl.words import shortened, whoever
 
 if TYPE_CHECKING:
     from hsmctl.domain.sync import Replica
@@ -131,7 +132,7 @@ def _listed(place: Place, query: str, sort: str, limit: int | None) -> KeyList:
 
 def _list_lines(found: KeyList, page: Page) -> list[str]:
     of = f" of {found.total:,}" if found.total is not None else ""
-    scope = f"{found.seen:,}{of} objects seen as {found.user} on {found.replica}"
+    scope = f"{found.seen:,}{of} objects seen as {whoever([found.user])} on {found.replica}"
     shown = f"{len(found.keys):,} shown; " if len(found.keys) < found.seen else ""
     return [*rows_table(found.keys, page), "", shown + scope]
 
@@ -153,8 +154,6 @@ def _shown_lines(found: KeyShown, page: Page) -> list[str]:
 
 
 def _short(value: bytes, width: int | None) -> str:
-    from hsmctl.words import shortened
-
     return value.hex() if width is None else shortened(value.hex(), width)
 
 

@@ -13,7 +13,7 @@ from hsmctl.domain.sync_baseline import Since
 from hsmctl.domain.sync_remark import remarks, scarce
 from hsmctl.errors import ExitCode
 from hsmctl.services.sync_check import LISTINGS
-from hsmctl.words import counted
+from hsmctl.words import counted, whoever
 
 _NAMED = 3
 """Keys a warning names."""
@@ -239,11 +239,6 @@ def _hidden(scope: ScopeRow) -> tuple[str, ...]:
     if scope.total is None or scope.total <= scope.visible:
         return ()
     return (f"{counted(scope.total - scope.visible, 'object')} not visible to {whoever(scope.users)}: unproven",)
-
-
-def whoever(users: Sequence[str]) -> str:
-    """The users who looked, in words; a token of its own has one user without a name."""
-    return " and ".join(user or "the token's user" for user in users) or "nobody"
 
 
 def _remark(row: RemarkRow) -> str:

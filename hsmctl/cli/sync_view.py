@@ -12,13 +12,12 @@ from hsmctl.cli.sync_document import (
     SyncReport,
     UnprovenRow,
     replica_row,
-    whoever,
 )
 from hsmctl.cli.table import Column, table
 from hsmctl.cli.view import Case, Check, Level, Page, View
 from hsmctl.domain.sync import Cell, Reading, Verdict
 from hsmctl.mark import CELLS, VERDICTS, Mark
-from hsmctl.words import brief, counted, instant
+from hsmctl.words import brief, counted, instant, whoever
 
 _LEVELS: Mapping[str, Level] = {
     Verdict.NOT_IN_SYNC: Level.CRITICAL,
