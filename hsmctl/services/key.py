@@ -50,7 +50,7 @@ class KeyService:
     def list(self, replicas: Sequence[Replica], *, seconds: float) -> Listing:
         """What the first replica that answers shows; to PKCS#11 a cluster is one token.
 
-        Each replica gets its share of the time, so that a frozen one does not use it up.
+        A replica gets half of the time that is left, so that a frozen one does not use it up.
 
         Raises:
             Denied: one refused the login; the PIN is not tried on another.
@@ -59,7 +59,8 @@ class KeyService:
         error: Exception = Conflict("no HSM to ask", "the cluster has none that is ACTIVE", "hsmctl hsm list")
         deadline = self.clock.monotonic() + seconds
         for place, replica in enumerate(replicas):
-            outcome = self._read(replica, self.clock.monotonic() + share(deadline, self.clock, len(replicas) - place))
+            until = self.clock.monotonic() + share(deadline, self.clock, len(replicas) - place - 1)
+            outcome = self._read(replica, until)
             if isinstance(outcome, Ok):
                 return Listing(replica=replica, inventory=outcome.value)
             error = outcome.error
