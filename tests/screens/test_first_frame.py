@@ -16,7 +16,7 @@ from world import World
 class Watched(HsmctlApp):
     """The app, which keeps what is known of its first screen before it is drawn."""
 
-    CSS_PATH = Path(str(Place.CSS_PATH)).with_name("hsmctl.tcss")
+    CSS_PATH = str(Path(str(Place.CSS_PATH)).with_name("hsmctl.tcss"))
     born: frozenset[str] = frozenset()
 
     def get_default_screen(self) -> Screen[None]:
