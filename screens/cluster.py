@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import ClassVar
 
@@ -20,6 +20,7 @@ from hsmctl.words import age, counted
 from . import hold, story
 from .attention import hsm_mark, problems
 from .change import propose
+from .cluster_command import FORMS
 from .cluster_facts import backups, chains, changes
 from .column import Column
 from .command import (
@@ -39,6 +40,7 @@ from .command import (
     SYNC,
     TIMELINE,
     Command,
+    Takes,
     bindings,
     claimable,
 )
@@ -65,7 +67,7 @@ _NO_HSM = (
 class ClusterScreen(Place):
     """One cluster."""
 
-    commands: ClassVar[tuple[Command, ...]] = (*Place.commands, CHECK, HOLD, RELEASE, ADD, REMOVE, REPLACE)
+    commands: ClassVar[tuple[Command, ...]] = (*Place.commands, CHECK, HOLD, RELEASE, ADD, REMOVE, REPLACE, *FORMS)
     BINDINGS = bindings([CHECK])
     offered: ClassVar[tuple[Command, ...]] = (SYNC, KEY, CHECK, DESCRIBE, COPY, LINE, HELP)
     before: ClassVar[tuple[Command, ...]] = (CEREMONY, NET, DESCRIBE, COPY, TIMELINE, LINE, HELP)
@@ -119,6 +121,17 @@ class ClusterScreen(Place):
         hsm = self.hsms.current
         title, told = (hsm.hsm_id, of_hsm(hsm)) if hsm else (title_of(self.cluster), of_cluster(self.cluster))
         return title, facts(told, width)
+
+    def arguments(self, takes: Takes) -> Sequence[str]:
+        """What may follow a command after `:`, the cluster's backups too."""
+        if takes is Takes.BACKUP:
+            return [each.backup_id for each in self._backups] if isinstance(self._backups, tuple) else ()
+        return super().arguments(takes)
+
+    def after_change(self) -> None:
+        """Ask for the backups and for what happened, too."""
+        self.ask_backups()
+        self.ask_story()
 
     def action_refresh(self) -> None:
         """Ask again, for the backups and for what happened too."""

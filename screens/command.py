@@ -42,6 +42,7 @@ class Takes(StrEnum):
     USER = "user"
     TOKEN = "token"  # noqa: S105 - what it takes, not a secret
     TIME = "time"
+    BACKUP = "backup"
 
 
 def always(_: Place) -> bool:

@@ -26,7 +26,6 @@ from hsmctl.words import age
 from .column import Column
 from .command import COPY, DESCRIBE, FILTER, HELP, LINE, SYNC, Command, Takes, bindings
 from .detail import Detail, facts, noted
-from .estate import Estate
 from .facts import Fact, failure, of_error
 from .glyph import Role, Spans, role, sign
 from .key_command import KEYS, MARK
@@ -66,8 +65,6 @@ class KeyScreen(Place):
         self._listing: Listing | None = None
         self._error: HsmctlError | None = None
         self._asking = False
-        self._ended = 0
-        """How many changes of this session had ended when the keys were asked for."""
         self._findings: Mapping[Identity, tuple[Finding, ...]] = {}
         self.keys_table: Lines[Key] = Lines(self._columns(), lambda key: key.identity, id="keys", empty=_READING)
         self.verdict = Detail(id="verdict")
@@ -112,13 +109,9 @@ class KeyScreen(Place):
         """Ask again."""
         self.ask_keys()
 
-    def hear(self, estate: Estate) -> None:
-        """Ask again after a change."""
-        ended = sum(not run.running for run in estate.runs)
-        if self._ended != ended:
-            self._ended = ended
-            self.ask_keys()
-        super().hear(estate)
+    def after_change(self) -> None:
+        """Ask for the keys again."""
+        self.ask_keys()
 
     def action_mark(self) -> None:
         """Mark the key under the cursor, or no longer, and go on to the next."""

@@ -75,6 +75,7 @@ class Place(Screen[None]):
         super().__init__(classes=" ".join(_fitting(self.app.size)))
         self._survey = survey
         self.path = tuple(path)
+        self._ended = survey.ended
         self._later: tuple[str, str] | None = None
         """The noun and the name of where one goes once it is known which clusters there are."""
         self.table = table
@@ -141,6 +142,9 @@ class Place(Screen[None]):
     def show(self) -> None:
         """Show news of the estate."""
 
+    def after_change(self) -> None:
+        """Ask again for what the place has found out by itself: a change has ended."""
+
     def sift(self, query: str) -> None:
         """Show only what the query keeps."""
         self.table.sift(query)
@@ -164,6 +168,9 @@ class Place(Screen[None]):
         """Show news, however it came; what waited for it is gone to, unless one has gone elsewhere."""
         self.show()
         self.tick()
+        if self._ended != self.survey.ended:
+            self._ended = self.survey.ended
+            self.after_change()
         if self._later and not self._unknown:
             later, self._later = self._later, None
             if self.is_current:

@@ -144,6 +144,11 @@ class Survey:
         async for grown in checked(self.hsmctl, self._replicas(cluster), check):
             yield grown
 
+    @property
+    def ended(self) -> int:
+        """How many changes of this session have ended."""
+        return sum(not run.running for run in self.estate.runs)
+
     async def apply(self, plan: Plan) -> Run:
         """Carry out a plan; what happens shows as it comes. How it ended."""
         facade = self.hsmctl

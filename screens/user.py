@@ -128,6 +128,10 @@ class UserScreen(Place):
             return of_error(self._error) if self._error else None
         return user.name, [*_amiss(user, width), *facts(_facts(user), width)]
 
+    def after_change(self) -> None:
+        """Read who there is again."""
+        self.read()
+
     def action_refresh(self) -> None:
         """Ask again."""
         self.read()

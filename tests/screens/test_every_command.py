@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hsmctl.screens.cluster_command import FORMS
 from hsmctl.screens.command import COMMON, NOUNS
 from hsmctl.screens.key_command import KEYS
 from hsmctl.screens.place import Place
@@ -74,6 +75,7 @@ OWN: dict[str, dict[str, tuple[str, Seen]]] = {
         "add": ("", "create an HSM"),
         "remove": ("", f"delete {HSMS[0]}"),
         "replace": ("", "create an HSM"),
+        **{each.name: ("", f"─ {' '.join(each.form)} ─") for each in FORMS},
     },
     "sync": {
         "check": ("", _checked),
@@ -113,6 +115,8 @@ OWN: dict[str, dict[str, tuple[str, Seen]]] = {
         "submit": ("", "cluster init submit"),
         "activate": ("", "cluster activate"),
         "run": ("", "cluster init run"),
+        "configure": ("", "client configure"),
+        "install_ca": ("", "client install-ca"),
     },
     "timeline": {
         "since": ("1h", "from 2026-11-23 01:1"),

@@ -45,6 +45,8 @@ async def test_a_user_is_made_through_the_form_of_the_command_line(tmp_path: Pat
         await stage.sees("‹ crypto-user ›")
         await stage.pilot.press("ctrl+j")
         await stage.sees("bob", "Cancel", "Apply")
+        await stage.press("right", "enter")
+        await stage.sees_line("bob", "crypto-user", "full")
 
 
 async def test_the_user_under_the_cursor_is_the_one_that_is_changed(tmp_path: Path) -> None:
