@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from hsmctl.errors import HsmctlError
 
@@ -12,6 +14,7 @@ from .lines import Lines
 from .rows import Order
 
 if TYPE_CHECKING:
+    from .app import HsmctlApp
     from .place import Place
 
 
@@ -22,7 +25,15 @@ def as_remembered(place: Place) -> None:
         name = str(table.id)
         table.rows.order = Order.parse(remembered.orders.get(name, ""))
         table.hidden = frozenset(remembered.hidden.get(name, ()))
-        table.arranged = place.hsmctl_app.remember_table
+        table.arranged = partial(_remember, place.hsmctl_app)
+
+
+def _remember(app: HsmctlApp, table: Lines[Any]) -> None:
+    """Keep how a table is sorted and what it hides."""
+    name, remembered = str(table.id), app.remembered
+    orders = {**remembered.orders, name: str(table.rows.order or "")}
+    hidden = {**remembered.hidden, name: tuple(sorted(table.hidden))}
+    app.remember(replace(remembered, orders=orders, hidden=hidden))
 
 
 async def sort(place: Place, name: str) -> None:

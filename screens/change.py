@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING
 
 from hsmctl.domain.operation import Operation, StepState
@@ -12,7 +12,9 @@ from hsmctl.errors import HsmctlError
 from .offload import call
 
 if TYPE_CHECKING:
+    from .app import HsmctlApp
     from .place import Place
+    from .running import Run
 
 PLAN_SECONDS = 120.0
 """How long making a plan may take: its interlocks read from AWS and HSMs."""
@@ -48,7 +50,7 @@ async def confirm_and_begin(place: Place, plan: Plan) -> bool:
     plan = await call(lambda: facade.operations.hindered(facade.timeline.warned(plan)), seconds=PLAN_SECONDS)
     confirmed = await place.app.push_screen_wait(ConfirmScreen(plan))
     if confirmed is not None and _still_armed(place):
-        place.hsmctl_app.begin(place.survey.apply(confirmed))
+        _begin(place.hsmctl_app, place.survey.apply(confirmed))
     return confirmed is not None
 
 
@@ -59,7 +61,7 @@ async def _resume(place: Place, operation: Operation) -> None:
     done = {each.number for each in operation.steps if each.state is StepState.DONE}
     confirmed = await place.app.push_screen_wait(ConfirmScreen(operation.plan, wanted, done))
     if confirmed is not None and _still_armed(place):
-        place.hsmctl_app.begin(place.survey.resume(operation))
+        _begin(place.hsmctl_app, place.survey.resume(operation))
 
 
 def _still_armed(place: Place) -> bool:
@@ -67,3 +69,18 @@ def _still_armed(place: Place) -> bool:
     if not place.survey.arming.armed:
         place.complain("no longer armed; :arm allows changes")
     return place.survey.arming.armed
+
+
+def _begin(app: HsmctlApp, change: Coroutine[None, None, Run]) -> None:
+    """Have a change carried out, wherever one goes meanwhile."""
+    app.run_worker(_changed(app, change), group="operation")
+    app.notify("started; :operation shows how it goes")
+
+
+async def _changed(app: HsmctlApp, change: Coroutine[None, None, Run]) -> None:
+    run = await change
+    if run.error is not None:
+        app.notify(str(run.error), title=run.plan.title, severity="error", markup=False, timeout=15)
+    else:
+        app.notify("done", title=run.plan.title, markup=False)
+    app.look()

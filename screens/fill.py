@@ -52,7 +52,7 @@ async def _opened(place: Place, forms: Forms, path: Sequence[str]) -> None:
         show_answer(place, form, answer)
         place.action_refresh()
     elif answer is not None:
-        place.hsmctl_app.outlast(" ".join(form.path), answer)
+        place.hsmctl_app.outlasting.add(" ".join(form.path), answer)
 
 
 def show_answer(place: Place, form: Form, answer: Answer) -> None:

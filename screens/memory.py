@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 from hsmctl.private import write_private
+
+from .offload import call
 
 VERSION = 1
 LINES = 200
@@ -45,22 +48,38 @@ class Memory:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._kept = Remembered()
+        """What stands in it."""
+        self.busy = False
+        """Whether it is being written."""
 
     def load(self) -> Remembered:
         """What was kept; nothing where there is nothing to be read."""
         try:
             found = json.loads(self._path.read_bytes())
         except (OSError, ValueError):
-            return Remembered()
-        return _remembered(found) if isinstance(found, dict) and found.get("v") == VERSION else Remembered()
+            return self._kept
+        if isinstance(found, dict) and found.get("v") == VERSION:
+            self._kept = _remembered(found)
+        return self._kept
+
+    async def follow(self, wanted: Callable[[], Remembered]) -> None:
+        """Write down what is to be remembered, one after the other, so that the last is what stays."""
+        self.busy = True
+        while self._kept != (latest := wanted()):
+            await call(partial(self.keep, latest))
+        self.busy = False
 
     def keep(self, remembered: Remembered) -> None:
-        """Write it down; where that cannot be, say so in the log and forget."""
+        """Write it down if it is not; where that cannot be, say so in the log and forget."""
+        if remembered == self._kept:
+            return
         document = json.dumps({"v": VERSION, **asdict(remembered)}, indent=1)
         try:
             write_private(self._path, document.encode())
         except OSError as error:
             _log.warning("%s: %s", self._path, error.strerror)
+        self._kept = remembered
 
 
 def _remembered(found: Mapping[str, object]) -> Remembered:

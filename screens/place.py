@@ -181,7 +181,9 @@ class Place(Screen[None]):
         if self.is_current:
             now = self.survey.hsmctl.clock.now()
             app, old = self.hsmctl_app, age(now, self.aged)
-            self._header.show(self.path, self.survey, old, app.several, paused=not app.every, late=len(app.outlasting))
+            self._header.show(
+                self.path, self.survey, old, app.several, paused=not app.every, late=len(app.outlasting.titles)
+            )
             self._key_line.show([(self._way(command), command) for command in self.offers if command.runs(self)])
             for line in self.query(FilterLine):
                 line.say(*self.table.counts)

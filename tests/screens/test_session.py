@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hsmctl.screens.app import AWS_EVERY, LAB_EVERY
 from hsmctl.screens.keymap import checked
 from hsmctl.screens.memory import Memory, Remembered
+from hsmctl.screens.pace import AWS_EVERY, LAB_EVERY
 from hsmctl.screens.prompt import CommandLine
 from hsmctl.screens.theme import checked as checked_theme
 from stage import Stage, opened, staged
