@@ -45,14 +45,17 @@ def attention(estate: Estate) -> tuple[Problem, ...]:
 
 
 def problems(cluster: Cluster, estate: Estate) -> tuple[Problem, ...]:
-    """The problems of one cluster, worst first."""
+    """The problems of one cluster, worst first; what two sources tell alike once."""
     found = [
         *_of_cluster(cluster),
         *_of_check(cluster, estate.check(cluster)),
         *_of_hold(cluster, estate),
         *_of_standing(cluster, estate),
     ]
-    return tuple(sorted(found, key=lambda problem: rank(problem.mark)))
+    known: dict[str, Problem] = {}
+    for problem in found:
+        known.setdefault(problem.text, problem)
+    return tuple(sorted(known.values(), key=lambda problem: rank(problem.mark)))
 
 
 def standing(cluster: Cluster, estate: Estate) -> Mark:

@@ -26,7 +26,7 @@ from .ceremony_step import RUNGS, STANDS, Rung, at, evidence, mark, says
 from .cluster_facts import chains, changes
 from .column import Column
 from .command import DESCRIBE, HELP, LINE, NET, OPEN, OPERATION, Command
-from .detail import Detail, noted
+from .detail import Detail, cut, noted
 from .estate import Estate
 from .facts import of_error
 from .glyph import Role, Spans, sign
@@ -219,7 +219,7 @@ class CeremonyScreen(Place):
         said = self._known.transcript[-max(0, room.height - len(lines) - 2) :] if room.height > len(lines) + 2 else ()
         if said:
             lines += [(), ((" TRANSCRIPT", Role.STRONG),), *(((f" {line}", Role.MUTED),) for line in said)]
-        return lines[: room.height]
+        return cut(lines, room.height, elsewhere="d tells all")
 
     def _next(self, rung: Rung, standing: Standing, width: int) -> list[Spans]:
         """How the step is done from here, and from a command line."""

@@ -44,7 +44,7 @@ from .command import (
     bindings,
     claimable,
 )
-from .detail import Detail, facts, noted
+from .detail import Detail, cut, facts, noted
 from .facts import Fact, of_cluster, of_hsm, title_of
 from .glyph import Role, Spans, sign
 from .lines import Lines
@@ -210,7 +210,7 @@ class ClusterScreen(Place):
         lines += [(), *chains(cluster)]
         if isinstance(self._backups, tuple):
             lines += [(), *backups(self._backups, self._now())]
-        return lines[: room.height]
+        return cut(lines, room.height)
 
     def _lately(self, room: Size) -> list[Spans]:
         """What happened in the last day."""

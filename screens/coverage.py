@@ -25,7 +25,7 @@ from .check import Check
 from .column import Column
 from .command import CHECK, COPY, DESCRIBE, FILTER, HELP, HOLD, LINE, RELEASE, USER, Command, bindings
 from .covering import MARKS
-from .detail import Detail, facts, noted
+from .detail import Detail, cut, facts, noted
 from .glyph import Role, Span, Spans, role, sign
 from .lines import Lines
 from .place import Description, Place
@@ -137,13 +137,13 @@ class CoverageScreen(Place):
         finding, report = self.findings.current, self.check.coverage
         lines: list[Spans] = []
         if finding is not None:
-            lines += noted(sign(MARKS[finding.severity]), f"{finding.kind} {finding.name}: {finding.says}", room.width)
+            lines += noted(sign(MARKS[finding.severity]), finding.sentence, room.width)
             lines.append(((f"   {finding.grade}, told by {finding.source}", Role.MUTED),))
             mending = finding.repair or _REPAIR.get(finding.severity, "")
             if mending:
                 lines += noted(("▸", Role.ACCENT), mending, room.width)
             lines.append(())
-        return [*lines, *(_counts(report, room.width) if report else ())][: room.height]
+        return cut([*lines, *(_counts(report, room.width) if report else ())], room.height)
 
 
 def _counts(report: CoverageReport, width: int) -> Iterator[Spans]:

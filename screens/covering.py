@@ -39,8 +39,6 @@ async def covered(hsmctl: Hsmctl, cluster: Cluster, before: Check) -> Check:
 def _problems(report: CoverageReport) -> list[Problem]:
     """A sentence for each finding."""
     return [
-        Problem(
-            mark=MARKS[each.severity], brief=str(each.kind), text=f"{each.kind} {each.name}: {each.says}", noun="sync"
-        )
+        Problem(mark=MARKS[each.severity], brief=str(each.kind), text=each.sentence, noun="sync")
         for each in report.findings
     ]

@@ -16,7 +16,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from hsmctl.mark import Mark
-from hsmctl.words import shortened
+from hsmctl.words import counted, shortened
 
 from .column import fitted, joined
 from .glyph import Role, Span, Spans, content, needed, rank, role, sign
@@ -158,6 +158,14 @@ def noted(sign: Span, text: str, width: int = 10_000) -> list[Spans]:
         ((" ", Role.PLAIN), sign, (f" {first}", Role.PLAIN)),
         *(((f"   {line}", Role.PLAIN),) for line in more),
     ]
+
+
+def cut(lines: Sequence[Spans], height: int, *, elsewhere: str = "a taller terminal shows them") -> list[Spans]:
+    """As many lines as there is room for; where there are more, the last one says how many, and `elsewhere` where."""
+    if len(lines) <= height:
+        return list(lines)
+    kept = list(lines[: max(0, height - 1)])
+    return [*kept, ((f" … {counted(len(lines) - len(kept), 'more line')}: {elsewhere}", Role.MUTED),)]
 
 
 def beside(left: Iterable[Spans], right: Iterable[Spans], width: int) -> list[Spans]:

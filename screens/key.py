@@ -25,7 +25,7 @@ from hsmctl.words import age
 
 from .column import Column
 from .command import COPY, DESCRIBE, FILTER, HELP, LINE, SYNC, Command, Takes, bindings
-from .detail import Detail, facts, noted
+from .detail import Detail, cut, facts, noted
 from .facts import Fact, failure, of_error
 from .glyph import Role, Spans, role, sign
 from .key_command import KEYS, MARK
@@ -220,7 +220,7 @@ class KeyScreen(Place):
             lines += noted(sign(SEVERITIES[each.rule.severity]), f"{rule}  {says}", room.width)
         told = facts(of_key(key), room.width)
         gap: list[Spans] = [()] if lines and len(lines) + len(told) < room.height else []
-        return [*lines, *gap, *told][: room.height]
+        return cut([*lines, *gap, *told], room.height, elsewhere="d tells all")
 
     def _facts(self, key: Key) -> Iterable[Fact]:
         """What is listed about a key, and before it what speaks against that."""

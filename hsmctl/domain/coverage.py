@@ -19,6 +19,8 @@ from hsmctl.domain.user import UNKNOWN, HsmUser
 
 KEY_METRIC = "HsmKeysTokenOccupied"
 USER_METRIC = "HsmUsersAvailable"
+_COUNTED = {KEY_METRIC: "token keys by count", USER_METRIC: "places for users by count"}
+"""Of users CloudWatch tells how many more an HSM takes."""
 """CloudWatch's per-HSM metrics (user guide, hsm-metrics-cw)."""
 
 SESSION = "session"
@@ -103,6 +105,11 @@ class CoverageFinding:
     grade: Grade = Grade.REPORTED
     repair: str = ""
     """The command that mends it, where there is one."""
+
+    @property
+    def sentence(self) -> str:
+        """What it is about and what is the matter; what CloudWatch counts by what that is, not by its metric."""
+        return f"{_COUNTED.get(self.name) or f'{self.kind} {self.name}'}: {self.says}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,16 +31,12 @@ def of_coverage(cluster: Cluster, report: CoverageReport) -> Iterator[Finding]:
             topic=topic,
             severity=severities[each.severity],
             brief=f"{topic} differ" if each.severity is Coverage.DRIFT else str(each.kind),
-            says=f"{_COUNTED.get(each.name, f'{each.kind} {each.name}')}: {each.says}",
+            says=each.sentence,
             about=each.name,
             grade=each.grade,
             way_out=each.repair,
         )
     yield from _counted(cluster, report.evidence)
-
-
-_COUNTED = {KEY_METRIC: "token keys by count", USER_METRIC: "places for users by count"}
-"""What CloudWatch counts, in words: of users it says how many more an HSM takes."""
 
 
 def _counted(cluster: Cluster, evidence: Evidence) -> Iterator[Finding]:

@@ -67,6 +67,7 @@ async def test_drift_is_named_with_its_repair_and_reaches_the_fleet() -> None:
         await stage.sees("repair")
         await stage.press("escape", "escape")
         await stage.sees_line("✖ lab", "user app_user: missing on some HSM")
+        assert stage.text.count("token keys by count: 4 on") == 1
 
 
 async def test_a_client_host_that_is_gone_is_unknown_and_the_counts_stay() -> None:
