@@ -32,7 +32,7 @@ from .place import Description, Place
 from .survey import Survey
 from .words import cluster_name
 
-_METRICS = {KEY_METRIC: "token keys", USER_METRIC: "users"}
+_METRICS = {KEY_METRIC: "token keys", USER_METRIC: "user places"}
 _OWN = (CHECK, HOLD, RELEASE)
 _CELL = 9
 """Cells of an HSM's column."""

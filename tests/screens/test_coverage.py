@@ -42,6 +42,7 @@ async def test_what_agrees_is_reported_with_its_scope() -> None:
         await stage.sees_line("◍ visible keys agree (reported, not proved)")
         await stage.sees("visible: unproven", "PER HSM inferred")
         await stage.sees_line("token keys", "5")
+        await stage.sees_line("user places", "1,020")
         await stage.press("escape")
         await stage.sees_line("ACTIVE", "no difference seen")
 
