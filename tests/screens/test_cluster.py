@@ -44,3 +44,14 @@ async def test_what_happened_lately_stands_at_the_cluster_with_what_could_not_be
         await stage.sees("EVENTS of the last day")
         await stage.sees_line("! 11-23 02:05", "DeleteHsm", "alice")
         await stage.sees_line("▒ events UNKNOWN: audit log", "no answer")
+
+
+async def test_backups_are_named_by_completion() -> None:
+    async with opened(size=(120, 40)) as stage:
+        await stage.enter("arm")
+        await stage.press("enter")
+        await stage.settle()
+        await stage.enter("copy_backup")
+        await stage.sees("backup copy")
+        await stage.pilot.press("b", "tab")
+        await stage.sees_line("backup *", "backup-q2w3e4r5t6y")
