@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from importlib import import_module
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .command import Command
     from .place import Place
-
-_PLACES = (
-    *("fleet", "cluster", "sync", "coverage", "key", "net"),
-    *("user", "ceremony", "timeline", "operation", "lab", "log"),
-)
-"""The modules that have a place each."""
 
 
 def named(name: str, commands: Sequence[Command]) -> Command | None:
@@ -38,16 +31,9 @@ def refusal(name: str, place: Place) -> str:
     """Why the command of this name cannot be run."""
     if why := hindrance(name, place):
         return why
-    others = sorted(set(_having(name)))
+    from .declared import declared
+
+    others = sorted({f":{noun}" for noun, command in declared() if command.name == name})
     if others:
         return f"{name} belongs to another place: {' '.join(others)}"
     return f"{name}: no such command here; ? lists what there is"
-
-
-def _having(name: str) -> Iterator[str]:
-    """The places that have the command, as one goes there."""
-    for module in _PLACES:
-        where = f"{__package__}.{module}"
-        own = (each for each in vars(import_module(where)).values() if getattr(each, "__module__", "") == where)
-        if any(name == command.name for each in own for command in getattr(each, "commands", ())):
-            yield ":sync" if module == "coverage" else f":{module}"

@@ -127,8 +127,25 @@ async def test_keys_of_the_operator_replace_ours_and_the_line_of_keys_says_so() 
 def test_a_key_for_no_command_and_a_theme_there_is_not_are_refused() -> None:
     with pytest.raises(UsageError, match="no command is called so"):
         checked({"refesh": "f5"})
+    with pytest.raises(UsageError, match="S S !! is no key"):
+        checked({"sync": "S S !!"})
+    with pytest.raises(UsageError, match="nothing is no key"):
+        checked({"quit": ""})
+    with pytest.raises(UsageError, match="is typed"):
+        checked({"generate": "ctrl+g"})
     with pytest.raises(UsageError, match="no theme mauve"):
         checked_theme("mauve")
+
+
+async def test_a_place_has_keys_of_the_operator_for_its_own_commands_too() -> None:
+    keys = checked({"mark": "M,f9"})
+    async with staged(World().hsmctl(), keymap=keys) as stage:
+        await stage.press("K")
+        await stage.sees_line("M mark")
+        await stage.press("M")
+        await stage.sees("• 1 marked")
+        await stage.press("f9")
+        await stage.sees("• 2 marked")
 
 
 async def test_theme_rate_order_and_columns_are_remembered(tmp_path: Path) -> None:
