@@ -43,7 +43,7 @@ from hsmctl.errors import Conflict
 from hsmctl.ports import Clock, SignatureVerifier, Token
 from hsmctl.ports_key import Value
 from hsmctl.services.key_door import KeyDoor
-from hsmctl.services.key_transport import KeyTransport, key_wrap, unwrapped
+from hsmctl.services.key_transport import KeyTransport, closed, key_wrap, unwrapped
 from hsmctl.services.operation import Runner
 from hsmctl.services.wait import Wait
 
@@ -125,12 +125,16 @@ class KeyCopy:
         for end in (source, target):
             self._on(end, partial(self.transport.sweep, end))
         key = meant(step.inputs)
-        if self._listed(target, key) is None:
+        arrived = self._listed(target, key)
+        if arrived is None:
             return None
         if key.identity.object_class not in SECRET:
             return {}
         listed = self._on(source, lambda token: _exactly(token, key, source))
-        return {"proved": self._proved(source, target, listed)}
+        proved = self._proved(source, target, listed)
+        if not self._on(target, lambda token: _is_closed(token, arrived)):
+            raise _open_copy(target, arrived, "it is there all the same: hsmctl key delete")
+        return {"proved": proved}
 
     def _ends(self, step: Step) -> tuple[Replica, Replica]:
         inputs = step.inputs
@@ -186,10 +190,9 @@ class KeyCopy:
             token.objects.destroy(made)
             why = f"it arrived with {made.bits} bits instead of {listed.bits}: this token pads what it unwraps"
             raise Conflict(f"{listed.identity} not copied", why, "copy keys of whole 8-byte blocks only")
-        if "sensitive" not in made.attributes:
+        if not _is_closed(token, made):
             token.objects.destroy(made)
-            why = f"{target.name} would show its value to whoever logs in: it keeps no unwrapped key sensitive"
-            raise Conflict(f"{listed.identity} not copied", why, "hsmctl key generate, on the target")
+            raise _open_copy(target, made, "hsmctl key generate, on the target")
 
     def _create_public(self, source: Replica, target: Replica, key: Key) -> None:
         def read(token: Token) -> tuple[Key, dict[str, bytes]]:
@@ -242,6 +245,16 @@ def _exactly(token: Token, key: Key, where: Replica) -> Key:
     if key.material is not None and present.material != key.material:
         raise Conflict(f"{key.identity} on {where.name}", "it is another key than the one shown", "plan anew")
     return present
+
+
+def _is_closed(token: Token, copy: Key) -> bool:
+    """Whether a copy is sensitive, as its original, once its token was told again."""
+    return "sensitive" in closed(token, copy, {"sensitive": True}).attributes
+
+
+def _open_copy(target: Replica, copy: Key, way_out: str) -> Conflict:
+    why = f"{target.name} shows its value to whoever logs in: it keeps no unwrapped key sensitive"
+    return Conflict(f"{copy.identity} not copied", why, way_out)
 
 
 def _present(token: Token, key: Key) -> Key:

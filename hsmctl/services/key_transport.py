@@ -115,16 +115,19 @@ class KeyTransport:
 
 
 def unwrapped(token: Token, by: Key, data: bytes, how: Mechanism, template: Mapping[str, Value]) -> Key:
-    """A new token key out of wrapped data; one that the token leaves open, whatever it was told, is closed at once.
+    """A new token key out of wrapped data, closed (`closed`)."""
+    return closed(token, token.uses.unwrap(by, data, how, template), template)
+
+
+def closed(token: Token, key: Key, template: Mapping[str, Value]) -> Key:
+    """A key that was to be sensitive, or not extractable, and that its token left open, closed now.
 
     openCryptoki takes every key it unwraps for extractable and not sensitive. Where a token does not let it be closed
     either, it stays as the token lists it: the caller compares.
     """
-    key = token.uses.unwrap(by, data, how, template)
-    wanted = {"sensitive": True, "extractable": False}
     closing = {
         name: value
-        for name, value in wanted.items()
+        for name, value in (("sensitive", True), ("extractable", False))
         if template.get(name) is value and (name in key.attributes) is not value
     }
     if not closing:
