@@ -55,6 +55,8 @@ class HsmctlApp(App[None]):
     CSS_PATH = "hsmctl.tcss"
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Commands}
     ENABLE_COMMAND_PALETTE = True
+    _begun: str | None = None
+    """The theme it begins with, until that is styled."""
 
     def __init__(
         self,
@@ -83,8 +85,8 @@ class HsmctlApp(App[None]):
             self.register_theme(ours)
         known = self.remembered.theme in self.available_themes
         self.theme = theme or (self.remembered.theme if known else DARK.name)
-        self.stylesheet.set_variables(self.get_css_variables())
         self._begun = self.theme
+        self.stylesheet.set_variables(self.get_css_variables())
         self.changed: Signal[Estate] = Signal(self, "estate")
         self.elsewhere: Elsewhere = elsewhere or Nowhere()
         self.forms: Forms = forms or NoForms()
@@ -128,7 +130,9 @@ class HsmctlApp(App[None]):
         return FleetScreen(self.several)
 
     def get_css_variables(self) -> dict[str, str]:
-        """The theme's colours, and those that follow from them."""
+        """The theme's colours, and those that follow from them; none while Textual does not know the theme yet."""
+        if self._begun is None:
+            return {}
         variables = super().get_css_variables()
         return {**variables, "row-cursor": row_cursor(self.current_theme, variables)}
 

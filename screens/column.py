@@ -15,7 +15,7 @@ from .glyph import Role, Span, Spans
 
 Item = TypeVar("Item")
 
-_ID = re.compile(r" *[a-z]+-[0-9a-z]{8,17}")
+_ID = r" *[a-z]+-[0-9a-z]{8,17}"
 """An id of AWS, which is told by its end."""
 _TELLING = 8
 """Cells in which an id's beginning and end still say something."""
@@ -105,7 +105,7 @@ def _cut(spans: Spans, room: int) -> Iterator[Span]:
     """The spans up to `room` cells, and an ellipsis; between two words where that loses no more than a word."""
     for text, role in spans:
         if cell_len(text) > room:
-            if _ID.fullmatch(text) and room > _TELLING:
+            if re.fullmatch(_ID, text) and room > _TELLING:
                 yield shortened(text, room + 1), role
                 return
             kept = _between_words(text, set_cell_size(text, room))
