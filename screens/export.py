@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hsmctl.errors import Conflict, UsageError
-from hsmctl.private import write_private
+from hsmctl.private import write_whole
 
 from .lines import Lines
 from .offload import call
@@ -90,7 +90,7 @@ def save(path: Path, text: str) -> None:
     if path.exists():
         raise Conflict(str(path), "it exists", "name another file")
     try:
-        write_private(path, text.encode("utf-8", "backslashreplace"))
+        write_whole(path, text.encode("utf-8", "backslashreplace"), 0o600)
     except OSError as error:
         raise Conflict(str(path), error.strerror or str(error), "name another folder") from error
 

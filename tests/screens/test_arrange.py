@@ -96,6 +96,11 @@ async def test_nothing_is_written_over_and_a_format_is_needed(tmp_path: Path) ->
     async with opened() as stage:
         await stage.enter(f"save {tmp_path}/there.csv")
         await stage.sees("it exists")
+        missing = tmp_path / "no" / "such" / "x.csv"
+        await stage.enter(f"save {missing}")
+        await stage.settle()
+        await stage.misses("saved")
+        assert not missing.parent.parent.exists()
         assert (tmp_path / "there.csv").read_text() == "mine"
         await stage.enter(f"save {tmp_path}/x.doc")
         await stage.sees("says no")
