@@ -50,6 +50,6 @@ class Commands(Provider):
 
 def _line(keys: str, command: Command, name: Content, room: int) -> Content:
     """A command on one line: its keys, its name, what it does."""
-    lead = (f"{keys:<{_KEYS}}", "$accent"), name.stylize("bold"), " " * (_NAMES - name.cell_length)
+    lead = (f"{keys:<{_KEYS}}", "$text-accent"), name.stylize("bold"), " " * (_NAMES - name.cell_length)
     line = Content.assemble(*lead, (command.help, "$text-muted"))
     return line.truncate(room, ellipsis=True)
