@@ -7,8 +7,6 @@ from itertools import chain, repeat, zip_longest
 from textwrap import wrap
 from typing import NamedTuple, Self
 
-from rich.segment import Segment
-from rich.style import Style
 from textual.content import Content
 from textual.filter import LineFilter
 from textual.geometry import Region, Size
@@ -18,7 +16,8 @@ from textual.widget import Widget
 from hsmctl.mark import Mark
 from hsmctl.words import counted, shortened
 
-from .column import fitted, joined
+from .brush import Brush
+from .column import fitted
 from .glyph import Role, Span, Spans, content, needed, rank, role, sign
 from .words import zone_names
 
@@ -42,7 +41,7 @@ class Detail(Widget):
         """Lines it was laid out for."""
         self._shown: tuple[Size, Sequence[Spans]] | None = None
         """What stands there, and the size it was made for; None where it is to be made anew."""
-        self._styles: dict[Role, Style] = {}
+        self._brush = Brush(self)
 
     def draw(self, lines: Callable[[Size], Iterable[Spans]]) -> None:
         """Show what `lines` makes for the widget's size, now and after every resize."""
@@ -100,20 +99,13 @@ class Detail(Widget):
         size = self.size
         lines, width = self._made(size), size.width
         if y >= len(lines):
-            return Strip.blank(width, self._style(Role.PLAIN))
-        segments = [Segment(text, self._style(role)) for text, role in joined(fitted(lines[y], width))]
-        return Strip(segments).adjust_cell_length(width, self._style(Role.PLAIN)).apply_offsets(0, y)
+            return self._brush.blank(width)
+        return self._brush.strip(fitted(lines[y], width), width).apply_offsets(0, y)
 
     def notify_style_update(self) -> None:
         """Forget the colours there were."""
         super().notify_style_update()
-        self._styles.clear()
-
-    def _style(self, role: Role) -> Style:
-        style = self._styles.get(role)
-        if style is None:
-            style = self._styles[role] = self.screen.get_component_rich_style(role)
-        return style
+        self._brush.forget()
 
     def _redraw(self, old: Sequence[Spans], new: Sequence[Spans]) -> None:
         """Draw the lines anew that are not what they were."""

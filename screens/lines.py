@@ -10,8 +10,6 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from itertools import chain, repeat
 from typing import Any, ClassVar, Generic, TypeVar
 
-from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.cache import LRUCache
@@ -22,11 +20,12 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from .column import Column, broken, fitted, joined
+from .brush import Brush
+from .column import Column, broken, fitted
 from .glyph import Role, Span, Spans, needed
 from .layout import Layout, laid_out
 from .offload import call
-from .rows import Order, Rows
+from .rows import Order, Rows, next_order
 
 Item = TypeVar("Item")
 
@@ -90,7 +89,7 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
         self._layout: Layout[Item] = Layout()
         self._head_height = _height(columns)
         self._moved = False
-        self._styles: dict[tuple[Role, str], Style] = {}
+        self._brush = Brush(self)
         self._strips: LRUCache[tuple[int, bool], Strip] = LRUCache(512)
         """Drawn lines by row and whether the cursor is there; those of the head count from -1 downwards."""
 
@@ -165,7 +164,7 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
     def notify_style_update(self) -> None:
         """Forget what was drawn in other colours."""
         super().notify_style_update()
-        self._styles.clear()
+        self._brush.forget()
         self._strips.clear()
 
     def teach(self, empty: Sequence[Spans]) -> None:
@@ -190,7 +189,7 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
         Textual lays each out again within border and padding, at every key and every scroll; this has neither.
         """
         filters, (_, background), width = self.get_line_filters(), self.background_colors, self.region.width
-        scrolled, plain = self.scroll_offset.y, self._style(Role.PLAIN, "")
+        scrolled, plain = self.scroll_offset.y, self._brush.style(Role.PLAIN)
         strips = [self._at(y, scrolled).adjust_cell_length(width, plain) for y in crop.line_range]
         for each in filters:
             strips = [strip.apply_filter(each, background) for strip in strips]
@@ -209,7 +208,7 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
             return self._line(row, at_cursor=row == self.cursor)
         if not self._shown and row < len(self._words):
             return self._strip([self._words[row]])
-        return Strip.blank(self.size.width, self._style(Role.PLAIN, ""))
+        return self._brush.blank(self.size.width)
 
     def action_move(self, by: int) -> None:
         """Move the cursor by rows; from then on it stays with its item."""
@@ -346,28 +345,10 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
         `over` is the component laid over it.
         """
         leads = chain((first,), repeat((" " * self._layout.gap, Role.PLAIN)))
-        spans = joined(span for lead, cell in zip(leads, cells, strict=False) for span in (lead, *cell))
-        segments = [Segment(text, self._style(role, over)) for text, role in spans]
-        return Strip(segments).adjust_cell_length(self.size.width, self._style(Role.PLAIN, over))
-
-    def _style(self, role: Role, over: str) -> Style:
-        """The role's style; kept here because Textual forgets component styles at every refresh."""
-        style = self._styles.get((role, over))
-        if style is None:
-            style = self.screen.get_component_rich_style(role)
-            if over:
-                style += self.get_component_rich_style(over, partial=True)
-            self._styles[role, over] = style
-        return style
+        spans = (span for lead, cell in zip(leads, cells, strict=False) for span in (lead, *cell))
+        return self._brush.strip(spans, self.size.width, over)
 
 
 def _height(columns: Sequence[Column[Any]]) -> int:
     """The lines of the head."""
     return max((len(column.heads) for column in columns), default=0)
-
-
-def next_order(order: Order | None, name: str) -> Order | None:
-    """What asking again for a column does: upwards, downwards, as given."""
-    if order is None or order.column != name:
-        return Order(name)
-    return None if order.descending else Order(name, descending=True)

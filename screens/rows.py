@@ -36,6 +36,13 @@ class Order(NamedTuple):
         return f"{'-' if self.descending else ''}{self.column.lower()}"
 
 
+def next_order(order: Order | None, name: str) -> Order | None:
+    """What asking again for a column does: upwards, downwards, as given."""
+    if order is None or order.column != name:
+        return Order(name)
+    return None if order.descending else Order(name, descending=True)
+
+
 class Rows(Generic[Item]):
     """The items of a table and those of them it shows."""
 
