@@ -42,6 +42,8 @@ def failed(error: HsmctlError, survey: Survey, width: int) -> Iterator[Spans]:
     steps = [("r", "asks again now"), ("hsmctl config show", "says which account, region and profile this is")]
     if not survey.hsmctl.context.name:
         steps += [("hsmctl config init", "writes a first configuration"), _LAB]
+    elif survey.lab:
+        steps.append(("hsmctl lab up", "brings the lab up, or mends it"))
     yield from (((" ", Role.PLAIN), *line) for line in _steps(steps))
 
 

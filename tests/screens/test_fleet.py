@@ -124,6 +124,7 @@ async def test_an_error_is_one_line_and_enter_tells_it_whole() -> None:
     world.plane.error = Unreachable("DescribeClusters", "throttled", "try again in a minute")
     async with opened(world) as stage:
         await stage.sees_line("DescribeClusters: throttled", "▒ AWS")
+        await stage.sees("hsmctl lab up  ")
         await stage.press("tab", "enter")
         await stage.sees("try again in a minute")
 
