@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from hsmctl.domain.cluster import Cluster, Hsm, HsmState
 from hsmctl.domain.evidence import Failed
 from hsmctl.domain.status_cluster import of_hsms, of_state
-from hsmctl.domain.status_finding import Severity, Topic
+from hsmctl.domain.status_finding import Finding, Severity, Topic
 from hsmctl.mark import CELLS, VERDICTS, Mark
 
 from .check import Check
@@ -108,11 +108,22 @@ def _of_standing(cluster: Cluster, estate: Estate) -> Iterator[Problem]:
     told = estate.standings.get(cluster.cluster_id)
     newer = {*of_hsms(told.cluster), *of_hsms(cluster)} if told else set()
     better = _seen_better(estate.check(cluster))
-    for each in told.problems if told else ():
-        if each.topic in _SHOWN or each in newer or each.about in better:
-            continue
+    found = told.problems if told else ()
+    shown = [each for each in found if not (each.topic in _SHOWN or each in newer or each.about in better)]
+    for each, says in _together(shown):
         noun = _NOUNS.get(each.topic, "cluster")
-        yield Problem(mark=MARKS[each.severity], brief=each.brief, text=each.says, noun=noun, cluster=cluster)
+        yield Problem(mark=MARKS[each.severity], brief=each.brief, text=says, noun=noun, cluster=cluster)
+
+
+def _together(found: Sequence[Finding]) -> Iterator[tuple[Finding, str]]:
+    """The findings with what they say; what could not be asked for one and the same reason is one of them."""
+    whys = [each.says.removeprefix(f"{each.about}: ") for each in found]
+    for number, (each, why) in enumerate(zip(found, whys, strict=True)):
+        alike = [other.about for other, its in zip(found, whys, strict=True) if its == why != other.says]
+        if why == each.says:
+            yield each, each.says
+        elif why not in whys[:number]:
+            yield each, f"{', '.join(alike)}: {why}"
 
 
 def _seen_better(check: Check) -> Collection[str]:

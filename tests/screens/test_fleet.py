@@ -111,6 +111,13 @@ async def test_what_status_finds_has_its_columns_and_asks_for_attention() -> Non
         await stage.misses("nothing needs attention")
 
 
+async def test_sources_that_are_denied_alike_are_one_line() -> None:
+    world = World()
+    world.estate.sick_error = world.estate.stores_error = Denied("every call denied", "no policy", "have it allowed")
+    async with opened(world, size=(120, 40)) as stage:
+        await stage.sees_line("▒ lab", "health, KMS stores, sessions: every call denied: no policy")
+
+
 async def test_a_source_that_is_denied_is_unknown_and_hides_nothing() -> None:
     world = World()
     world.estate.stores_error = Denied("kms:DescribeCustomKeyStores denied", "no policy", "have it allowed")
