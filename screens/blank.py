@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from hsmctl.errors import HsmctlError
+from hsmctl.errors import HsmctlError, Unreachable
 from hsmctl.mark import Mark
 
 from .command import CREATE
@@ -42,7 +42,7 @@ def failed(error: HsmctlError, survey: Survey, width: int) -> Iterator[Spans]:
     steps = [("r", "asks again now"), ("hsmctl config show", "says which account, region and profile this is")]
     if not survey.hsmctl.context.name:
         steps += [("hsmctl config init", "writes a first configuration"), _LAB]
-    elif survey.lab:
+    elif survey.lab and isinstance(error, Unreachable):
         steps.append(("hsmctl lab up", "brings the lab up, or mends it"))
     yield from (((" ", Role.PLAIN), *line) for line in _steps(steps))
 
