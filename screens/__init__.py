@@ -39,6 +39,7 @@ def run(
     from rich.console import Console
 
     from .asking import asker
+    from .heed import let_go
     from .theme import fitting
 
     encoding = (sys.stdout.encoding or "").lower()
@@ -48,6 +49,7 @@ def run(
     for facade in places.facades:
         facade.ask = asker(app)
     app.run()
+    let_go()
     if app.bug is not None:
         raise app.bug
     return _exit_code(app.return_code or 0)

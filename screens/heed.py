@@ -7,6 +7,7 @@ the kernel ends the process.
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 import termios
@@ -43,3 +44,13 @@ def there() -> bool:
         return sys.__stdin__ is not None and bool(termios.tcgetattr(sys.__stdin__.fileno()))
     except (OSError, ValueError, termios.error):
         return False
+
+
+def let_go() -> None:
+    """Drop what a terminal that is gone will not take any more: the interpreter would end with 120 over it."""
+    for stream in (sys.__stdout__, sys.__stderr__):
+        if stream is not None and not stream.closed:
+            try:
+                stream.flush()
+            except OSError:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -129,6 +129,28 @@ def test_a_terminal_that_is_gone_ends_it(tmp_path: Path) -> None:
         assert terminal.process.wait(30) == 128 + signal.SIGHUP
 
 
+_UNDRAWN = """
+import os, pty, sys
+from hsmctl.screens.heed import let_go
+ours, theirs = pty.openpty()
+os.dup2(theirs, 1)
+os.close(theirs)
+sys.stdout.write("a frame")
+os.close(ours)
+if sys.argv[1:]:
+    let_go()
+sys.exit(129)
+"""
+"""Ends with a frame that its terminal, which is gone, does not take."""
+
+
+@pytest.mark.parametrize(("how", "code"), [([], 120), (["let go"], 128 + signal.SIGHUP)])
+def test_a_frame_nobody_takes_does_not_change_how_it_ends(how: list[str], code: int) -> None:
+    environ = {**os.environ, "PYTHONUNBUFFERED": ""}  # only what is buffered is left to the interpreter
+
+    assert subprocess.run([sys.executable, "-c", _UNDRAWN, *how], env=environ, check=False).returncode == code
+
+
 _CLOSING = """
 import os, sys, threading
 from hsmctl.__main__ import main
