@@ -103,6 +103,7 @@ class Known:
         told = [summary(verdicts)]
         told += [f"static and probed agree: {agreeing} of {len(both)}"] if both else []
         told += [f"{counted(self.holes, 'answer')} of AWS could not be read"] if self.holes else []
+        told += [] if both else ["by AWS's configuration: nobody knocked"]
         return REACHES[worst], " · ".join(told)
 
     def met(self, client: str, hsm: str, answer: Answer) -> Known:

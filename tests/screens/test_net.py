@@ -39,7 +39,7 @@ async def test_a_way_that_is_open_is_drawn_hop_by_hop() -> None:
         await stage.sees_line(f"app1 → {hsm}", "tcp/2223", "REACHABLE")
         await stage.sees_line(" there ")
         await stage.sees_line(" back ")
-        await stage.sees_line("◍ 3 of 3 pairs reachable")
+        await stage.sees_line("◍ 3 of 3 pairs reachable · by AWS's configuration: nobody knocked")
 
 
 async def test_what_blocks_is_named_with_what_mends_it_and_the_fix_is_copied() -> None:
